@@ -1,0 +1,2 @@
+//! dtrctl.
+fn main() {}
