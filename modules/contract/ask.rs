@@ -1,0 +1,281 @@
+//! What a module may ask: of the host, or of the machine that runs dtrctl.
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{
+    Answer, AskError, Containers, DaemonInfo, Dir, Distribution, File, HostCheck, HttpAnswer, LockedPin, Process,
+    ServedChain, ShellOutput, TrustStore, Validation,
+};
+use super::change::OwedRecord;
+use super::text::{Call, HostPath};
+use crate::certs::RegistryName;
+
+/// One question. Each has one kind of answer, named by its [`Question`] implementation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// See [`AskFile`].
+    File(AskFile),
+    /// See [`AskDir`].
+    Dir(AskDir),
+    /// See [`AskTrustStore`].
+    TrustStore(AskTrustStore),
+    /// See [`AskProcess`].
+    Process(AskProcess),
+    /// See [`AskInfo`].
+    Info(AskInfo),
+    /// See [`AskContainers`].
+    Containers(AskContainers),
+    /// See [`AskOwed`].
+    Owed(AskOwed),
+    /// See [`AskValidate`].
+    Validate(AskValidate),
+    /// See [`AskHostCheck`].
+    HostCheck(AskHostCheck),
+    /// See [`AskDistribution`].
+    Distribution(AskDistribution),
+    /// See [`AskShell`].
+    Shell(AskShell),
+    /// See [`AskTls`].
+    Tls(AskTls),
+    /// See [`AskHttp`].
+    Http(AskHttp),
+    /// See [`AskNow`].
+    Now(AskNow),
+    /// See [`AskLocalFile`].
+    LocalFile(AskLocalFile),
+    /// See [`AskLockedPin`].
+    LockedPin(AskLockedPin),
+}
+
+/// Ties an ask to the type of its answer.
+pub trait Question: Into<Ask> {
+    /// What the answer holds.
+    type Answer: Send + 'static;
+    /// Takes the answer out of its envelope.
+    ///
+    /// # Errors
+    /// [`AskError`] where the answer is not known.
+    fn take(answer: Answer) -> Result<Self::Answer, AskError>;
+}
+
+macro_rules! questions {
+    ($($ask:ident, $variant:ident, $answer:ty;)*) => {$(
+        impl From<$ask> for Ask {
+            fn from(ask: $ask) -> Self { Self::$variant(ask) }
+        }
+        impl Question for $ask {
+            type Answer = $answer;
+            fn take(answer: Answer) -> Result<$answer, AskError> {
+                match answer {
+                    Answer::$variant(value) => Ok(value),
+                    Answer::Unknown(reason) => Err(AskError::Unknown(reason)),
+                    Answer::Failed(error) => Err(error),
+                    _ => Err(AskError::Lost),
+                }
+            }
+        }
+    )*};
+}
+
+questions! {
+    AskFile, File, File;
+    AskDir, Dir, Dir;
+    AskTrustStore, TrustStore, TrustStore;
+    AskProcess, Process, Process;
+    AskInfo, Info, Option<DaemonInfo>;
+    AskContainers, Containers, Containers;
+    AskOwed, Owed, Vec<OwedRecord>;
+    AskValidate, Validate, Validation;
+    AskHostCheck, HostCheck, HostCheck;
+    AskDistribution, Distribution, Distribution;
+    AskShell, Shell, ShellOutput;
+    AskTls, Tls, Result<ServedChain, String>;
+    AskHttp, Http, Result<HttpAnswer, String>;
+    AskNow, Now, time::OffsetDateTime;
+    AskLocalFile, LocalFile, Vec<u8>;
+    AskLockedPin, LockedPin, Option<LockedPin>;
+}
+
+/// A file with its content, or what stands in its place. Links are followed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskFile {
+    /// Where.
+    pub path: HostPath,
+    /// Content longer than this many bytes is not read: the answer is an error. 0 asks for the attributes alone.
+    pub limit: u64,
+}
+
+impl AskFile {
+    /// A file with content of up to 1 MiB.
+    #[must_use]
+    pub const fn new(path: HostPath) -> Self {
+        Self { path, limit: 1 << 20 }
+    }
+
+    /// The attributes alone.
+    #[must_use]
+    pub const fn stat(path: HostPath) -> Self {
+        Self { path, limit: 0 }
+    }
+}
+
+/// The entries of a directory, each file with its content of up to 64 KiB.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskDir {
+    /// Where.
+    pub path: HostPath,
+}
+
+/// The system's trust store as the programs of the host read it: the bundle, and files put beside it by hand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskTrustStore {
+    /// Bundles in the order in which Go's crypto/x509 looks for them; the first readable one is read.
+    pub bundles: Vec<HostPath>,
+    /// The directory of which Go reads every file besides.
+    pub directory: HostPath,
+    /// SHA-256 (lower-case hex) of bundles that the controller already holds: their content is not sent again.
+    pub known: Vec<String>,
+}
+
+/// The Docker daemon's process: pid, start, command line. Never wakes a daemon that is not running.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskProcess;
+
+/// The daemon's `GET /info`, without what changes by itself. None where no daemon runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskInfo;
+
+/// The running containers with their restart policies.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskContainers;
+
+/// The records of what an earlier change still owes to the daemon.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskOwed;
+
+/// `dockerd --validate` (23.0 and later) of a configuration, with the daemon's own flags.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskValidate {
+    /// The daemon's program.
+    pub program: HostPath,
+    /// Its flags, without `--config-file`.
+    pub flags: Vec<String>,
+    /// The configuration to be judged.
+    pub config: Vec<u8>,
+}
+
+/// `GET /v2/` by the host's own curl, and whether the host resolves the registry's name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskHostCheck {
+    /// The registry.
+    pub registry: RegistryName,
+    /// Plain HTTP instead of HTTPS.
+    pub plain: bool,
+}
+
+/// The daemon's `GET /distribution/…` for a registry. It makes the daemon load its root certificates, once for its
+/// life, so it never passes a task that may still change something.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskDistribution {
+    /// The registry.
+    pub registry: RegistryName,
+}
+
+/// A user's own shell text: what it does is not known, so it is fenced like [`AskDistribution`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskShell {
+    /// The text, given to `sh -c`.
+    pub script: String,
+}
+
+/// A TLS handshake from the controller: the chain as it was sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskTls {
+    /// The registry.
+    pub registry: RegistryName,
+}
+
+/// `GET /v2/` from the controller.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskHttp {
+    /// The registry.
+    pub registry: RegistryName,
+    /// What to trust.
+    pub trust: HttpTrust,
+}
+
+/// What an HTTP request of the controller trusts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpTrust {
+    /// These certificates (PEM), judged by Go's rules.
+    Anchors(String),
+    /// Anything: HTTPS without verification, then plain HTTP, as dockerd treats an insecure registry.
+    Insecure,
+}
+
+/// The controller's clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskNow;
+
+/// A file of the controller.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskLocalFile {
+    /// Where; a relative path begins at the playbook's directory.
+    pub path: String,
+}
+
+/// What `dtrctl.lock` holds for a registry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskLockedPin {
+    /// The registry.
+    pub registry: RegistryName,
+}
+
+/// The path of a file beside the playbook, or anywhere on the controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LocalPath(pub String);
+
+impl Ask {
+    /// The call that asks the host; none for what the controller answers.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        let call = match self {
+            Self::File(ask) => Call::new("ask_file").path(&ask.path).number(ask.limit),
+            Self::Dir(ask) => Call::new("ask_dir").path(&ask.path),
+            Self::TrustStore(ask) => {
+                let call = Call::new("ask_trust_store").word(ask.known.join(" ")).path(&ask.directory);
+                ask.bundles.iter().fold(call, Call::path)
+            }
+            Self::Process(_) => Call::new("ask_process"),
+            Self::Info(_) => Call::new("ask_info"),
+            Self::Containers(_) => Call::new("ask_containers"),
+            Self::Owed(_) => Call::new("ask_owed"),
+            Self::Validate(ask) => {
+                Call::new("ask_validate").bytes(&ask.config).path(&ask.program).words(ask.flags.clone())
+            }
+            Self::HostCheck(ask) => {
+                let scheme = if ask.plain { "http" } else { "https" };
+                Call::new("ask_host_check").word(scheme).word(ask.registry.to_string()).word(ask.registry.host_text())
+            }
+            Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
+            Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
+            Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => return None,
+        };
+        Some(call)
+    }
+
+    /// Whether the controller answers it, without a trip to the host.
+    #[must_use]
+    pub fn is_controllers(&self) -> bool {
+        self.call().is_none()
+    }
+
+    /// Whether asking has an effect, so that it must not pass a task that may still change something.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Distribution(_) | Self::Shell(_))
+    }
+}

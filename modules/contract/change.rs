@@ -1,0 +1,419 @@
+//! What a module may change. A change carries old and new, and knows what it does to later answers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::answer::Attributes;
+use super::text::{Account, Call, HostPath, Mode};
+use crate::certs::RegistryName;
+
+/// One typed change. The engine alone applies it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Writes a file whole.
+    WriteFile(WriteFile),
+    /// Removes a file or link.
+    Remove(Remove),
+    /// Creates a directory, and those above it.
+    MakeDir(MakeDir),
+    /// Removes an empty directory.
+    RemoveDir(RemoveDir),
+    /// Sets permission bits and owner.
+    SetMode(SetMode),
+    /// Has the system rebuild its trust store, and proves the effect.
+    RefreshTrustStore(RefreshTrustStore),
+    /// Records what the next changes owe to the daemon.
+    Owe(OwedRecord),
+    /// Has the daemon read its configuration again, and sees that it did.
+    ReloadDocker(ReloadDocker),
+    /// Restarts the daemon and waits until it answers.
+    RestartDocker(RestartDocker),
+    /// Runs a user's command.
+    Run(Run),
+    /// Records, on the controller, which certificate was trusted on first use.
+    RecordPin(RecordPin),
+}
+
+/// The content of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it is a secret: shown as its length alone.
+    pub secret: bool,
+}
+
+impl Content {
+    /// Content that may be shown.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, secret: false }
+    }
+
+    /// SHA-256 in lower-case hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(&self.bytes)
+    }
+
+    /// The content as a reader may see it; none for a secret and for what is no text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        if self.secret || self.bytes.contains(&0) {
+            return None;
+        }
+        std::str::from_utf8(&self.bytes).ok()
+    }
+}
+
+/// SHA-256 in lower-case hex.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(n.into(), 16)).collect()
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
+}
+
+impl Serialize for Content {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        match self.text() {
+            Some(text) => map.serialize_entry("text", text)?,
+            None => map.serialize_entry("bytes", &self.bytes.len())?,
+        }
+        // A bare digest of a short secret could be guessed.
+        if !self.secret {
+            map.serialize_entry("sha256", &self.digest())?;
+        }
+        map.end()
+    }
+}
+
+/// Owner and permissions that a file shall have; what is `None` stays, or is the running user's for a new file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Ownership {
+    /// Permission bits.
+    pub mode: Option<Mode>,
+    /// The owner.
+    pub owner: Option<Account>,
+    /// The group.
+    pub group: Option<Account>,
+}
+
+impl Ownership {
+    /// Just permission bits.
+    #[must_use]
+    pub const fn mode(mode: u16) -> Self {
+        Self { mode: Some(Mode::new(mode)), owner: None, group: None }
+    }
+
+    /// Whether a file with these attributes is already so.
+    #[must_use]
+    pub fn holds(&self, now: &Attributes) -> bool {
+        let same = |want: &Option<Account>, name: &str, id: u32| {
+            want.as_ref().is_none_or(|w| w.as_str() == name || w.as_str() == id.to_string())
+        };
+        self.mode.is_none_or(|mode| mode == now.mode)
+            && same(&self.owner, &now.owner, now.uid)
+            && same(&self.group, &now.group, now.gid)
+    }
+
+    /// Mode, owner and group as words; `-` for what stays.
+    fn words(&self) -> [String; 3] {
+        let account = |a: &Option<Account>| a.as_ref().map_or("-".to_owned(), |a| a.as_str().to_owned());
+        [self.mode.map_or("-".to_owned(), |m| m.to_string()), account(&self.owner), account(&self.group)]
+    }
+}
+
+/// A file as it was when it was probed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Before {
+    /// Its content.
+    pub content: Content,
+    /// Its owner and permissions.
+    pub attributes: Attributes,
+}
+
+/// Writes `content` to `path`, beside it first, then renamed; refused where the file is no longer as `before`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WriteFile {
+    /// Where; links are followed.
+    pub path: HostPath,
+    /// The file that was probed; none where there was none.
+    pub before: Option<Before>,
+    /// What it shall hold.
+    pub content: Content,
+    /// Owner and permissions; those of `before` where not given, else 0644.
+    pub ownership: Ownership,
+}
+
+/// Removes a file; refused where it is no longer as `before`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Remove {
+    /// Where; a link itself is removed, not what it leads to.
+    pub path: HostPath,
+    /// The file that was probed.
+    pub before: Before,
+}
+
+/// Creates a directory, and those above it (0755).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MakeDir {
+    /// Where.
+    pub path: HostPath,
+    /// Owner and permissions; 0755 where not given.
+    pub ownership: Ownership,
+}
+
+/// Removes a directory; where it is not empty it stays, and the change fails.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RemoveDir {
+    /// Where.
+    pub path: HostPath,
+}
+
+/// Sets owner and permissions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SetMode {
+    /// Where.
+    pub path: HostPath,
+    /// As they were.
+    pub before: Attributes,
+    /// As they shall be.
+    pub ownership: Ownership,
+}
+
+/// Runs the distribution's tool, then looks for the certificates where programs read them: its exit status proves
+/// nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RefreshTrustStore {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The bundle that the tool makes.
+    pub bundle: HostPath,
+    /// Certificates that must be in it afterwards: Base64 of their DER.
+    pub present: Vec<String>,
+    /// Certificates that must not: Base64 of their DER.
+    pub absent: Vec<String>,
+}
+
+/// What the daemon needs before a change counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// SIGHUP.
+    Reload,
+    /// Stop and start.
+    Restart,
+}
+
+/// A record, on the host, of what a change owes to the running daemon. It is void once that daemon is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwedRecord {
+    /// What it is about, such as `daemon.json`; a later record of the same name takes its place.
+    pub id: String,
+    /// What is owed.
+    pub need: Need,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// Has the daemon read its configuration again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReloadDocker {
+    /// Why.
+    pub reason: String,
+    /// Whether `/info` shows the difference, so that it can be waited for.
+    pub visible: bool,
+    /// Owed records that it settles.
+    pub settles: Vec<String>,
+}
+
+/// Restarts the daemon.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RestartDocker {
+    /// Why.
+    pub reason: String,
+    /// Running containers that stop and are started again by their restart policy.
+    pub stops: Vec<String>,
+    /// Running containers that stop and stay down.
+    pub stays_down: Vec<String>,
+    /// Owed records that it settles.
+    pub settles: Vec<String>,
+}
+
+/// Runs a user's command.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Run {
+    /// The program and its arguments; `["sh", "-c", TEXT]` for shell text.
+    pub argv: Vec<String>,
+    /// The directory to run in.
+    pub chdir: Option<HostPath>,
+    /// What it reads on standard input.
+    pub stdin: Option<String>,
+    /// Whether `creates`, `removes` or `unless` has decided that it must run: its effect is then known.
+    pub guarded: bool,
+    /// Exit statuses other than 0 that are no failure are judged by the task's `failed_when`.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Records in `dtrctl.lock` which certificate was accepted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordPin {
+    /// The registry.
+    pub registry: RegistryName,
+    /// `sha256:` and the certificate's fingerprint.
+    pub pin: String,
+    /// The certificate's subject, for the reader of the file.
+    pub subject: String,
+}
+
+impl Change {
+    /// The call that makes it so on the host; none for what the controller does.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        let call = match self {
+            Self::WriteFile(write) => write.call(),
+            Self::Remove(remove) => {
+                Call::new("do_remove").path(&remove.path).word(remove.before.content.digest())
+            }
+            Self::MakeDir(make) => Call::new("do_make_dir").path(&make.path).words(make.ownership.words()),
+            Self::RemoveDir(remove) => Call::new("do_remove_dir").path(&remove.path),
+            Self::SetMode(set) => Call::new("do_set_mode").path(&set.path).words(set.ownership.words()),
+            Self::RefreshTrustStore(refresh) => Call::new("do_refresh")
+                .path(&refresh.bundle)
+                .word(refresh.present.join(" "))
+                .word(refresh.absent.join(" "))
+                .words(refresh.command.clone()),
+            Self::Owe(owed) => {
+                let need = if owed.need == Need::Reload { "reload" } else { "restart" };
+                Call::new("do_owe").word(&owed.id).word(need).word(&owed.reason)
+            }
+            Self::ReloadDocker(reload) => {
+                let visible = if reload.visible { "visible" } else { "silent" };
+                Call::new("do_reload").word(visible).words(reload.settles.clone())
+            }
+            Self::RestartDocker(restart) => Call::new("do_restart").words(restart.settles.clone()),
+            Self::Run(run) => run.call(),
+            Self::RecordPin(_) => return None,
+        };
+        Some(call)
+    }
+
+    /// The file it is about, where it is about one.
+    #[must_use]
+    pub const fn path(&self) -> Option<&HostPath> {
+        match self {
+            Self::WriteFile(WriteFile { path, .. })
+            | Self::Remove(Remove { path, .. })
+            | Self::MakeDir(MakeDir { path, .. })
+            | Self::RemoveDir(RemoveDir { path })
+            | Self::SetMode(SetMode { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// One line that says what it does.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::WriteFile(w) if w.before.is_some() => format!("change {}", w.path),
+            Self::WriteFile(w) => format!("create {}", w.path),
+            Self::Remove(r) => format!("remove {}", r.path),
+            Self::MakeDir(m) => format!("create directory {}", m.path),
+            Self::RemoveDir(r) => format!("remove directory {}", r.path),
+            Self::SetMode(s) => s.summary(),
+            Self::RefreshTrustStore(r) => {
+                format!("run {} and look for the effect in {}", r.command.join(" "), r.bundle)
+            }
+            Self::Owe(o) if o.need == Need::Reload => format!("owe the daemon a reload: {}", o.reason),
+            Self::Owe(o) => format!("owe the daemon a restart: {}", o.reason),
+            Self::ReloadDocker(r) => format!("reload the docker daemon: {}", r.reason),
+            Self::RestartDocker(r) => r.summary(),
+            Self::Run(r) => format!("run {}", r.argv.join(" ")),
+            Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
+        }
+    }
+
+    /// Whether asking again afterwards must find nothing to do.
+    #[must_use]
+    pub const fn is_provable(&self) -> bool {
+        !matches!(self, Self::Run(_))
+    }
+}
+
+impl WriteFile {
+    fn call(&self) -> Call {
+        let before = self.before.as_ref().map_or("absent".to_owned(), |before| before.content.digest());
+        let mut words = self.ownership.words();
+        match &self.before {
+            Some(before) => {
+                let now = &before.attributes;
+                let kept = [now.mode.to_string(), now.uid.to_string(), now.gid.to_string()];
+                for (word, kept) in words.iter_mut().zip(kept) {
+                    if word == "-" {
+                        *word = kept;
+                    }
+                }
+            }
+            None if words[0] == "-" => "0644".clone_into(&mut words[0]),
+            None => {}
+        }
+        Call::new("do_write")
+            .path(&self.path)
+            .word(before)
+            .word(self.content.digest())
+            .words(words)
+            .bytes(&self.content.bytes)
+    }
+}
+
+impl SetMode {
+    fn summary(&self) -> String {
+        let [mode, owner, group] = self.ownership.words();
+        let now = &self.before;
+        let mut parts = Vec::new();
+        let mut part = |name: &str, old: String, new: String| {
+            if new != "-" && new != old {
+                parts.push(format!("{name} {old} → {new}"));
+            }
+        };
+        part("mode", now.mode.to_string(), mode);
+        part("owner", now.owner.clone(), owner);
+        part("group", now.group.clone(), group);
+        format!("set {}: {}", self.path, parts.join(", "))
+    }
+}
+
+impl RestartDocker {
+    fn summary(&self) -> String {
+        let mut text = format!("restart the docker daemon: {}", self.reason);
+        if !self.stops.is_empty() {
+            text += &format!("; stops and starts again: {}", self.stops.join(", "));
+        }
+        if !self.stays_down.is_empty() {
+            text += &format!("; stops and stays down: {}", self.stays_down.join(", "));
+        }
+        text
+    }
+}
+
+impl Run {
+    fn call(&self) -> Call {
+        let environment = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        let call = Call::new("do_run").word(self.stdin.clone().unwrap_or_default());
+        let call = match &self.chdir {
+            Some(path) => call.path(path),
+            None => call.word(""),
+        };
+        call.words(environment).word("--").words(self.argv.clone())
+    }
+}

@@ -1,0 +1,359 @@
+//! From the host's key=value lines to typed answers. Nothing that a host says is evaluated.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::answer::{
+    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, Distribution, Entry, File, FileKind,
+    HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
+};
+use super::ask::Ask;
+use super::change::{Need, OwedRecord};
+use super::host::Facts;
+use super::script::Frame;
+use super::text::{HostPath, Mode};
+
+impl Ask {
+    /// Reads the host's answer. `bundles` finds the content of a trust bundle by its SHA-256, for one that was not
+    /// sent again.
+    #[must_use]
+    pub fn decode(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Answer {
+        self.read(frame, bundles).unwrap_or_else(Answer::Failed)
+    }
+
+    fn read(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Answer, AskError> {
+        let lines = Lines(&frame.body);
+        if frame.status == Frame::OUTSIDE
+            && let Self::File(super::AskFile { path, .. }) | Self::Dir(super::AskDir { path }) = self
+        {
+            return Err(AskError::OutsideSandbox(path.clone()));
+        }
+        if frame.status != 0 {
+            return Err(AskError::Host(format!("the host could not be asked (status {})", frame.status)));
+        }
+        Ok(match self {
+            Self::File(ask) => Answer::File(file(ask, lines)?),
+            Self::Dir(ask) => Answer::Dir(dir(&ask.path, lines)?),
+            Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
+            Self::Process(_) => Answer::Process(process(lines)?),
+            Self::Info(_) => Answer::Info(info(lines)?),
+            Self::Containers(_) => Answer::Containers(containers(lines)?),
+            Self::Owed(_) => Answer::Owed(owed(lines)?),
+            Self::Validate(_) => Answer::Validate(Validation {
+                accepted: lines.number::<i32>("status")? == 0,
+                message: lines.text("message")?,
+            }),
+            Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
+            Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
+            Self::Shell(_) => Answer::Shell(shell_output(lines)?),
+            _ => return Err(AskError::Lost),
+        })
+    }
+}
+
+/// The key=value lines of one answer.
+#[derive(Clone, Copy)]
+struct Lines<'a>(&'a str);
+
+impl<'a> Lines<'a> {
+    fn all(self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    fn get(self, key: &'a str) -> Option<&'a str> {
+        self.all(key).next()
+    }
+
+    fn number<N: std::str::FromStr>(self, key: &'a str) -> Result<N, AskError> {
+        self.get(key).and_then(|text| text.parse().ok()).ok_or_else(|| garbled(key))
+    }
+
+    fn bytes(self, key: &'a str) -> Result<Vec<u8>, AskError> {
+        self.get(key).map_or_else(|| Ok(Vec::new()), bytes)
+    }
+
+    fn text(self, key: &'a str) -> Result<String, AskError> {
+        Ok(String::from_utf8_lossy(&self.bytes(key)?).into_owned())
+    }
+}
+
+fn garbled(what: &str) -> AskError {
+    AskError::Garbled(format!("`{what}` is missing or malformed"))
+}
+
+/// Undoes the host's `enc`.
+fn bytes(word: &str) -> Result<Vec<u8>, AskError> {
+    let decoded = match word.split_once(':') {
+        Some(("b", text)) => STANDARD.decode(text).ok(),
+        Some(("x", text)) => unhex(text),
+        _ => None,
+    };
+    decoded.ok_or_else(|| garbled("encoded text"))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn text(word: &str) -> Result<String, AskError> {
+    String::from_utf8(bytes(word)?).map_err(|_| garbled("UTF-8 text"))
+}
+
+fn path(word: &str) -> Result<HostPath, AskError> {
+    HostPath::new(&text(word)?).map_err(|error| AskError::Garbled(error.to_string()))
+}
+
+fn attributes(stat: &str) -> Result<Attributes, AskError> {
+    let fields: Vec<&str> = stat.split([' ', ',']).collect();
+    let [mode, uid, gid, owner, group, size, mtime] = fields[..] else { return Err(garbled("stat")) };
+    let number = |text: &str| text.parse::<u32>().map_err(|_| garbled("stat"));
+    let name = |name: &str, id: &str| if name == "UNKNOWN" { id.to_owned() } else { name.to_owned() };
+    Ok(Attributes {
+        mode: Mode::new(u16::from_str_radix(mode, 8).map_err(|_| garbled("stat"))?),
+        uid: number(uid)?,
+        gid: number(gid)?,
+        owner: name(owner, uid),
+        group: name(group, gid),
+        size: size.parse().map_err(|_| garbled("stat"))?,
+        mtime: mtime.parse().map_err(|_| garbled("stat"))?,
+    })
+}
+
+fn file(ask: &super::AskFile, lines: Lines<'_>) -> Result<File, AskError> {
+    let target = lines.get("target").map(path).transpose()?;
+    let attributes = || attributes(lines.get("stat").ok_or_else(|| garbled("stat"))?);
+    match lines.get("error") {
+        Some("large") => {
+            return Err(AskError::TooLarge {
+                path: ask.path.clone(),
+                size: attributes()?.size,
+                limit: ask.limit,
+            });
+        }
+        Some(_) => {
+            return Err(AskError::Host(format!(
+                "`{}` cannot be read by this user; does the task need `become: true`?",
+                ask.path
+            )));
+        }
+        None => {}
+    }
+    let kind = match lines.get("kind") {
+        Some("absent") => FileKind::Absent,
+        Some("dir") => FileKind::Directory(attributes()?),
+        Some("file") => FileKind::File(attributes()?, lines.get("content").map(bytes).transpose()?),
+        Some("other") => FileKind::Other,
+        _ => return Err(garbled("kind")),
+    };
+    Ok(File { path: ask.path.clone(), target, kind })
+}
+
+fn dir(at: &HostPath, lines: Lines<'_>) -> Result<Dir, AskError> {
+    let present = match lines.get("kind") {
+        Some("dir") => true,
+        Some("absent") => false,
+        _ => return Err(AskError::Host(format!("`{at}` is not a directory"))),
+    };
+    let mut entries = lines.all("entry").map(entry).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Dir { path: at.clone(), present, entries })
+}
+
+fn entry(line: &str) -> Result<Entry, AskError> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [name, link, kind, stat, content] = fields[..] else { return Err(garbled("entry")) };
+    let content = if content == "-" { None } else { Some(bytes(content)?) };
+    let kind = match kind {
+        "file" => FileKind::File(attributes(stat)?, content),
+        "dir" => FileKind::Directory(attributes(stat)?),
+        _ if link == "link" => FileKind::Absent,
+        _ => FileKind::Other,
+    };
+    Ok(Entry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
+}
+
+fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<TrustStore, AskError> {
+    let bundle = match lines.get("bundle") {
+        None => None,
+        Some(word) => {
+            let digest = lines.get("digest").ok_or_else(|| garbled("digest"))?;
+            let content = match lines.get("content") {
+                Some(word) => bytes(word)?,
+                None => bundles(digest).ok_or_else(|| garbled("content"))?,
+            };
+            Some(Bundle { path: path(word)?, content, mtime: lines.number("mtime")? })
+        }
+    };
+    let stray = |line: &str| {
+        let (name, content) = line.split_once(' ').ok_or_else(|| garbled("stray"))?;
+        Ok((path(name)?, bytes(content)?))
+    };
+    Ok(TrustStore { bundle, strays: lines.all("stray").map(stray).collect::<Result<_, AskError>>()? })
+}
+
+fn process(lines: Lines<'_>) -> Result<Process, AskError> {
+    let unit = |line: &str| line.split_once(' ').map(|(name, state)| (name.to_owned(), state.to_owned()));
+    let running = match lines.get("pid") {
+        None => None,
+        Some(_) => Some(Running {
+            pid: lines.number("pid")?,
+            start: lines.get("start").unwrap_or_default().to_owned(),
+            started: lines.number("started")?,
+            cmdline: words(&lines.text("cmdline")?),
+            program: path(lines.get("program").ok_or_else(|| garbled("program"))?)?,
+            environ: environ(&lines.text("environ")?),
+        }),
+    };
+    Ok(Process {
+        installed: lines.get("installed").is_some(),
+        running,
+        units: lines.all("unit").filter_map(unit).collect(),
+    })
+}
+
+/// The words of /proc/PID/cmdline.
+fn words(cmdline: &str) -> Vec<String> {
+    cmdline.split_terminator('\0').map(str::to_owned).collect()
+}
+
+fn environ(text: &str) -> Vec<(String, String)> {
+    text.lines().filter_map(|line| line.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+}
+
+fn info(lines: Lines<'_>) -> Result<Option<DaemonInfo>, AskError> {
+    let Some(word) = lines.get("info") else { return Ok(None) };
+    let json: serde_json::Value = serde_json::from_str(&text(word)?).map_err(|_| garbled("info"))?;
+    let version = json["ServerVersion"].as_str().unwrap_or_default().to_owned();
+    Ok(Some(DaemonInfo { version, json, fresh: false }))
+}
+
+fn containers(lines: Lines<'_>) -> Result<Containers, AskError> {
+    let container = |word: &str| -> Result<Option<Container>, AskError> {
+        let json: serde_json::Value = serde_json::from_str(&text(word)?).map_err(|_| garbled("container"))?;
+        let field = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        // One that was removed between the two requests answers with a message.
+        Ok(json.get("Id").map(|id| Container {
+            id: field(id),
+            name: field(&json["Name"]).trim_start_matches('/').to_owned(),
+            restart: field(&json["HostConfig"]["RestartPolicy"]["Name"]),
+        }))
+    };
+    let all = lines.all("container").map(container).collect::<Result<Vec<_>, _>>()?;
+    let mut running: Vec<Container> = all.into_iter().flatten().collect();
+    running.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Containers { running })
+}
+
+fn owed(lines: Lines<'_>) -> Result<Vec<OwedRecord>, AskError> {
+    let record = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [need, id, reason] = fields[..] else { return Err(garbled("owed")) };
+        let need = if need == "reload" { Need::Reload } else { Need::Restart };
+        Ok(OwedRecord { id: text(id)?, need, reason: text(reason)? })
+    };
+    let mut records = lines.all("owed").map(record).collect::<Result<Vec<_>, _>>()?;
+    records.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(records)
+}
+
+/// The body and the status that curl's `-w '\n%{http_code}\n'` ends it with.
+fn split_status(answer: &str) -> (String, u16) {
+    let answer = answer.trim_end();
+    let (body, status) = answer.rsplit_once('\n').unwrap_or(("", answer));
+    match status.parse() {
+        Ok(status) => (body.to_owned(), status),
+        Err(_) => (answer.to_owned(), 0),
+    }
+}
+
+fn host_check(lines: Lines<'_>) -> Result<HostCheck, AskError> {
+    let (body, status) = split_status(&lines.text("answer")?);
+    Ok(HostCheck {
+        resolves: lines.get("resolves").map(|word| word == "yes"),
+        curl: lines.get("curl").and_then(|status| status.parse().ok()),
+        status,
+        body,
+    })
+}
+
+fn distribution(lines: Lines<'_>) -> Result<Distribution, AskError> {
+    let body = lines.text("message")?;
+    let message = serde_json::from_str::<serde_json::Value>(&body)
+        .ok()
+        .and_then(|json| json["message"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| body.trim().to_owned());
+    Ok(Distribution { status: lines.number("status")?, message })
+}
+
+fn shell_output(lines: Lines<'_>) -> Result<ShellOutput, AskError> {
+    Ok(ShellOutput {
+        status: lines.number("status")?,
+        stdout: lines.text("stdout")?,
+        stderr: lines.text("stderr")?,
+    })
+}
+
+impl ShellOutput {
+    /// Reads what a [`Run`](super::Run) change printed.
+    ///
+    /// # Errors
+    /// [`AskError::Garbled`] where it is not in the script's form.
+    pub fn of_run(body: &str) -> Result<Self, AskError> {
+        shell_output(Lines(&act_output(body)))
+    }
+}
+
+/// The output of an acting call: one encoded line.
+#[must_use]
+pub fn act_output(body: &str) -> String {
+    bytes(body.trim()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+/// Reads the facts' frame.
+///
+/// # Errors
+/// [`AskError::Garbled`] where it is not in the script's form.
+pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
+    let lines = Lines(body);
+    let release = lines.text("os_release")?;
+    let os = |key: &str| os_release(&release, key).unwrap_or_default();
+    let plain = |key| lines.get(key).unwrap_or_default().to_owned();
+    Ok(Facts {
+        id: os("ID"),
+        id_like: os("ID_LIKE").split_whitespace().map(str::to_owned).collect(),
+        version_id: os("VERSION_ID"),
+        codename: os("VERSION_CODENAME"),
+        pretty_name: os("PRETTY_NAME"),
+        kernel_name: plain("kernel_name"),
+        kernel: plain("kernel"),
+        machine: plain("machine"),
+        hostname: lines.text("hostname")?,
+        uid: lines.number("uid")?,
+        user: lines.text("user")?,
+        home: lines.text("home")?,
+        init: plain("init"),
+        selinux: lines.get("selinux").is_some(),
+        daemon_config: config_file(&words(&lines.text("cmdline")?)),
+        sandbox: lines.get("sandbox").is_some(),
+    })
+}
+
+/// `--config-file` of a daemon's command line.
+fn config_file(cmdline: &[String]) -> Option<HostPath> {
+    cmdline.iter().enumerate().find_map(|(i, word)| {
+        let flag = word.strip_prefix("--config-file").or_else(|| word.strip_prefix("-config-file"))?;
+        let value = flag.strip_prefix('=').map(str::to_owned).or_else(|| cmdline.get(i + 1).cloned())?;
+        HostPath::new(&value).ok()
+    })
+}
+
+/// A value of /etc/os-release, unquoted.
+fn os_release(text: &str, key: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let value = line.strip_prefix(key)?.strip_prefix('=')?.trim();
+        let unquoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+        let unquoted = unquoted.or_else(|| value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')));
+        Some(unquoted.unwrap_or(value).to_owned())
+    })
+}

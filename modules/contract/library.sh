@@ -1,0 +1,420 @@
+# The host's half of dtrctl: functions that ask (they print key=value lines) and functions that act (their exit status
+# decides). Read by dash, BusyBox's sh and bash alike. $R is the sandbox's root, empty on a real host; $B begins the
+# lines that frame answers; $T names temporary files. Each function runs in a subshell of its own.
+
+LC_ALL=C
+export LC_ALL
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+umask 077
+ROOT=
+if [ -n "$R" ]; then ROOT=$(cd -P -- "$R" && pwd -P) || exit 99; fi
+
+has() { command -v "$1" >/dev/null 2>&1; }
+say() { printf '%s=%s\n' "$1" "$2"; }
+
+if has base64; then enc() { printf 'b:'; base64 | tr -d '\n'; }
+else enc() { printf 'x:'; od -An -v -tx1 | tr -d ' \n'; }; fi
+if has sha256sum; then digest() { sha256sum | cut -c1-64; }
+elif has shasum; then digest() { shasum -a 256 | cut -c1-64; }
+elif has openssl; then digest() { openssl dgst -sha256 -r | cut -c1-64; }
+else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
+word() { printf '%s' "$1" | enc; }
+bounded() { if has timeout; then timeout "$@"; else shift; "$@"; fi; }
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+answer() { # ID, then the call
+  id=$1; shift
+  body=$("$@" 2>/dev/null); rc=$?
+  eval "a_$id=\$body"
+  printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
+}
+guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier answers are the ones expected
+  id=$1; shift
+  while [ "$1" != -- ]; do
+    eval "seen=\$a_${1%%=*}"
+    # shellcheck disable=SC2154
+    if [ "$(printf '%s' "$seen" | digest)" != "${1#*=}" ]; then
+      printf '%s %s 95\n' "$B" "$id"
+      return
+    fi
+    shift
+  done
+  shift
+  answer "$id" "$@"
+}
+act() { # ID, then the call: the first that fails ends the script
+  id=$1; shift
+  body=$("$@" 2>&1); rc=$?
+  printf '%s %s %s\n' "$B" "$id" "$rc"
+  printf '%s' "$body" | enc
+  echo
+  if [ "$rc" != 0 ]; then finish; exit 0; fi
+}
+finish() { printf '%s end\n' "$B"; }
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+# Where a path leads once links are followed, in $real. 98 where that is outside the sandbox.
+real() {
+  real=$1; hops=0
+  while [ -L "$real" ]; do
+    hops=$((hops + 1)); [ "$hops" -le 40 ] || return 97
+    to=$(readlink -- "$real"; echo .); to=${to%??}
+    case $to in /*) real=$to ;; *) real=${real%/*}/$to ;; esac
+  done
+  base=${real##*/}; dir=${real%/*}; rest=
+  while [ -n "$dir" ] && [ ! -d "$dir" ]; do rest=/${dir##*/}$rest; dir=${dir%/*}; done
+  dir=$(cd -P -- "${dir:-/}" && pwd -P && echo .) || return 97
+  dir=${dir%??}; [ "$dir" != / ] || dir=
+  real=$dir$rest/$base
+  case $real in "$ROOT"/*) ;; *) return 98 ;; esac
+}
+attributes() { stat -c '%a %u %g %U %G %s %Y' -- "$1"; }
+kind() { # of $1: absent, file, dir, other; links are followed
+  if [ -f "$1" ]; then echo file; elif [ -d "$1" ]; then echo dir
+  elif [ -e "$1" ] || [ -L "$1" ]; then echo other; else echo absent; fi
+}
+
+ask_file() { # PATH, LIMIT
+  real "$1" || return
+  kind=$(kind "$real")
+  say kind "$kind"
+  [ "$real" = "$1" ] || say target "$(word "${real#"$ROOT"}")"
+  case $kind in file | dir) say stat "$(attributes "$real")" || return 1 ;; *) return 0 ;; esac
+  if [ "$kind" = file ] && [ "$2" -gt 0 ]; then
+    [ -r "$real" ] || { say error unreadable; return 0; }
+    [ "$(wc -c <"$real")" -le "$2" ] || { say error large; return 0; }
+    say content "$(enc <"$real")"
+  fi
+}
+ask_dir() { # PATH
+  real "$1/." || return
+  real=${real%/.}
+  say kind "$(kind "$real")"
+  [ -d "$real" ] || return 0
+  for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
+    [ -e "$f" ] || [ -L "$f" ] || continue
+    link=file; [ ! -L "$f" ] || link=link
+    kind=$(kind "$f"); stat=-; content=-
+    case $kind in file | dir) stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue ;; esac
+    if [ "$kind" = file ] && [ -r "$f" ] && [ "$(wc -c <"$f")" -le 65536 ]; then content=$(enc <"$f"); fi
+    printf 'entry=%s %s %s %s %s\n' "$(word "${f##*/}")" "$link" "$kind" "$stat" "$content"
+  done
+}
+ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE…
+  known=$1; dir=$2; shift 2; bundle=
+  for f in "$@"; do
+    if real "$f" && [ -r "$real" ] && [ -s "$real" ]; then
+      bundle=$real
+      say bundle "$(word "${f#"$R"}")"
+      say mtime "$(stat -c %Y -- "$real")"
+      sum=$(digest <"$real"); say digest "$sum"
+      case " $known " in *" $sum "*) ;; *) say content "$(enc <"$real")" ;; esac
+      break
+    fi
+  done
+  real "$dir/." || return 0
+  for f in "${real%/.}"/*; do
+    if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
+    printf 'stray=%s %s\n' "$(word "${f#"$ROOT"}")" "$(enc <"$f")"
+  done
+}
+# Flushes a file: `sync FILE` where it is known, else an empty write that ends in fsync.
+flush() { sync -- "$1" 2>/dev/null || dd if=/dev/null of="$1" bs=1 count=0 conv=notrunc,fsync 2>/dev/null || sync; }
+flush_dir() { sync -- "$1" 2>/dev/null || sync; }
+moved() { echo "it has moved on since it was read: $1"; return 96; }
+label() { # of $1 as that of $2, else as the policy has it
+  has selinuxenabled && selinuxenabled || return 0
+  if [ -e "$2" ]; then chcon --reference="$2" -- "$1"; else restorecon -- "$1"; fi
+}
+own() { # FILE, MODE, OWNER, GROUP; `-` leaves a thing as it is
+  if [ "$3$4" != -- ]; then
+    who=$3:$4; case $who in -:*) who=:$4 ;; *:-) who=$3 ;; esac
+    now=$(stat -c '%u:%g %U:%G' -- "$1")
+    # A user who is not root may keep what is already so, but give nothing away.
+    case " $now " in *" $who "*) ;; *) chown -- "$who" "$1" || return ;; esac
+  fi
+  [ "$2" = - ] || chmod -- "$2" "$1"
+}
+still() { # FILE, DIGEST or `absent`: whether it is as it was read
+  if [ "$2" = absent ]; then
+    if [ -e "$1" ] || [ -L "$1" ]; then moved "something stands there now"; return; fi
+  elif [ ! -f "$1" ]; then moved "it is gone"; return
+  elif [ "$(digest <"$1")" != "$2" ]; then moved "its content is another"; return; fi
+}
+put() { # TEMPORARY, FILE, DIGEST before, MODE, OWNER, GROUP
+  own "$1" "$4" "$5" "$6" && label "$1" "$2" && flush "$1" && still "$2" "$3" && mv -f -- "$1" "$2"
+}
+do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
+  real "$1" || return
+  still "$real" "$2" || return
+  dir=${real%/*}; tmp=$dir/.dtrctl-$T
+  (set -C; printf '%b' "$7" >"$tmp") || { rm -f -- "$tmp"; return 1; }
+  if [ "$(digest <"$tmp")" != "$3" ]; then
+    rm -f -- "$tmp"
+    df -k "$dir" 2>/dev/null | tail -n 1
+    echo 'the file could not be written whole; is the disk full?'
+    return 94
+  fi
+  put "$tmp" "$real" "$2" "$4" "$5" "$6"; rc=$?
+  [ "$rc" = 0 ] || { rm -f -- "$tmp"; return "$rc"; }
+  flush_dir "$dir"
+}
+do_remove() { # PATH, DIGEST before
+  dir=${1%/*}
+  real "$dir/." || return
+  f=${real%/.}/${1##*/}
+  still "$f" "$2" && rm -f -- "$f" && flush_dir "${f%/*}"
+}
+do_make_dir() { # PATH, MODE, OWNER, GROUP
+  real "$1" || return
+  [ ! -d "$real" ] || { own "$real" "$2" "$3" "$4"; return; }
+  (umask 022; mkdir -p -- "${real%/*}") && (umask 022; mkdir -- "$real") && own "$real" "$2" "$3" "$4" &&
+    label "$real" "$real" && flush_dir "${real%/*}"
+}
+do_remove_dir() { # PATH
+  real "$1" || return
+  rmdir -- "$real" && flush_dir "${real%/*}"
+}
+do_set_mode() { # PATH, MODE, OWNER, GROUP
+  real "$1" || return
+  own "$real" "$2" "$3" "$4"
+}
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+in_bundle() { # BASE64 of a certificate's DER, BUNDLE
+  awk -v want="$1" '/-----BEGIN CERTIFICATE-----/ { on = 1; body = ""; next }
+    /-----END CERTIFICATE-----/ { if (on && body == want) { found = 1; exit }; on = 0 }
+    on { gsub(/[ \t\r]/, ""); body = body $0 }
+    END { exit !found }' "$2"
+}
+do_refresh() { # BUNDLE, certificates that must be in it, certificates that must not, COMMAND…
+  bundle=$1; present=$2; absent=$3; shift 3
+  if [ -n "$R" ]; then
+    # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
+    mkdir -p -- "${bundle%/*}" && cat "$R"/usr/share/ca-certificates/*/*.crt "$R"/usr/local/share/ca-certificates/*.crt \
+      >"$bundle.dtrctl-$T" 2>/dev/null
+    mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
+  else
+    out=$(bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
+  fi
+  for c in $present; do
+    in_bundle "$c" "$bundle" || { echo "$1 left the certificate out of $bundle: $out"; return 1; }
+  done
+  for c in $absent; do
+    if in_bundle "$c" "$bundle"; then echo "the certificate is still in $bundle: another file holds it too"; return 1; fi
+  done
+}
+
+# --- the daemon -----------------------------------------------------------------------------------------------------
+
+# The daemon's pid in $pid, found without waking a daemon that only its socket announces.
+daemon() {
+  pid=; [ -z "$R" ] || return 1
+  for pid in $(cat /run/docker.pid /var/run/docker.pid 2>/dev/null) \
+    $(systemctl show -p MainPID --value docker.service 2>/dev/null); do
+    case $(cat "/proc/$pid/comm" 2>/dev/null) in dockerd | docker | dockerd-current) return 0 ;; esac
+  done
+  pid=
+  return 1
+}
+started() { # PID: when it started, as one word that no other process of any boot has
+  read -r boot </proc/sys/kernel/random/boot_id
+  ticks=$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)
+  echo "$boot:$ticks"
+}
+socket=/var/run/docker.sock
+api() { # PATH [SECONDS]: prints the body, then the status on a line of its own
+  if curl_is_new; then
+    bounded $((${2:-20} + 5)) curl -sS --max-time "${2:-20}" --unix-socket "$socket" -w '\n%{http_code}\n' "http://localhost$1" 2>&1
+  else return 127; fi
+}
+curl_is_new() { # --unix-socket came with 7.40
+  v=$(curl --version 2>/dev/null | sed -n '1s/^curl \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+  # shellcheck disable=SC2086
+  set -- $v
+  [ $# = 2 ] && { [ "$1" -gt 7 ] || { [ "$1" = 7 ] && [ "$2" -ge 40 ]; }; }
+}
+# What of /info changes by itself is dropped: an answer that means the same has to be the same.
+info() {
+  if curl_is_new; then api /info | sed '$d'; else bounded 20 docker info --format '{{json .}}'; fi |
+    sed -e 's/"SystemTime":"[^"]*",//' -e 's/"NFd":[0-9]*,//' -e 's/"NGoroutines":[0-9]*,//' \
+      -e 's/"NEventsListener":[0-9]*,//' -e 's/"Containers":[0-9]*,//' -e 's/"ContainersRunning":[0-9]*,//' \
+      -e 's/"ContainersPaused":[0-9]*,//' -e 's/"ContainersStopped":[0-9]*,//' -e 's/"Images":[0-9]*,//'
+}
+ask_process() {
+  if [ -n "$R" ]; then say installed 1; return 0; fi
+  if has dockerd || has docker || [ -e /etc/docker ]; then say installed 1; fi
+  if has systemctl && [ -d /run/systemd/system ]; then
+    for unit in docker.service docker.socket; do
+      printf 'unit=%s %s\n' "$unit" "$(systemctl is-active "$unit" 2>/dev/null)"
+    done
+  fi
+  daemon || return 0
+  say installed 1
+  say pid "$pid"
+  start=$(started "$pid"); ticks=${start#*:}
+  say start "$start"
+  say started "$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))"
+  say cmdline "$(enc <"/proc/$pid/cmdline")"
+  say program "$(word "$(readlink "/proc/$pid/exe")")"
+  say environ "$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^(SSL_CERT_|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy)' | enc)"
+}
+ask_info() {
+  daemon || return 0
+  body=$(info) || return 0
+  case $body in '{'*) say info "$(word "$body")" ;; esac
+}
+ask_containers() {
+  daemon || return 0
+  for c in $(api /containers/json | tr ',' '\n' | sed -n 's/.*"Id":"\([0-9a-f]\{64\}\)".*/\1/p'); do
+    say container "$(api "/containers/$c/json" | sed '$d' | enc)"
+  done
+}
+ask_validate() { # CONFIG, PROGRAM, FLAG…
+  config=$1; program=$2; shift 2
+  out=$(printf '%b' "$config" | bounded 20 "$program" "$@" --validate --config-file /dev/stdin 2>&1)
+  say status $?
+  say message "$(word "$out")"
+}
+ask_host_check() { # SCHEME, REGISTRY, HOST
+  if [ -n "$R" ]; then return 0; fi
+  case $3 in
+  *:* | *[0-9].[0-9]*.[0-9]*) ;;
+  *) if has getent; then if getent hosts "$3" >/dev/null; then say resolves yes; else say resolves no; fi; fi ;;
+  esac
+  has curl || return 0
+  out=$(bounded 15 curl -sS --max-time 10 -w '\n%{http_code}\n' "$1://$2/v2/" 2>&1)
+  say curl $?
+  say answer "$(word "$out")"
+}
+ask_distribution() { # REGISTRY
+  daemon || { say status 0; say message "$(word 'no docker daemon runs on this host')"; return 0; }
+  if out=$(api "/distribution/$1/dtrctl-probe/json" 60); then
+    say status "$(printf '%s\n' "$out" | tail -n 1)"
+    say message "$(printf '%s\n' "$out" | sed '$d' | enc)"
+  else
+    out=$(bounded 60 docker pull "$1/dtrctl-probe:none" 2>&1)
+    say status 1
+    say message "$(word "$out")"
+  fi
+}
+ask_shell() { # TEXT
+  dir=$(mktemp -d) || return
+  sh -c "$1" </dev/null >"$dir/out" 2>"$dir/err"
+  say status $?
+  say stdout "$(enc <"$dir/out")"
+  say stderr "$(enc <"$dir/err")"
+  rm -rf -- "$dir"
+}
+runtime() { # the directory for what does not survive a reboot
+  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
+  else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$(id -u)}/dtrctl"; fi
+}
+ask_owed() {
+  dir=$(runtime)/owed
+  now=none; if daemon; then now=$(started "$pid"); fi
+  for f in "$dir"/*; do
+    [ -f "$f" ] || continue
+    { read -r need && read -r daemon && read -r id && read -r reason; } <"$f" || continue
+    # A record is void once the daemon that it was written for is gone.
+    [ "$daemon" = "$now" ] || continue
+    printf 'owed=%s %s %s\n' "$need" "$id" "$reason"
+  done
+}
+do_owe() { # ID, NEED, REASON
+  daemon || return 0
+  dir=$(runtime)/owed
+  mkdir -p -- "$dir" || return
+  f=$dir/$(printf '%s' "$1" | digest | cut -c1-16)
+  rm -f -- "$f.$T"
+  (set -C; printf '%s\n%s\n%s\n%s\n' "$2" "$(started "$pid")" "$(word "$1")" "$(word "$3")" >"$f.$T") &&
+    flush "$f.$T" && mv -f -- "$f.$T" "$f" && flush_dir "$dir"
+}
+settle() { # ID…
+  for id in "$@"; do rm -f -- "$(runtime)/owed/$(printf '%s' "$id" | digest | cut -c1-16)"; done
+}
+# What the daemon has logged since $since.
+logged() { if has journalctl; then journalctl -u docker.service --since "@$since" -o cat --no-pager 2>/dev/null; fi; }
+hup() {
+  if [ -d /run/systemd/system ] && systemctl is-active --quiet docker.service; then systemctl reload docker.service
+  else kill -HUP "$pid"; fi
+}
+do_reload() { # visible|silent, settled IDs…
+  how=$1; shift
+  daemon || { echo 'no docker daemon runs on this host'; return 1; }
+  since=$(date +%s); before=$(info); boot=$(started "$pid")
+  hup || return
+  tries=0
+  while :; do
+    log=$(logged)
+    case $log in
+    *'Error reconfiguring the daemon'* | *'unable to configure the Docker daemon'*)
+      printf '%s\n' "$log" | tail -n 5
+      return 1
+      ;;
+    *'Reloaded configuration'*) [ "$how" = visible ] || break ;;
+    esac
+    if [ "$how" = visible ] && [ "$(info)" != "$before" ]; then break; fi
+    tries=$((tries + 1)); [ "$tries" -lt 50 ] || break
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  daemon && [ "$(started "$pid")" = "$boot" ] || { echo 'the daemon did not outlive the reload'; return 1; }
+  settle "$@"
+}
+answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
+do_restart() { # settled IDs…
+  since=$(date +%s)
+  if [ -d /run/systemd/system ]; then
+    # The start limit counts restarts that went well, too; past it the socket fails as well.
+    systemctl reset-failed docker.service docker.socket 2>/dev/null
+    bounded 120 systemctl restart docker.service
+  elif has rc-service; then bounded 120 rc-service docker restart
+  elif [ -x /etc/init.d/docker ]; then bounded 120 /etc/init.d/docker restart
+  else echo 'nothing on this host can restart docker: no systemd, OpenRC or /etc/init.d/docker'; return 1; fi
+  tries=0
+  until daemon && answers; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 60 ]; then echo 'the daemon does not answer after the restart:'; logged | tail -n 8; return 1; fi
+    sleep 1
+  done
+  settle "$@"
+}
+
+# --- a user's command ---------------------------------------------------------------------------------------------
+
+do_run() { # STDIN, DIRECTORY, NAME=VALUE…, --, COMMAND…
+  if [ -n "$R" ]; then echo 'a sandbox runs no commands'; return 93; fi
+  input=$1; dir=$2; shift 2
+  while [ "$1" != -- ]; do export "${1?}"; shift; done
+  shift
+  tmp=$(mktemp -d) || return
+  ( { [ -z "$dir" ] || cd -- "$dir"; } && printf '%s' "$input" | "$@" >"$tmp/out" 2>"$tmp/err")
+  say status $?
+  say stdout "$(enc <"$tmp/out")"
+  say stderr "$(enc <"$tmp/err")"
+  rm -rf -- "$tmp"
+}
+
+# --- facts --------------------------------------------------------------------------------------------------------
+
+ask_facts() {
+  real "$R/etc/os-release" && [ -r "$real" ] && say os_release "$(enc <"$real")"
+  say kernel_name "$(uname -s)"
+  say kernel "$(uname -r)"
+  say machine "$(uname -m)"
+  say hostname "$(word "$(uname -n)")"
+  say uid "$(id -u)"
+  say user "$(word "$(id -un)")"
+  say home "$(word "$HOME")"
+  if [ -n "$R" ]; then say init none; say sandbox 1
+  elif [ -d /run/systemd/system ]; then say init systemd
+  elif [ -e /sbin/openrc-run ]; then say init openrc
+  elif grep -q '^ID=boot2docker' /etc/os-release 2>/dev/null; then say init boot2docker
+  elif [ -d /etc/init.d ]; then say init sysvinit
+  else say init none; fi
+  if has selinuxenabled && selinuxenabled; then say selinux 1; fi
+  if daemon; then say cmdline "$(enc <"/proc/$pid/cmdline")"; fi
+}

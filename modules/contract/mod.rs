@@ -1,0 +1,28 @@
+//! The contract: what a module may ask, what it may change, and how it says so.
+//!
+//! Absent on purpose: any way to run something, to print, to read a clock or a file, and any word on whether this is
+//! check mode.
+
+mod answer;
+mod ask;
+mod change;
+mod decode;
+mod host;
+mod module;
+mod overlay;
+mod plan;
+mod probe;
+mod script;
+mod text;
+
+pub use answer::*;
+pub use ask::*;
+pub use change::*;
+pub use decode::{act_output, decode_facts};
+pub use host::{Facts, Host};
+pub use module::{ArgumentError, Entry, Module, Task};
+pub use overlay::Overlay;
+pub use plan::{Level, Note, Plan, PlanError};
+pub use probe::{Probe, Step};
+pub use script::{Frame, Frames, Script};
+pub use text::{Account, Arg, Call, HostPath, HostPathError, Mode};

@@ -1,0 +1,191 @@
+//! Planned changes laid over answers: in check mode, later tasks see the host as it will be.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::answer::{Answer, Attributes, Bundle, Dir, Entry, File, FileKind, LockedPin, TrustStore};
+use super::ask::Ask;
+use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
+use super::host::Facts;
+use super::text::{HostPath, Mode};
+
+/// The changes that a host's earlier tasks have planned, in order.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    changes: Vec<Change>,
+}
+
+impl Overlay {
+    /// Adds a task's changes.
+    pub fn extend(&mut self, changes: &[Change]) {
+        self.changes.extend_from_slice(changes);
+    }
+
+    /// Whether nothing was planned.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The answer as it will be once the planned changes are made.
+    #[must_use]
+    pub fn lay(&self, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
+        self.changes.iter().fold(answer, |answer, change| lay(change, ask, answer, facts))
+    }
+}
+
+fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
+    match (answer, ask) {
+        (Answer::File(file), _) => Answer::File(lay_file(change, file, facts)),
+        (Answer::Dir(dir), _) => Answer::Dir(lay_dir(change, dir, facts)),
+        (Answer::TrustStore(store), _) => Answer::TrustStore(lay_store(change, store)),
+        (Answer::Owed(records), _) => Answer::Owed(lay_owed(change, records)),
+        (Answer::Info(Some(mut info)), _) if is_reread(change) => {
+            info.fresh = true;
+            Answer::Info(Some(info))
+        }
+        (Answer::LockedPin(_), Ask::LockedPin(ask)) if pins(change, ask) => {
+            let Change::RecordPin(record) = change else { unreachable!("guarded by pins()") };
+            Answer::LockedPin(Some(LockedPin { pin: record.pin.clone(), place: "dtrctl.lock".to_owned() }))
+        }
+        (Answer::HostCheck(_), _) if matches!(change, Change::RefreshTrustStore(_)) => unknown(change),
+        (Answer::Containers(_), _) if matches!(change, Change::RestartDocker(_)) => unknown(change),
+        (Answer::Distribution(_), _) if touches_trust(change) => unknown(change),
+        (Answer::Shell(_), _) => unknown(change),
+        (answer, _) => answer,
+    }
+}
+
+fn unknown(change: &Change) -> Answer {
+    Answer::Unknown(change.summary())
+}
+
+const fn is_reread(change: &Change) -> bool {
+    matches!(change, Change::ReloadDocker(_) | Change::RestartDocker(_))
+}
+
+fn pins(change: &Change, ask: &super::ask::AskLockedPin) -> bool {
+    matches!(change, Change::RecordPin(record) if record.registry == ask.registry)
+}
+
+const fn touches_trust(change: &Change) -> bool {
+    !matches!(change, Change::RecordPin(_) | Change::Owe(_))
+}
+
+fn attributes(ownership: &Ownership, before: Option<&Attributes>, mode: u16, facts: &Facts) -> Attributes {
+    let name = |account: &Option<super::text::Account>| account.as_ref().map(|a| a.as_str().to_owned());
+    Attributes {
+        mode: ownership.mode.or(before.map(|b| b.mode)).unwrap_or(Mode::new(mode)),
+        uid: before.map_or(facts.uid, |b| b.uid),
+        gid: before.map_or(facts.uid, |b| b.gid),
+        owner: name(&ownership.owner)
+            .or_else(|| before.map(|b| b.owner.clone()))
+            .unwrap_or_else(|| facts.user.clone()),
+        group: name(&ownership.group)
+            .or_else(|| before.map(|b| b.group.clone()))
+            .unwrap_or_else(|| facts.user.clone()),
+        size: before.map_or(0, |b| b.size),
+        mtime: before.map_or(0, |b| b.mtime),
+    }
+}
+
+fn written(write: &WriteFile, facts: &Facts) -> FileKind {
+    let before = write.before.as_ref().map(|before| &before.attributes);
+    let mut attributes = attributes(&write.ownership, before, 0o644, facts);
+    attributes.size = write.content.bytes.len() as u64;
+    FileKind::File(attributes, Some(write.content.bytes.clone()))
+}
+
+/// Whether making `made` makes `path`: itself or a directory above it.
+fn makes(made: &HostPath, path: &HostPath) -> bool {
+    made == path || made.as_str().strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn lay_file(change: &Change, mut file: File, facts: &Facts) -> File {
+    match change {
+        Change::WriteFile(write) if write.path == file.path => file.kind = written(write, facts),
+        Change::Remove(remove) if remove.path == file.path => file.kind = FileKind::Absent,
+        Change::RemoveDir(remove) if remove.path == file.path => file.kind = FileKind::Absent,
+        Change::MakeDir(make) if file.is_absent() && makes(&make.path, &file.path) => {
+            file.kind = FileKind::Directory(attributes(&make.ownership, None, 0o755, facts));
+        }
+        Change::SetMode(set) if set.path == file.path => {
+            file.kind = match file.kind {
+                FileKind::File(now, content) => {
+                    FileKind::File(attributes(&set.ownership, Some(&now), 0, facts), content)
+                }
+                FileKind::Directory(now) => {
+                    FileKind::Directory(attributes(&set.ownership, Some(&now), 0, facts))
+                }
+                other => other,
+            };
+        }
+        _ => {}
+    }
+    file
+}
+
+fn lay_dir(change: &Change, mut dir: Dir, facts: &Facts) -> Dir {
+    let inside = |path: &HostPath| path.parent().as_ref() == Some(&dir.path);
+    match change {
+        Change::WriteFile(write) if inside(&write.path) => {
+            dir.entries.retain(|entry| entry.name != write.path.name());
+            dir.entries.push(Entry {
+                name: write.path.name().to_owned(),
+                link: false,
+                kind: written(write, facts),
+            });
+            dir.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Change::Remove(remove) if inside(&remove.path) => {
+            dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
+        Change::MakeDir(make) if makes(&make.path, &dir.path) => dir.present = true,
+        Change::RemoveDir(remove) if remove.path == dir.path => {
+            dir.present = false;
+            dir.entries.clear();
+        }
+        _ => {}
+    }
+    dir
+}
+
+fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
+    match change {
+        Change::RefreshTrustStore(refresh) => store.bundle = Some(lay_bundle(refresh, store.bundle)),
+        Change::Remove(remove) => store.strays.retain(|(path, _)| *path != remove.path),
+        _ => {}
+    }
+    store
+}
+
+fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
+    let mut bundle =
+        bundle.unwrap_or_else(|| Bundle { path: refresh.bundle.clone(), content: Vec::new(), mtime: 0 });
+    let blocks = crate::certs::pem::split_bundle(&bundle.content);
+    let der = |text: &String| STANDARD.decode(text).ok();
+    let gone: Vec<Vec<u8>> = refresh.absent.iter().filter_map(der).collect();
+    let mut kept: Vec<Vec<u8>> = blocks.into_iter().filter(|block| !gone.contains(block)).collect();
+    for new in refresh.present.iter().filter_map(der) {
+        if !kept.contains(&new) {
+            kept.push(new);
+        }
+    }
+    bundle.content = kept.iter().flat_map(|der| crate::certs::pem::encode(der).into_bytes()).collect();
+    bundle
+}
+
+fn lay_owed(change: &Change, mut records: Vec<OwedRecord>) -> Vec<OwedRecord> {
+    let drop = |records: &mut Vec<OwedRecord>, ids: &[String]| records.retain(|r| !ids.contains(&r.id));
+    match change {
+        Change::Owe(owed) => {
+            records.retain(|record| record.id != owed.id);
+            records.push(owed.clone());
+            records.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        Change::ReloadDocker(reload) => drop(&mut records, &reload.settles),
+        Change::RestartDocker(restart) => drop(&mut records, &restart.settles),
+        _ => {}
+    }
+    records
+}

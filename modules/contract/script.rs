@@ -1,0 +1,147 @@
+//! The text that goes to a host, and the frames that come back.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use super::change::digest;
+use super::text::Call;
+
+/// The functions that every script may call.
+const LIBRARY: &str = include_str!("library.sh");
+
+/// The library without its comments, which a host has no use for.
+static SENT: LazyLock<String> = LazyLock::new(|| {
+    LIBRARY
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .fold(String::with_capacity(LIBRARY.len()), |text, line| text + line + "\n")
+});
+
+/// One script: the library, then calls, each of which prints one frame.
+#[derive(Debug)]
+pub struct Script {
+    boundary: String,
+    text: String,
+    calls: usize,
+}
+
+/// What one call printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its exit status.
+    pub status: i32,
+    /// Its lines.
+    pub body: String,
+}
+
+impl Frame {
+    /// Status of a call that was not made, as an earlier answer was not the expected one.
+    pub const FENCED: i32 = 95;
+    /// Status of a change that was refused, as the file has moved on since it was probed.
+    pub const MOVED: i32 = 96;
+    /// Status where links lead in a circle.
+    pub const LOOP: i32 = 97;
+    /// Status where a link leads out of the sandbox.
+    pub const OUTSIDE: i32 = 98;
+    /// Status of a write that came out short.
+    pub const SHORT: i32 = 94;
+
+    /// SHA-256 of the body, by which a later run recognises the same answer on the host itself.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self.body.as_bytes())
+    }
+}
+
+/// The frames of a script's output.
+#[derive(Debug, Default)]
+pub struct Frames {
+    frames: HashMap<usize, Frame>,
+    complete: bool,
+}
+
+impl Script {
+    /// A script whose frames begin with `boundary`: random letters and digits that no host can guess.
+    #[must_use]
+    pub fn new(boundary: &str) -> Self {
+        let mut text = String::with_capacity(SENT.len() + 1024);
+        let token = &boundary[..boundary.len().min(12)];
+        _ = writeln!(text, "B='{boundary}'\nT='{token}'");
+        text += &SENT;
+        Self { boundary: boundary.to_owned(), text, calls: 0 }
+    }
+
+    /// Adds an ask.
+    pub fn answer(&mut self, id: usize, call: &Call) {
+        self.calls += 1;
+        _ = writeln!(self.text, "answer {id} {call}");
+    }
+
+    /// Adds an ask that is made only where the answers to earlier ones (by id) have the given digests.
+    pub fn guarded(&mut self, id: usize, expected: &[(usize, String)], call: &Call) {
+        self.calls += 1;
+        let pairs = expected.iter().map(|(id, digest)| format!("{id}={digest} ")).collect::<String>();
+        _ = writeln!(self.text, "guarded {id} {pairs}-- {call}");
+    }
+
+    /// Adds a change. The first that fails ends the script.
+    pub fn act(&mut self, id: usize, call: &Call) {
+        self.calls += 1;
+        _ = writeln!(self.text, "act {id} {call}");
+    }
+
+    /// Whether it holds no call.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.calls == 0
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}finish\n", self.text)
+    }
+
+    /// Reads what the script printed.
+    #[must_use]
+    pub fn read(&self, stdout: &str) -> Frames {
+        let mut frames = Frames::default();
+        let mut current = None;
+        for line in stdout.lines() {
+            if let Some(head) = line.strip_prefix(&self.boundary) {
+                frames.complete = head == " end";
+                current = head.trim().split_once(' ').and_then(|(id, status)| {
+                    let (id, status) = (id.parse::<usize>().ok()?, status.parse().ok()?);
+                    frames.frames.insert(id, Frame { status, body: String::new() });
+                    Some(id)
+                });
+            } else if let Some(frame) = current.and_then(|id| frames.frames.get_mut(&id)) {
+                if !frame.body.is_empty() {
+                    frame.body.push('\n');
+                }
+                frame.body.push_str(line);
+            }
+        }
+        for frame in frames.frames.values_mut() {
+            // `$(…)` on the host drops trailing newlines, and the digest has to be that of what it keeps.
+            frame.body.truncate(frame.body.trim_end_matches('\n').len());
+        }
+        frames
+    }
+}
+
+impl Frames {
+    /// Whether the script reached its end.
+    #[must_use]
+    pub const fn complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The frame of a call.
+    #[must_use]
+    pub fn get(&self, id: usize) -> Option<&Frame> {
+        self.frames.get(&id)
+    }
+}
