@@ -6,4 +6,26 @@
 pub mod certs;
 pub mod contract;
 
+mod assert;
+mod command;
+mod copy;
+mod debug;
+mod file;
+
 pub use contract::*;
+
+/// Every module, one line each. Help, reference and JSON Schema derive from it.
+pub const MODULES: &[Entry] = &[
+    Entry::of::<assert::Assert>(),
+    Entry::of::<command::Command>(),
+    Entry::of::<copy::Copy>(),
+    Entry::of::<debug::Debug>(),
+    Entry::of::<file::FileState>(),
+];
+
+/// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    let name = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+    MODULES.iter().find(|entry| entry.name == name)
+}

@@ -1,1 +1,3 @@
-//! dtrctl.
+//! dtrctl: everything that touches the world.
+
+pub mod event;

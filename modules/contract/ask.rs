@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::{
-    Answer, AskError, Containers, DaemonInfo, Dir, Distribution, File, HostCheck, HttpAnswer, LockedPin, Process,
-    ServedChain, ShellOutput, TrustStore, Validation,
+    Answer, AskError, Containers, DaemonInfo, Dir, Distribution, File, HostCheck, HttpAnswer, LockedPin,
+    Process, ServedChain, ShellOutput, TrustStore, Validation,
 };
 use super::change::OwedRecord;
 use super::text::{Call, HostPath};
@@ -258,11 +258,16 @@ impl Ask {
             }
             Self::HostCheck(ask) => {
                 let scheme = if ask.plain { "http" } else { "https" };
-                Call::new("ask_host_check").word(scheme).word(ask.registry.to_string()).word(ask.registry.host_text())
+                Call::new("ask_host_check")
+                    .word(scheme)
+                    .word(ask.registry.to_string())
+                    .word(ask.registry.host_text())
             }
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
-            Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => return None,
+            Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {
+                return None;
+            }
         };
         Some(call)
     }

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{
-    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, Distribution, Entry, File, FileKind,
-    HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
+    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, Distribution, Entry, File,
+    FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};

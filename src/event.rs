@@ -1,0 +1,218 @@
+//! What happened, as data. The only thing a report may read.
+
+use modules::{Change, Note};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// One event. `--format jsonl` prints each as a line.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first event.
+    RunStarted {
+        /// Version of this format.
+        version: u32,
+        /// The run's id.
+        run: String,
+        /// The playbooks' paths.
+        playbooks: Vec<String>,
+        /// Whether nothing is applied.
+        check: bool,
+        /// Version of dtrctl.
+        dtrctl: &'static str,
+    },
+    /// A play begins.
+    PlayStarted {
+        /// Its name.
+        play: String,
+        /// Its hosts, in order.
+        hosts: Vec<String>,
+    },
+    /// A batch of a play's hosts begins (`serial`).
+    BatchStarted {
+        /// Its hosts, in order.
+        hosts: Vec<String>,
+        /// The tasks that may follow, in order; handlers come last.
+        tasks: Vec<TaskHead>,
+    },
+    /// A task's changes are known; nothing of it has been applied yet.
+    Planned {
+        /// Which host.
+        host: String,
+        /// Which task.
+        task: TaskHead,
+        /// The changes, each with its diff.
+        changes: Vec<PlannedChange>,
+    },
+    /// A host is done with a task.
+    TaskFinished {
+        /// Which host.
+        host: String,
+        /// Which task.
+        task: TaskHead,
+        /// How it ended.
+        outcome: Outcome,
+        /// What `register` keeps.
+        result: Map<String, Value>,
+        /// What was said beside it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<Note>,
+        /// What stays owed to the daemon.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owed: Option<String>,
+        /// Why it failed, was skipped or is unknown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// A host can no longer be reached, or never was; it leaves the play.
+    HostUnreachable {
+        /// Which host.
+        host: String,
+        /// Why, and what to do.
+        reason: Reason,
+    },
+    /// Something that belongs to no host, such as a warning about the inventory.
+    Said {
+        /// The line.
+        text: String,
+        /// Whether it is a warning.
+        warning: bool,
+    },
+    /// A host has gone through its batch.
+    HostFinished {
+        /// Which host.
+        host: String,
+    },
+    /// All hosts of the batch have.
+    BatchFinished,
+    /// The last event.
+    RunFinished {
+        /// Every selected host, by name.
+        hosts: BTreeMap<String, Recap>,
+        /// The process's exit status.
+        exit: u8,
+    },
+}
+
+/// Which task of a play.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct TaskHead {
+    /// Its place in the play, from 0; handlers follow the tasks.
+    pub index: usize,
+    /// Its name, or its module's where it has none.
+    pub name: String,
+    /// Its module.
+    pub module: String,
+    /// For an item of a loop: the item, shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Whether it is a handler.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub handler: bool,
+}
+
+/// A change with what a reader sees of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedChange {
+    /// One line.
+    pub summary: String,
+    /// The change.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Its unified diff, where it is about text that may be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+/// How a task ended on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As desired already.
+    Ok,
+    /// Changed, or would be.
+    Changed,
+    /// Not for this host.
+    Skipped,
+    /// Failed.
+    Failed,
+    /// Failed, and `ignore_errors` says to go on.
+    Ignored,
+    /// In check mode: depends on apply.
+    Unknown,
+}
+
+/// Why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Reason {
+    /// A word for its kind, such as `plan`, `stale`, `host_key`, `authentication`, `timeout`.
+    pub kind: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Which text of the user's it is about: `file:line:column` and the lines around, as printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// What became of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Recap {
+    /// Tasks that were as desired.
+    pub ok: u32,
+    /// Tasks that changed something.
+    pub changed: u32,
+    /// Tasks that failed.
+    pub failed: u32,
+    /// Tasks that were skipped.
+    pub skipped: u32,
+    /// 1 where the host could not be reached.
+    pub unreachable: u32,
+    /// Failures that a `rescue` caught.
+    pub rescued: u32,
+    /// Tasks whose result depends on apply.
+    pub unknown: u32,
+    /// Failures that `ignore_errors` let pass.
+    pub ignored: u32,
+    /// Its end state.
+    pub state: State,
+    /// What stays owed to its daemon.
+    pub owed: Vec<String>,
+    /// Round trips: scripts sent to it.
+    pub trips: u32,
+    /// Why, for a state that is not good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// A host's end state, from good to bad.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// As desired.
+    Ok,
+    /// Changed.
+    Changed,
+    /// All its tasks were skipped.
+    Skipped,
+    /// Something depends on apply.
+    Unknown,
+    /// Put back as it was.
+    RolledBack,
+    /// It has moved on since the plan was made.
+    Stale,
+    /// It has a connection or platform that dtrctl does not have.
+    Unsupported,
+    /// Left in the middle, because the run was stopped.
+    Aborted,
+    /// Never begun.
+    #[default]
+    NotAttempted,
+    /// Could not be reached.
+    Unreachable,
+    /// A task failed.
+    Failed,
+}
