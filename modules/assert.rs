@@ -22,6 +22,7 @@ pub struct Assert {
 impl Module for Assert {
     const NAME: &'static str = "assert";
     const EXAMPLE: &'static str = "- assert:\n    that:\n      - registry is defined\n    fail_msg: give the registry with -e registry=HOST[:PORT]\n";
+    const EVALUATED: &'static [&'static str] = &["that"];
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -13,6 +13,9 @@ pub struct Debug {
     /// What to print: text, or any value. Default: `Hello world!`, as Ansible has it.
     #[serde(default = "hello")]
     msg: Value,
+    /// An expression, written as in `when`, whose value is printed. Give this or `msg`.
+    #[serde(default)]
+    var: Option<Value>,
 }
 
 fn hello() -> Value {
@@ -22,6 +25,7 @@ fn hello() -> Value {
 impl Module for Debug {
     const NAME: &'static str = "debug";
     const EXAMPLE: &'static str = "- debug:\n    msg: \"{{ inventory_hostname }} trusts {{ registry }}\"\n";
+    const EVALUATED: &'static [&'static str] = &["var"];
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {
@@ -30,11 +34,12 @@ impl Module for Debug {
 
     fn plan(&self, _host: &Host, (): ()) -> Result<Plan, PlanError> {
         let mut plan = Plan::default();
-        match &self.msg {
+        let shown = self.var.as_ref().unwrap_or(&self.msg);
+        match shown {
             Value::String(text) => plan.info(text.clone()),
             other => plan.info(other.to_string()),
         }
-        plan.set("msg", self.msg.clone());
+        plan.set("msg", shown.clone());
         Ok(plan)
     }
 }

@@ -18,6 +18,8 @@ pub trait Module: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const NAME: &'static str;
     /// An example of its use, as tasks of a playbook; a test reads each.
     const EXAMPLE: &'static str;
+    /// Arguments that are conditions or expressions: the engine evaluates them, as it does `when`.
+    const EVALUATED: &'static [&'static str] = &[];
     /// What its probe finds out.
     type State: Send + 'static;
 
@@ -46,11 +48,14 @@ impl<M: Module> Task for M {
 }
 
 /// A module's line in the list of modules.
+#[derive(Debug)]
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
     /// An example of its use.
     pub example: &'static str,
+    /// Arguments that are conditions or expressions.
+    pub evaluated: &'static [&'static str],
     /// Its arguments as a JSON Schema; the descriptions are the reference.
     pub schema: fn() -> Schema,
     /// Reads arguments.
@@ -71,7 +76,13 @@ impl Entry {
     /// The line of module `M`.
     #[must_use]
     pub const fn of<M: Module>() -> Self {
-        Self { name: M::NAME, example: M::EXAMPLE, schema: schema::<M>, read: read::<M> }
+        Self {
+            name: M::NAME,
+            example: M::EXAMPLE,
+            evaluated: M::EVALUATED,
+            schema: schema::<M>,
+            read: read::<M>,
+        }
     }
 }
 

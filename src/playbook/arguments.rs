@@ -1,0 +1,110 @@
+//! A module's arguments, checked against its schema where they stand.
+
+use modules::{ArgumentError, Entry};
+use serde_json::Value as Json;
+
+use crate::yaml::{Node, Place, Problem, Problems, Value};
+
+/// Checks a task's arguments as far as they can be without a host: unknown and missing keys always, values where no
+/// template stands in them.
+///
+/// # Errors
+/// Every mistake, at its place.
+pub(super) fn check_arguments(
+    module: &'static Entry,
+    key: &Node,
+    value: &Node,
+) -> Result<Option<Node>, Problems> {
+    let schema = (module.schema)().to_value();
+    let known: Vec<&str> =
+        schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
+    let arguments = normal_form(module, key, value, &known)?;
+    let mut problems = Problems::new();
+    let entries = arguments.as_ref().and_then(Node::as_map).unwrap_or_default();
+    for (name, _) in entries {
+        let text = name.as_str().unwrap_or_default();
+        if !known.contains(&text) {
+            let problem = Problem::new(format!("`{}` has no argument `{text}`", module.name), name.place());
+            let listed = format!(
+                "it takes {}",
+                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            );
+            let problem = problem.label("unknown").did_you_mean(text, known.iter().copied());
+            problems.push(if problem.help.is_some() { problem } else { problem.help(listed) });
+        }
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+        if !entries.iter().any(|(key, _)| key.as_str() == Some(name)) {
+            problems.push(
+                Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place())
+                    .help(format!("`dtrctl modules {}` shows its arguments", module.name)),
+            );
+        }
+    }
+    let templated =
+        module.evaluated.iter().any(|name| entries.iter().any(|(key, _)| key.as_str() == Some(name)));
+    if problems.is_empty()
+        && !templated
+        && let Some(node) = arguments.as_ref().filter(|node| !node.has_template())
+        && let Err(error) = (module.read)(node.to_json()?)
+    {
+        problems.push(problem(module, node, &error));
+    }
+    problems.or(arguments)
+}
+
+/// A mapping of arguments, whichever way they were written.
+fn normal_form(module: &Entry, key: &Node, value: &Node, known: &[&str]) -> Result<Option<Node>, Problem> {
+    match &value.value {
+        Value::Null => Ok(None),
+        Value::Map(_) => Ok(Some(value.clone())),
+        // `command: echo hello` is how everyone writes it.
+        Value::String(_) if known.contains(&"cmd") => {
+            let name = Node { value: Value::String(text("cmd")), ..key.clone() };
+            Ok(Some(Node { value: Value::Map(vec![(name, value.clone())]), ..value.clone() }))
+        }
+        _ => Err(Problem::new(
+            format!("the arguments of `{}` are {}, not a mapping", module.name, value.kind()),
+            value.place(),
+        )
+        .help("write each argument as `name: value` on a line of its own")),
+    }
+}
+
+fn text(text: &str) -> crate::yaml::Text {
+    crate::yaml::Text { text: text.into(), style: crate::yaml::Style::Plain, literal: false }
+}
+
+/// Reads templated arguments.
+///
+/// # Errors
+/// The argument that cannot be read, at its place.
+pub fn read_arguments(
+    module: &Entry,
+    node: &Node,
+    arguments: Json,
+) -> Result<Box<dyn modules::Task>, Box<Problem>> {
+    (module.read)(arguments).map_err(|error| Box::new(problem(module, node, &error)))
+}
+
+fn problem(module: &Entry, node: &Node, error: &ArgumentError) -> Problem {
+    let what = if error.path.is_empty() { String::new() } else { format!(" argument `{}`:", error.path) };
+    Problem::new(format!("`{}`{what} {}", module.name, error.message), argument_place(node, &error.path))
+}
+
+/// The place of the argument that a path such as `merge.log-opts` or `stores[1]` leads to, as far as it can be followed.
+#[must_use]
+pub fn argument_place(node: &Node, path: &str) -> Place {
+    let mut at = node;
+    for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty())
+    {
+        let next = match &at.value {
+            Value::Map(_) => at.get(step),
+            Value::Seq(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        at = next;
+    }
+    at.place()
+}
