@@ -1,1 +1,4 @@
 //! dtrctl.
+
+pub mod inventory;
+pub mod yaml;
