@@ -1,12 +1,11 @@
 //! From the parser's events to the tree.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle, Tag};
 
 use super::{
     Node, Problem, Problems, Source, Span, Style, Text, Value, merge, readable,
@@ -39,11 +38,16 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         anchors: HashMap::new(),
         anchor_names: HashSet::new(),
         aliased: 0,
+        json: is_json(&source.text),
     };
     let built = builder.document();
     builder.problems.or(())?;
     // Whatever stops the building has been noted as a problem.
     Ok(built.unwrap_or_else(|Stop| null(source)))
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn null(source: &Arc<Source>) -> Node {
@@ -69,11 +73,14 @@ struct At {
     literal: bool,
     /// As the key of a mapping.
     key: bool,
+    /// Between brackets or braces.
+    flow: bool,
 }
 
 impl At {
-    fn below(self) -> Self {
-        Self { depth: self.depth + 1, key: false, ..self }
+    fn below(self, style: StructureStyle, literal: bool) -> Self {
+        let flow = self.flow || style == StructureStyle::Flow;
+        Self { depth: self.depth + 1, key: false, literal, flow }
     }
 }
 
@@ -85,6 +92,8 @@ struct Builder<'a> {
     anchors: HashMap<usize, Built>,
     anchor_names: HashSet<String>,
     aliased: usize,
+    /// The text is JSON as well: then `1e3` is a number, because the loader tries JSON first.
+    json: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -97,7 +106,7 @@ impl<'a> Builder<'a> {
                 Event::DocumentStart(..) if root.is_some() => return Err(self.second_document(span)),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => {
-                    let at = At { depth: 0, literal: false, key: false };
+                    let at = At { depth: 0, literal: false, key: false, flow: false };
                     root = Some(self.node(event, span, at)?.node);
                 }
             }
@@ -146,6 +155,7 @@ impl<'a> Builder<'a> {
             self.note(format!("more than {MAX_DEPTH} levels of nesting"), span);
             return Err(Stop);
         }
+        self.check_tab(span, at);
         match event {
             Event::Alias(id) => self.alias(id, span, at),
             Event::Scalar(text, style, anchor, tag) => {
@@ -153,8 +163,16 @@ impl<'a> Builder<'a> {
                 let value = self.scalar(&text, style, tag.as_deref(), span, at);
                 Ok(self.finish(value, span, 0, NODE_BYTES + text.len(), anchor))
             }
-            Event::SequenceStart(_, anchor, tag) => self.sequence(span, anchor, tag, at),
-            Event::MappingStart(_, anchor, tag) => self.mapping(span, anchor, tag, at),
+            Event::SequenceStart(style, anchor, tag) => {
+                self.anchor_name(anchor)?;
+                let literal = self.collection_tag(tag.as_deref(), "seq", span, at);
+                self.sequence(span, anchor, at.below(style, literal))
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                self.anchor_name(anchor)?;
+                let literal = self.collection_tag(tag.as_deref(), "map", span, at);
+                self.mapping(span, anchor, at.below(style, literal))
+            }
             _ => {
                 self.note("the parser is out of step", span);
                 Err(Stop)
@@ -176,15 +194,28 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let (event, span) = self.next()?;
-        if let Event::Anchor(_, name) = event
-            && !self.anchor_names.insert(name.to_string())
-        {
+        let Event::Anchor(_, name) = event else { return Ok(()) };
+        self.anchor_characters(&name, span);
+        if self.source.text[span.end..].starts_with(['{', '[', '"', '\'']) {
+            self.note("a blank is missing after the anchor's name", span);
+        }
+        if !self.anchor_names.insert(name.to_string()) {
             self.note(format!("the anchor `&{name}` is defined twice"), span).label = Some("again here".to_owned());
         }
         Ok(())
     }
 
+    /// YAML 1.2 lets an anchor's name end elsewhere than 1.1 does.
+    fn anchor_characters(&mut self, name: &str, span: Span) {
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+            let problem = self.note(format!("`{name}` cannot be the name of an anchor"), span);
+            problem.help = Some("use letters, digits, `_` and `-`".to_owned());
+        }
+    }
+
     fn alias(&mut self, id: usize, span: Span, at: At) -> Result<Built, Stop> {
+        let name = self.source.text.get(span.start + 1..span.end).unwrap_or_default();
+        self.anchor_characters(name, span);
         let Some(mut built) = self.anchors.get(&id).cloned() else {
             self.note("an alias stands within the node it refers to", span).label = Some("this alias".to_owned());
             return Err(Stop);
@@ -201,15 +232,13 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
-    fn sequence(&mut self, start: Span, anchor: usize, tag: MaybeTag, at: At) -> Result<Built, Stop> {
-        self.anchor_name(anchor)?;
-        let literal = self.collection_tag(tag.as_deref(), "seq", start, at);
+    fn sequence(&mut self, start: Span, anchor: usize, below: At) -> Result<Built, Stop> {
         let (mut items, mut height, mut bytes) = (Vec::new(), 0, NODE_BYTES);
         let end = loop {
             match self.next()? {
                 (Event::SequenceEnd, span) => break span.end,
                 (event, span) => {
-                    let built = self.node(event, span, At { literal, ..at.below() })?;
+                    let built = self.node(event, span, below)?;
                     height = height.max(built.height + 1);
                     bytes += built.bytes;
                     items.push(built.node);
@@ -220,10 +249,7 @@ impl<'a> Builder<'a> {
         Ok(self.finish(Value::Seq(items), span, height, bytes, anchor))
     }
 
-    fn mapping(&mut self, start: Span, anchor: usize, tag: MaybeTag, at: At) -> Result<Built, Stop> {
-        self.anchor_name(anchor)?;
-        let literal = self.collection_tag(tag.as_deref(), "map", start, at);
-        let below = At { literal, ..at.below() };
+    fn mapping(&mut self, start: Span, anchor: usize, below: At) -> Result<Built, Stop> {
         let (mut entries, mut height, mut bytes) = (Vec::new(), 0, NODE_BYTES);
         let end = loop {
             let (event, span) = self.next()?;
@@ -231,6 +257,9 @@ impl<'a> Builder<'a> {
                 break span.end;
             }
             let key = self.node(event, span, At { key: true, ..below })?;
+            if key.node.is_null() && key.node.span.start == key.node.span.end {
+                self.note("a key is missing", span).label = Some("before this".to_owned());
+            }
             let (event, span) = self.next()?;
             let value = self.node(event, span, below)?;
             height = height.max(key.height + 1).max(value.height + 1);
@@ -253,7 +282,7 @@ impl<'a> Builder<'a> {
     /// Whether what is in the collection is literal text.
     fn collection_tag(&mut self, tag: Option<&Tag>, own: &str, span: Span, at: At) -> bool {
         match tag.map(full_tag).as_deref() {
-            None | Some("!") => at.literal,
+            None => at.literal,
             Some("!unsafe") => true,
             Some(tag) if tag.strip_prefix(CORE) == Some(own) => at.literal,
             Some(tag) => {
@@ -269,7 +298,30 @@ impl<'a> Builder<'a> {
         problem.help = Some("supported are `!vault`, `!unsafe`, `!!str`, `!!int`, `!!float` and `!!bool`".to_owned());
     }
 
+    /// A tab may follow a key's colon, nothing else that begins a node in a block.
+    fn check_tab(&mut self, span: Span, at: At) {
+        let before = self.source.text.get(..span.start).unwrap_or_default();
+        let blanks = &before[before.trim_end_matches([' ', '\t']).len()..];
+        let after_indicator = before.len() == blanks.len() || before[..before.len() - blanks.len()].ends_with(['-', '?', '\n']);
+        if !at.flow && blanks.contains('\t') && after_indicator {
+            let tab = Span { start: span.start - blanks.len(), end: span.start };
+            self.note("a tab stands where only spaces may", tab).help = Some("use spaces".to_owned());
+        }
+    }
+
+    /// Refuses what YAML 1.1 reads differently.
+    fn check_scalar(&mut self, text: &str, style: ScalarStyle, span: Span, at: At) {
+        if at.depth == 0 && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            self.note("a document cannot be a block of text", span);
+        }
+        if at.flow && style == ScalarStyle::Plain && text.starts_with([':', '?']) {
+            let problem = self.note(format!("`{text}` is ambiguous between brackets"), span);
+            problem.help = Some(format!("put it in quotes: `\"{text}\"`"));
+        }
+    }
+
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span, at: At) -> Value {
+        self.check_scalar(text, style, span, at);
         let string = |style, literal| Value::String(Text { text: text.into(), style, literal });
         let quoted = Style::from(style);
         match tag.map(full_tag).as_deref() {
@@ -278,7 +330,6 @@ impl<'a> Builder<'a> {
             // A tag resolves what it tags as if it were plain, whatever its quotes: that is how the loader does it.
             Some("!unsafe") => self.plain(text, span, At { literal: true, ..at }),
             Some("!vault" | "!vault-encrypted") => Value::Vault(text.into()),
-            Some("!") => string(explicit(quoted), at.literal),
             Some(tag) => match tag.strip_prefix(CORE) {
                 Some("str") => string(explicit(quoted), at.literal),
                 Some(name @ ("int" | "float" | "bool" | "null")) => self.tagged(name, text, span),
@@ -291,6 +342,12 @@ impl<'a> Builder<'a> {
     }
 
     fn plain(&mut self, text: &str, span: Span, at: At) -> Value {
+        if self.json
+            && text.contains(['e', 'E'])
+            && let Ok(value) = text.parse()
+        {
+            return Value::Float(value);
+        }
         let string = |style| Value::String(Text { text: text.into(), style, literal: at.literal });
         match scalar::resolve(text) {
             Resolved::Value(value) => value,
@@ -318,8 +375,6 @@ impl<'a> Builder<'a> {
         resolved.unwrap_or(Value::Null)
     }
 }
-
-type MaybeTag<'a> = Option<Cow<'a, Tag>>;
 
 const CORE: &str = "tag:yaml.org,2002:";
 

@@ -12,21 +12,22 @@ pub(super) fn entries(written: Vec<Entry>, problems: &mut Problems) -> Vec<Entry
     let mut own: Vec<Entry> = Vec::with_capacity(written.len());
     let mut merged = None;
     for (key, value) in written {
+        if is_merge(&key) {
+            if merged.replace(value).is_some() {
+                problems.push(duplicate(&key, None));
+            }
+            continue;
+        }
         let Some(identity) = key.key() else {
             problems.push(unhashable(&key));
             continue;
         };
         if let Some(&first) = keys.get(&identity) {
-            let first = if is_merge(&key) { None } else { own.get(first).map(|(key, _)| key) };
-            problems.push(duplicate(&key, first));
+            problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
             continue;
         }
         keys.insert(identity, own.len());
-        if is_merge(&key) {
-            merged = Some(value);
-        } else {
-            own.push((key, value));
-        }
+        own.push((key, value));
     }
     match merged {
         Some(value) => over(mappings(value, problems), own),
