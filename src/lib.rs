@@ -1,5 +1,6 @@
 //! dtrctl: everything that touches the world.
 
 pub mod event;
+pub mod inventory;
 pub mod playbook;
 pub mod yaml;

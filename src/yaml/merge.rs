@@ -1,0 +1,97 @@
+//! Mappings: keys once, and `<<`.
+
+use std::collections::HashMap;
+
+use super::{Key, Node, Problem, Problems, Style, Value};
+
+type Entry = (Node, Node);
+
+/// Checks the keys of a mapping and unfolds its `<<`: what is merged comes first, what is written here wins.
+pub(super) fn entries(written: Vec<Entry>, problems: &mut Problems) -> Vec<Entry> {
+    let mut keys: HashMap<Key, usize> = HashMap::with_capacity(written.len());
+    let mut own: Vec<Entry> = Vec::with_capacity(written.len());
+    let mut merged = None;
+    for (key, value) in written {
+        if is_merge(&key) {
+            if merged.replace(value).is_some() {
+                problems.push(duplicate(&key, None));
+            }
+            continue;
+        }
+        let Some(identity) = key.key() else {
+            problems.push(unhashable(&key));
+            continue;
+        };
+        if let Some(&first) = keys.get(&identity) {
+            problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
+            continue;
+        }
+        keys.insert(identity, own.len());
+        own.push((key, value));
+    }
+    match merged {
+        Some(value) => over(mappings(value, problems), own),
+        None => own,
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    matches!(&key.value, Value::String(text) if text.style == Style::Plain && &*text.text == "<<")
+}
+
+/// The entries that a `<<` brings in, the ones that lose first.
+fn mappings(value: Node, problems: &mut Problems) -> Vec<Vec<Entry>> {
+    match value.value {
+        Value::Map(entries) => vec![entries],
+        // Of several mappings the first wins.
+        Value::Seq(items) => items.into_iter().rev().flat_map(|item| mapping(item, problems)).collect(),
+        _ => mapping(value, problems).into_iter().collect(),
+    }
+}
+
+fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
+    match node.value {
+        Value::Map(entries) => Some(entries),
+        _ => {
+            let message = format!("`<<` merges mappings, and this is {}", node.kind());
+            problems.push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
+            None
+        }
+    }
+}
+
+/// Lays the entries over the layers below: a key keeps its first position and takes its last value.
+fn over(layers: Vec<Vec<Entry>>, own: Vec<Entry>) -> Vec<Entry> {
+    let mut positions: HashMap<Key, usize> = HashMap::new();
+    let mut result: Vec<Entry> = Vec::new();
+    for (key, value) in layers.into_iter().flatten().chain(own) {
+        let Some(identity) = key.key() else { continue };
+        match positions.get(&identity) {
+            Some(&position) => result[position] = (key, value),
+            None => {
+                positions.insert(identity, result.len());
+                result.push((key, value));
+            }
+        }
+    }
+    result
+}
+
+fn unhashable(key: &Node) -> Problem {
+    let problem = Problem::new(format!("{} cannot be the key of a mapping", key.kind()), key.place());
+    if key.written().starts_with('{') {
+        problem.label("braces begin a mapping").help("put the template in quotes: `\"{{ … }}\"`")
+    } else {
+        problem
+    }
+}
+
+fn duplicate(key: &Node, first: Option<&Node>) -> Problem {
+    let problem = Problem::new(format!("the key `{}` is written twice", key.written()), key.place()).label("again here");
+    match first {
+        Some(first) => {
+            problem.help(format!("it first stands in line {}; remove one of them", first.place().line_column().0))
+        }
+        None => problem.help("merge several mappings with one `<<: [*first, *second]`"),
+    }
+}
