@@ -5,6 +5,7 @@
 
 pub mod certs;
 pub mod contract;
+pub mod daemon_config;
 
 mod assert;
 mod command;

@@ -1,0 +1,7 @@
+//! The Docker daemon's configuration file, `daemon.json`: edits of its text, and what dockerd does with it.
+
+pub mod edit;
+pub mod rules;
+mod version;
+
+pub use version::{Version, VersionError};
