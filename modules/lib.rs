@@ -1,1 +1,3 @@
 //! The modules of dtrctl.
+
+pub mod certs;
