@@ -1,0 +1,163 @@
+//! The extensions that a judgement needs, and what is wrong with the others.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use x509_parser::certificate::TbsCertificate;
+use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, X509Extension};
+
+use super::constraints::NameConstraints;
+use super::names;
+
+/// A name in subjectAltName.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AltName {
+    Dns(String),
+    Ip(IpAddr),
+    Email(String),
+    Uri(String),
+    /// Any other kind, as text for a reader.
+    Other(String),
+    /// Of a known kind, but nothing that Go would read.
+    Malformed(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extensions {
+    /// CA flag and path length.
+    pub basic: Option<(bool, Option<u32>)>,
+    pub key_usage: Option<u16>,
+    /// As dotted numbers.
+    pub extended_usage: Option<Vec<String>>,
+    pub alt_names: Vec<AltName>,
+    /// The whole value of subjectAltName.
+    pub alt_names_raw: Option<Vec<u8>>,
+    pub constraints: Option<NameConstraints>,
+    pub subject_key: Option<Vec<u8>>,
+    pub authority_key: Option<Vec<u8>>,
+    /// Critical extensions that Go does not handle.
+    pub unhandled: Vec<String>,
+    /// Extensions that Go's parser would stumble over: the extension's numbers and what is wrong.
+    pub malformed: Vec<(String, String)>,
+}
+
+impl Extensions {
+    pub(super) fn read(tbs: &TbsCertificate<'_>) -> Self {
+        let mut found = Self::default();
+        let mut seen = Vec::new();
+        for extension in tbs.extensions() {
+            let oid = extension.oid.to_id_string();
+            if seen.contains(&oid) {
+                found.malformed.push((oid.clone(), "it stands there twice".to_owned()));
+                continue;
+            }
+            found.take(extension, &oid);
+            seen.push(oid);
+        }
+        found
+    }
+
+    fn take(&mut self, extension: &X509Extension<'_>, oid: &str) {
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(basic) => {
+                self.basic = Some((basic.ca, basic.path_len_constraint));
+            }
+            ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags & 0x1ff),
+            ParsedExtension::ExtendedKeyUsage(usage) => self.extended_usage = Some(usages(usage)),
+            ParsedExtension::SubjectAlternativeName(names) => {
+                self.alt_names_raw = Some(extension.value.to_vec());
+                self.alt_names = names.general_names.iter().map(alt_name).collect();
+                let handled = |name: &AltName| !matches!(name, AltName::Other(_));
+                if extension.critical && !self.alt_names.iter().any(handled) {
+                    self.unhandled.push(oid.to_owned());
+                }
+            }
+            ParsedExtension::NameConstraints(constraints) => {
+                match NameConstraints::read(constraints, extension.value) {
+                    Ok(read) => {
+                        if extension.critical && read.has_unhandled {
+                            self.unhandled.push(oid.to_owned());
+                        }
+                        self.constraints = Some(read);
+                    }
+                    Err(fault) => self.malformed.push((oid.to_owned(), fault)),
+                }
+            }
+            ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key = Some(id.0.to_vec()),
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                self.authority_key = id.key_identifier.as_ref().map(|key| key.0.to_vec());
+            }
+            ParsedExtension::ParseError { .. } if is_judged(oid) => {
+                self.malformed.push((oid.to_owned(), "it cannot be read".to_owned()));
+            }
+            _ if extension.critical && !is_handled(oid) => self.unhandled.push(oid.to_owned()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn dns_names(&self) -> impl Iterator<Item = &str> {
+        self.alt_names.iter().filter_map(|name| match name {
+            AltName::Dns(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.alt_names.iter().filter_map(|name| match name {
+            AltName::Ip(address) => Some(*address),
+            _ => None,
+        })
+    }
+}
+
+/// Extensions that every judgement reads: broken ones make Go refuse the certificate.
+fn is_judged(oid: &str) -> bool {
+    ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"].contains(&oid)
+}
+
+/// Extensions that every Go in question accepts as critical. Policy constraints and mappings are
+/// left out: engines built with Go up to 1.23 refuse them.
+fn is_handled(oid: &str) -> bool {
+    is_judged(oid) || ["2.5.29.31", "2.5.29.32", "2.5.29.35", "1.3.6.1.5.5.7.1.1"].contains(&oid)
+}
+
+fn usages(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+    let known = [
+        (usage.any, "2.5.29.37.0"),
+        (usage.server_auth, "1.3.6.1.5.5.7.3.1"),
+        (usage.client_auth, "1.3.6.1.5.5.7.3.2"),
+        (usage.code_signing, "1.3.6.1.5.5.7.3.3"),
+        (usage.email_protection, "1.3.6.1.5.5.7.3.4"),
+        (usage.time_stamping, "1.3.6.1.5.5.7.3.8"),
+        (usage.ocsp_signing, "1.3.6.1.5.5.7.3.9"),
+    ];
+    let known = known.iter().filter(|(set, _)| *set).map(|(_, oid)| (*oid).to_owned());
+    known.chain(usage.other.iter().map(|oid| oid.to_id_string())).collect()
+}
+
+fn alt_name(name: &GeneralName<'_>) -> AltName {
+    let ascii = |text: &str, wrap: fn(String) -> AltName| {
+        if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(text.to_owned()) }
+    };
+    match name {
+        GeneralName::DNSName(text) => ascii(text, AltName::Dns),
+        GeneralName::RFC822Name(text) => ascii(text, AltName::Email),
+        GeneralName::URI(text) => ascii(text, AltName::Uri),
+        GeneralName::IPAddress(bytes) => match address(bytes) {
+            Some(address) => AltName::Ip(address),
+            None => AltName::Malformed(format!("an address of {} bytes", bytes.len())),
+        },
+        GeneralName::DirectoryName(name) => AltName::Other(format!("DirName:{}", names::one_line(name))),
+        GeneralName::Invalid(tag, _) if [1, 2, 6].contains(&tag.0) => {
+            AltName::Malformed("a name that is no text".to_owned())
+        }
+        other => AltName::Other(other.to_string()),
+    }
+}
+
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(four) = <[u8; 4]>::try_from(bytes) {
+        return Some(IpAddr::V4(Ipv4Addr::from(four)));
+    }
+    let sixteen = <[u8; 16]>::try_from(bytes).ok()?;
+    Some(IpAddr::V6(Ipv6Addr::from(sixteen)))
+}

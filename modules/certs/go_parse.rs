@@ -1,0 +1,86 @@
+//! Certificates that OpenSSL reads and Go does not. dockerd passes over such an anchor in silence,
+//! and breaks the handshake when a server sends one.
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::der_parser::asn1_rs::Tag;
+use x509_parser::x509::X509Name;
+
+use super::certificate::Parts;
+use super::extensions::AltName;
+use super::key::PublicKey;
+
+/// Go's sentence, or one like it, when its parser refuses the certificate.
+pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<String> {
+    let tbs = &parsed.tbs_certificate;
+    let fault = if tbs.version.0 > 2 {
+        "x509: invalid version".to_owned()
+    } else if tbs.raw_serial().first().is_some_and(|byte| byte & 0x80 != 0) {
+        "x509: negative serial number (refused since Go 1.23)".to_owned()
+    } else if parsed.signature_algorithm != tbs.signature {
+        "x509: inner and outer signature algorithm identifiers don't match".to_owned()
+    } else {
+        return name(&tbs.issuer)
+            .or_else(|| name(&tbs.subject))
+            .or_else(|| key(parsed, &parts.key))
+            .or_else(|| extensions(parts));
+    };
+    Some(fault)
+}
+
+fn name(name: &X509Name<'_>) -> Option<String> {
+    let value = |data: &[u8], tag: Tag| match tag {
+        Tag::PrintableString if !data.iter().all(|&byte| is_printable(byte)) => Some("PrintableString"),
+        Tag::Utf8String if std::str::from_utf8(data).is_err() => Some("UTF-8 string"),
+        Tag::Ia5String if !data.is_ascii() => Some("IA5String"),
+        Tag::NumericString if !data.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ') => {
+            Some("NumericString")
+        }
+        Tag::BmpString if !data.len().is_multiple_of(2) => Some("BMPString"),
+        _ => None,
+    };
+    let broken = name
+        .iter_attributes()
+        .find_map(|attribute| value(attribute.attr_value().data, attribute.attr_value().tag()))?;
+    Some(format!("x509: invalid RDNSequence: invalid attribute value: invalid {broken}"))
+}
+
+/// Go's set: with `*` and `&`, without `@` and `_`.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"'()+,-./ :=?*&".contains(&byte)
+}
+
+fn key(parsed: &X509Certificate<'_>, key: &PublicKey) -> Option<String> {
+    let algorithm = &parsed.tbs_certificate.subject_pki.algorithm;
+    let null = algorithm.parameters.as_ref().is_some_and(|any| any.tag() == Tag::Null);
+    let fault = match key {
+        PublicKey::Rsa { .. } if !null => "x509: RSA key missing NULL parameters",
+        PublicKey::Ec { curve, point } => {
+            let field = usize::try_from(curve.bits().div_ceil(8)).ok()?;
+            if point.first() == Some(&4) && point.len() == 2 * field + 1 {
+                return None;
+            }
+            "x509: failed to unmarshal elliptic curve point"
+        }
+        PublicKey::Ed25519(_) if algorithm.parameters.is_some() => {
+            "x509: Ed25519 key encoded with illegal parameters"
+        }
+        PublicKey::Other { oid, .. } => match oid.as_str() {
+            "1.2.840.113549.1.1.1" => "x509: invalid RSA public key",
+            "1.2.840.10045.2.1" => "x509: unsupported elliptic curve",
+            "1.3.101.112" => "x509: wrong Ed25519 public key size",
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(fault.to_owned())
+}
+
+fn extensions(parts: &Parts) -> Option<String> {
+    if let Some((oid, fault)) = parts.extensions.malformed.first() {
+        return Some(format!("x509: the extension {oid} is malformed: {fault}"));
+    }
+    let broken = |name: &AltName| matches!(name, AltName::Malformed(_));
+    let name = parts.extensions.alt_names.iter().find(|name| broken(name))?;
+    let AltName::Malformed(what) = name else { return None };
+    Some(format!("x509: a name in subjectAltName is malformed: {what:?}"))
+}

@@ -1,0 +1,34 @@
+//! Certificates: read, judged as dockerd judges them, and chosen for a trust store.
+//!
+//! Absent on purpose: the network, the clock, and webpki. What decides is what Go's crypto/x509
+//! does, because dockerd is a Go program and its verdict is the one that counts.
+
+mod certificate;
+mod choose;
+mod constraints;
+mod extensions;
+mod facts;
+mod go_parse;
+mod host;
+mod hostname;
+mod judge;
+mod key;
+mod names;
+mod pem;
+mod pin;
+mod rsa;
+mod signature;
+mod verdict;
+mod warning;
+
+pub use certificate::{CertError, Certificate};
+pub use choose::{Choice, ChooseError, Proof, Proven, Scope, Served, choose};
+pub use facts::{BasicConstraints, Facts};
+pub use host::{HostError, RegistryHost};
+pub use judge::{Path, paths, verify, verify_name};
+pub use key::{Curve, PublicKey};
+pub use pem::{BadBlock, Bundle, Pem, PemError, encode, read, read_bundle};
+pub use pin::{Pin, PinError};
+pub use signature::{Hash, SignatureError, SignatureScheme};
+pub use verdict::{EngineNote, Fault, Verdict};
+pub use warning::Warning;

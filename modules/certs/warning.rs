@@ -1,0 +1,116 @@
+//! What is not an error, and still has to be said before an anchor is installed.
+
+use time::OffsetDateTime;
+
+use super::certificate::Certificate;
+use super::verdict::Verdict;
+
+/// What to tell the operator about a choice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Little time is left.
+    #[error("`{subject}` ends on {}, in {days} days: renew it", date(not_after))]
+    EndsSoon {
+        /// Whose.
+        subject: String,
+        /// When.
+        not_after: OffsetDateTime,
+        /// Days left.
+        days: i64,
+    },
+    /// dockerd and curl are content with it, plain OpenSSL is not.
+    #[error(
+        "`{subject}` is an intermediate: dockerd and curl accept it as an anchor, plain OpenSSL and Python do not; give the root instead"
+    )]
+    IntermediateAsAnchor {
+        /// The anchor.
+        subject: String,
+    },
+    /// The server's configuration is not complete.
+    #[error(
+        "the server does not send `{subject}`, the issuer of its certificate: append it to the server's certificate file; until then it is installed along with the anchor"
+    )]
+    IntermediateNotSent {
+        /// The certificate that it ought to send.
+        subject: String,
+    },
+    /// The anchor is the server's own certificate.
+    #[error("the anchor is the server's own certificate: every renewal has to be rolled out again")]
+    LeafAsAnchor,
+    /// RHEL's family does not take it.
+    #[error(
+        "`{subject}` is not marked as a CA for servers: RHEL, SUSE and Arch drop it from their bundle without a word; use Docker's own store there"
+    )]
+    NotForP11Kit {
+        /// The anchor.
+        subject: String,
+    },
+    /// The name is wrong, which no anchor mends.
+    #[error(
+        "the engine refuses the server's certificate whatever is trusted: `{verdict}`{}; reissue it with subjectAltName `{wanted}`",
+        note(verdict)
+    )]
+    Name {
+        /// What the engine says.
+        verdict: Verdict,
+        /// The entry that is missing.
+        wanted: String,
+    },
+    /// The anchor's key could be broken.
+    #[error("`{subject}` has an RSA key of only {bits} bits: replace it")]
+    WeakKey {
+        /// Whose.
+        subject: String,
+        /// The size.
+        bits: u64,
+    },
+    /// The anchor's own signature is not checked by anyone, but others may stumble.
+    #[error("`{subject}` signs itself with {algorithm}: dockerd does not mind, other programs may")]
+    WeakSelfSignature {
+        /// Whose.
+        subject: String,
+        /// The algorithm.
+        algorithm: String,
+    },
+    /// A certificate that proves nothing.
+    #[error(
+        "the server also sends `{subject}`, which is on no path from its certificate: take it out of the server's file"
+    )]
+    Stranger {
+        /// The certificate.
+        subject: String,
+    },
+    /// A given root that is not the server's.
+    #[error("`{subject}` was given as a root and signs nothing here: it is not installed")]
+    RootNotUsed {
+        /// The root.
+        subject: String,
+    },
+}
+
+fn date(time: &OffsetDateTime) -> String {
+    time.date().to_string()
+}
+
+fn note(verdict: &Verdict) -> String {
+    verdict.note.map(|note| format!(" ({note})")).unwrap_or_default()
+}
+
+const SOON: i64 = 30;
+const WEAK: u64 = 2048;
+
+/// What a certificate on the path gives cause to say, wherever it stands.
+pub(super) fn about(certificate: &Certificate, now: OffsetDateTime) -> Vec<Warning> {
+    let facts = certificate.facts();
+    let subject = || facts.subject.clone();
+    let mut found = Vec::new();
+    let days = (facts.not_after - now).whole_days();
+    if days < SOON {
+        found.push(Warning::EndsSoon { subject: subject(), not_after: facts.not_after, days });
+    }
+    if let Some(bits) = facts.key_bits.filter(|&bits| facts.key_type == "RSA" && bits < WEAK) {
+        found.push(Warning::WeakKey { subject: subject(), bits });
+    }
+    found
+}
