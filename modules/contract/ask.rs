@@ -8,7 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::text::{Call, HostPath};
-use crate::certs::RegistryName;
+use crate::certs::RegistryHost;
 
 /// One question. Each has one kind of answer, named by its [`Question`] implementation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -169,7 +169,7 @@ pub struct AskValidate {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskHostCheck {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
     /// Plain HTTP instead of HTTPS.
     pub plain: bool,
 }
@@ -179,7 +179,7 @@ pub struct AskHostCheck {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskDistribution {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
 }
 
 /// A user's own shell text: what it does is not known, so it is fenced like [`AskDistribution`].
@@ -193,14 +193,14 @@ pub struct AskShell {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskTls {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
 }
 
 /// `GET /v2/` from the controller.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskHttp {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
     /// What to trust.
     pub trust: HttpTrust,
 }
@@ -230,7 +230,7 @@ pub struct AskLocalFile {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskLockedPin {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
 }
 
 /// The path of a file beside the playbook, or anywhere on the controller.
@@ -261,7 +261,7 @@ impl Ask {
                 Call::new("ask_host_check")
                     .word(scheme)
                     .word(ask.registry.to_string())
-                    .word(ask.registry.host_text())
+                    .word(ask.registry.host())
             }
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),

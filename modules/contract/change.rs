@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
 use super::text::{Account, Call, HostPath, Mode};
-use crate::certs::RegistryName;
+use crate::certs::RegistryHost;
 
 /// One typed change. The engine alone applies it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -269,7 +269,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecordPin {
     /// The registry.
-    pub registry: RegistryName,
+    pub registry: RegistryHost,
     /// `sha256:` and the certificate's fingerprint.
     pub pin: String,
     /// The certificate's subject, for the reader of the file.

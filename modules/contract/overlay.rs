@@ -8,6 +8,7 @@ use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
 use super::host::Facts;
 use super::text::{HostPath, Mode};
+use crate::certs;
 
 /// The changes that a host's earlier tasks have planned, in order.
 #[derive(Debug, Default)]
@@ -162,16 +163,18 @@ fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
 fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
     let mut bundle =
         bundle.unwrap_or_else(|| Bundle { path: refresh.bundle.clone(), content: Vec::new(), mtime: 0 });
-    let blocks = crate::certs::pem::split_bundle(&bundle.content);
     let der = |text: &String| STANDARD.decode(text).ok();
     let gone: Vec<Vec<u8>> = refresh.absent.iter().filter_map(der).collect();
-    let mut kept: Vec<Vec<u8>> = blocks.into_iter().filter(|block| !gone.contains(block)).collect();
+    let mut kept = certs::read_bundle(&bundle.content).certificates;
+    kept.retain(|certificate| !gone.iter().any(|der| der == certificate.der()));
     for new in refresh.present.iter().filter_map(der) {
-        if !kept.contains(&new) {
+        if !kept.iter().any(|known| known.der() == new)
+            && let Ok(new) = certs::Certificate::from_der(&new)
+        {
             kept.push(new);
         }
     }
-    bundle.content = kept.iter().flat_map(|der| crate::certs::pem::encode(der).into_bytes()).collect();
+    bundle.content = kept.iter().map(certs::encode).collect::<String>().into_bytes();
     bundle
 }
 
