@@ -1,2 +1,7 @@
-//! dtrctl.
-fn main() {}
+//! dtrctl: see `dtrctl --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dtrctl::cli::main()
+}

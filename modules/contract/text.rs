@@ -287,8 +287,17 @@ impl fmt::Display for Arg {
 
 /// A word in shell text that stands for exactly `text`, whatever it holds but NUL, which no argument can hold:
 /// the wire refuses a script with one.
+///
+/// The wire is ASCII, because shells differ in what they do to other bytes in their own source; other text goes through
+/// `printf %b` on the host. Newlines at its end, which `$(…)` drops, are put behind it.
 fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    let plain = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    if text.is_ascii() {
+        return plain(text);
+    }
+    let body = text.trim_end_matches('\n');
+    let newlines = &text[body.len()..];
+    format!("\"$(printf %b {})\"{}", percent_b(body.as_bytes()), plain(newlines))
 }
 
 /// Bytes as one single-quoted ASCII word in the escapes of `printf %b`.

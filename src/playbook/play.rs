@@ -100,7 +100,7 @@ impl Play {
         for (key, section) in [("pre_tasks", Section::Before), ("tasks", Section::Main)] {
             tasks.extend(list(keys.take(key), key, section, &tags, problems));
         }
-        let play = Self {
+        let mut play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
             directory: directory.to_path_buf(),
@@ -116,6 +116,9 @@ impl Play {
             hosts: hosts?,
         };
         keys.finish("a play", &[], problems);
+        for task in play.tasks.iter_mut().chain(&mut play.handlers) {
+            task.identity = task.identity.within(&play.identity);
+        }
         play.check_notifications(problems);
         Some(play)
     }

@@ -54,7 +54,8 @@ fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
         Value::Map(entries) => Some(entries),
         _ => {
             let message = format!("`<<` merges mappings, and this is {}", node.kind());
-            problems.push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
+            problems
+                .push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
             None
         }
     }
@@ -87,11 +88,11 @@ fn unhashable(key: &Node) -> Problem {
 }
 
 fn duplicate(key: &Node, first: Option<&Node>) -> Problem {
-    let problem = Problem::new(format!("the key `{}` is written twice", key.written()), key.place()).label("again here");
+    let problem = Problem::new(format!("the key `{}` is written twice", key.written()), key.place())
+        .label("again here");
     match first {
-        Some(first) => {
-            problem.help(format!("it first stands in line {}; remove one of them", first.place().line_column().0))
-        }
+        Some(first) => problem
+            .help(format!("it first stands in line {}; remove one of them", first.place().line_column().0)),
         None => problem.help("merge several mappings with one `<<: [*first, *second]`"),
     }
 }

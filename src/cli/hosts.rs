@@ -1,0 +1,39 @@
+//! `dtrctl hosts`
+
+use clap::{Args, ValueEnum};
+
+use super::options::InventoryOptions;
+use super::{Done, output};
+use crate::error::Failure;
+use crate::inventory::Selection;
+
+/// The hosts that a pattern selects, one a line.
+#[derive(Debug, Args)]
+pub struct Hosts {
+    /// The pattern, such as `docker:!db1`.
+    pattern: String,
+    #[command(flatten)]
+    inventory: InventoryOptions,
+    /// `text`: one a line; `json`: a list.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Hosts {
+    pub fn run(self) -> Done {
+        let inventory = self.inventory.load(None)?;
+        let hosts = Selection::new(&inventory, self.inventory.limit.as_deref())?.hosts(&self.pattern)?;
+        let text = match self.format {
+            Format::Text => hosts.iter().map(|host| format!("{host}\n")).collect(),
+            Format::Json => serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n",
+        };
+        output::print(&text);
+        Ok(0)
+    }
+}

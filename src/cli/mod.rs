@@ -1,0 +1,62 @@
+//! The command line: one file a subcommand. Its doc comment is its help.
+
+mod apply;
+mod demo;
+mod hosts;
+mod inventory;
+mod modules;
+mod options;
+mod output;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Failure;
+
+/// Rolls a private Docker registry's TLS trust, and the Docker daemon's settings, over fleets of Docker hosts.
+#[derive(Debug, Parser)]
+#[command(name = "dtrctl", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Apply(apply::Apply),
+    Validate(validate::Validate),
+    Hosts(hosts::Hosts),
+    Inventory(inventory::Inventory),
+    Modules(modules::Modules),
+    Demo(demo::Demo),
+}
+
+/// Runs the command that the process's arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` are no errors; clap's own code for bad usage is 2, which means "changes pending" here.
+            _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    let done = match cli.command {
+        Command::Apply(apply) => apply.run(),
+        Command::Validate(validate) => validate.run(),
+        Command::Hosts(hosts) => hosts.run(),
+        Command::Inventory(inventory) => inventory.run(),
+        Command::Modules(modules) => modules.run(),
+        Command::Demo(demo) => demo.run(),
+    };
+    ExitCode::from(done.unwrap_or_else(|failure| {
+        output::fail(&failure);
+        failure.code()
+    }))
+}
+
+/// What a subcommand gives back: the exit code, or why it could not begin.
+type Done = Result<u8, Failure>;

@@ -1,0 +1,82 @@
+//! Options that several subcommands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::Value as Json;
+
+use crate::error::Failure;
+use crate::inventory::Inventory;
+use crate::yaml::{self, Problem, Source};
+
+/// Where hosts come from.
+#[derive(Debug, Clone, Args)]
+pub struct InventoryOptions {
+    /// An inventory: a YAML file, a directory, or a list such as `web1,web2,`. May be given again.
+    #[arg(short, long = "inventory", value_name = "INVENTORY", env = "DTRCTL_INVENTORY")]
+    pub inventory: Vec<String>,
+    /// Only hosts that this pattern selects too; `@FILE` reads a pattern a line, `@-` from standard input.
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// A variable that overrules all others: `NAME=VALUE`, a YAML mapping, or `@FILE`. May be given again.
+    #[arg(short, long = "extra-vars", value_name = "K=V|@FILE")]
+    pub extra_vars: Vec<String>,
+}
+
+impl InventoryOptions {
+    /// Reads the inventories, and the variables beside them and beside the playbook.
+    pub fn load(&self, playbook_dir: Option<&Path>) -> Result<Inventory, Failure> {
+        if self.inventory.is_empty() {
+            return Err(Failure::said("no inventory is given").help("give one with `-i FILE`, or set DTRCTL_INVENTORY"));
+        }
+        Ok(Inventory::load(&self.inventory, playbook_dir)?)
+    }
+
+    /// Reads `-e`, in order; a later one of the same name wins.
+    pub fn extra(&self) -> Result<Vec<(String, Json)>, Failure> {
+        let mut all = Vec::new();
+        for text in &self.extra_vars {
+            all.extend(extra_vars(text)?);
+        }
+        Ok(all)
+    }
+}
+
+fn extra_vars(text: &str) -> Result<Vec<(String, Json)>, Failure> {
+    if let Some(path) = text.strip_prefix('@') {
+        return mapping(&Source::read(Path::new(path))?);
+    }
+    let text = text.trim_start();
+    if text.starts_with('{') || !text.contains('=') {
+        return mapping(&Source::new(PathBuf::from("-e"), text));
+    }
+    pairs(text)
+}
+
+fn mapping(source: &Arc<Source>) -> Result<Vec<(String, Json)>, Failure> {
+    let node = yaml::parse(source)?;
+    let entries = node.as_map().ok_or_else(|| {
+        Problem::new("extra variables have to be `NAME=VALUE` or a mapping", node.place())
+            .help("such as `-e registry=dtr.corp:5000` or `-e @vars.yml`")
+    })?;
+    let mut all = Vec::new();
+    for (key, value) in entries {
+        let name = key.as_str().ok_or_else(|| Problem::new("a variable's name has to be text", key.place()))?;
+        all.push((name.to_owned(), value.to_json()?));
+    }
+    Ok(all)
+}
+
+/// `a=1 b='two words'`: values are text, as in Ansible.
+fn pairs(text: &str) -> Result<Vec<(String, Json)>, Failure> {
+    let words = crate::inventory::split_words(text).map_err(|why| Failure::said(format!("`-e {text}`: {why}")))?;
+    words
+        .into_iter()
+        .map(|word| match word.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Json::from(value))),
+            _ => Err(Failure::said(format!("`-e {text}`: `{word}` is not `NAME=VALUE`"))
+                .help("quote a value that holds spaces: -e \"name='two words'\"")),
+        })
+        .collect()
+}

@@ -1,0 +1,28 @@
+//! The process's two streams, as far as no run is under way.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::error::Failure;
+
+/// Whether colour is wanted on standard error or output.
+pub fn colour(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The width of the terminal, or a good width for a file.
+pub fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width >= 40).unwrap_or(100)
+}
+
+/// Says why a command could not begin.
+pub fn fail(failure: &Failure) {
+    let stderr = std::io::stderr();
+    let text = failure.render(colour(stderr.is_terminal()), width());
+    _ = stderr.lock().write_all(text.as_bytes());
+}
+
+/// Prints a result. A reader that has gone is no error.
+pub fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

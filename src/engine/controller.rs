@@ -1,0 +1,98 @@
+//! What the controller answers and does itself: handshakes, requests, its clock, its files, the lock file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use modules::{Answer, Ask, AskError, Change, RecordPin};
+use time::OffsetDateTime;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::lock_file;
+use crate::net;
+
+/// One answer to a question that several hosts ask.
+type Shared = Arc<OnceCell<Answer>>;
+
+/// The controller's side of a run. A handshake with one registry is made once for all hosts, so that all see the same.
+#[derive(Debug)]
+pub struct Controller {
+    /// When the run began: the one time that all certificates are judged by.
+    now: OffsetDateTime,
+    timeout: Duration,
+    shared: Mutex<HashMap<String, Shared>>,
+    /// One writer of a lock file at a time.
+    locking: Mutex<()>,
+}
+
+impl Controller {
+    /// A controller with its clock read once.
+    #[must_use]
+    pub fn new(now: OffsetDateTime, timeout: Duration) -> Self {
+        Self { now, timeout, shared: Mutex::default(), locking: Mutex::default() }
+    }
+
+    /// Answers an ask. `epoch` tells apart the times between which something may have changed: the answers of one
+    /// epoch are shared.
+    pub async fn answer(&self, ask: &Ask, directory: &Path, epoch: &str) -> Answer {
+        match ask {
+            Ask::Now(_) => Answer::Now(self.now),
+            Ask::LocalFile(file) => local_file(&directory.join(&file.path)).await,
+            Ask::LockedPin(ask) => {
+                let read = lock_file::read(&lock_path(directory), &ask.registry);
+                read.map_or_else(|error| Answer::Failed(AskError::Host(error)), Answer::LockedPin)
+            }
+            Ask::Tls(_) | Ask::Http(_) => {
+                let key = format!("{epoch} {}", serde_json::to_string(ask).unwrap_or_default());
+                let cell = Arc::clone(self.shared.lock().await.entry(key).or_default());
+                cell.get_or_init(|| self.reach(ask)).await.clone()
+            }
+            _ => Answer::Failed(AskError::Lost),
+        }
+    }
+
+    async fn reach(&self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Tls(tls) => Answer::Tls(net::served_chain(&tls.registry, self.timeout).await),
+            Ask::Http(http) => {
+                Answer::Http(net::version_check(&http.registry, &http.trust, self.now, self.timeout).await)
+            }
+            _ => Answer::Failed(AskError::Lost),
+        }
+    }
+
+    /// Makes a change of the controller's own.
+    ///
+    /// # Errors
+    /// The sentence that says why it cannot be made.
+    pub async fn apply(&self, change: &Change, directory: &Path) -> Result<(), String> {
+        let Change::RecordPin(record) = change else { return Ok(()) };
+        self.record(record, &lock_path(directory)).await
+    }
+
+    async fn record(&self, record: &RecordPin, path: &Path) -> Result<(), String> {
+        let _one_at_a_time = self.locking.lock().await;
+        lock_file::record(path, record, self.now)
+    }
+}
+
+fn lock_path(directory: &Path) -> PathBuf {
+    directory.join("dtrctl.lock")
+}
+
+async fn local_file(path: &Path) -> Answer {
+    const LIMIT: u64 = 1 << 20;
+    let shown = path.display();
+    match tokio::fs::metadata(path).await {
+        Ok(metadata) if metadata.len() > LIMIT => Answer::Failed(AskError::Host(format!(
+            "`{shown}` has {} bytes, more than the {LIMIT} that are read",
+            metadata.len()
+        ))),
+        Ok(_) => match tokio::fs::read(path).await {
+            Ok(bytes) => Answer::LocalFile(bytes),
+            Err(error) => Answer::Failed(AskError::Host(format!("`{shown}` cannot be read here: {error}"))),
+        },
+        Err(error) => Answer::Failed(AskError::Host(format!("`{shown}` cannot be read here: {error}"))),
+    }
+}

@@ -1,0 +1,244 @@
+//! One host's way through one batch of a play: tasks in order, handlers after each section.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use modules::{Facts, Host, Overlay};
+use serde_json::Value as Json;
+
+use super::memory::HostMemory;
+use super::run::Shared;
+use super::scope::ansible_facts;
+use super::step::{Item, Ready};
+use crate::event::{Event, Outcome, Reason, Recap, State};
+use crate::playbook::{Play, Section, Task};
+use crate::template::Scope;
+use crate::transport::Transport;
+
+/// A host on its way.
+pub struct HostRun<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) play: &'a Play,
+    pub(super) host: Host,
+    pub(super) transport: Arc<Transport>,
+    /// The controller as a host, for delegated tasks.
+    pub(super) controller: Arc<Transport>,
+    /// Whether this run has read the host's facts.
+    pub(super) facts_read: bool,
+    pub(super) facts_body: Option<String>,
+    pub(super) memory: HostMemory,
+    pub(super) memory_key: String,
+    pub(super) overlay: Overlay,
+    /// Counts what this host has changed, so that answers of the controller are not shared across a change.
+    pub(super) epoch: u32,
+    pub(super) variables: Variables,
+    pub(super) notified: BTreeSet<usize>,
+    pub(super) loop_results: Vec<Json>,
+    pub(super) recap: Recap,
+}
+
+/// The layers of a host's variables, from those that are overruled to those that overrule.
+pub struct Variables {
+    /// Inventory, facts, play.
+    pub base: Arc<Scope>,
+    /// Registered results, `-e` and what dtrctl itself says.
+    pub upper: Scope,
+    /// The names of `upper`: task variables do not hide them.
+    pub upper_names: BTreeSet<String>,
+}
+
+/// Why a host leaves the play.
+#[derive(Debug)]
+pub enum Left {
+    /// A task failed.
+    Failed,
+    /// It cannot be reached.
+    Unreachable,
+    /// The run was stopped.
+    Stopped,
+}
+
+/// What is still to be done.
+#[derive(Debug, Clone)]
+pub struct Work<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// Its place among the play's tasks, handlers after them.
+    pub index: usize,
+    /// The item of its loop, once the loop is known.
+    pub item: Option<Item>,
+}
+
+impl<'a> HostRun<'a> {
+    /// Runs the batch's tasks. The recap says how it went.
+    pub async fn run(mut self) -> Recap {
+        if let Err(left) = self.sections().await {
+            self.leave(&left);
+        }
+        self.shared.memory.keep_host(&self.memory_key, &self.memory);
+        self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
+        self.recap
+    }
+
+    async fn sections(&mut self) -> Result<(), Left> {
+        if self.shared.options.check && !self.play.tasks.is_empty() {
+            // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
+            self.overlay = self.shared.overlay_of(&self.host.name);
+        }
+        for section in [Section::Before, Section::Main] {
+            let tasks = &self.play.tasks;
+            let work = tasks.iter().enumerate().filter(|(_, task)| task.section == section);
+            self.tasks(work.map(|(index, task)| Work { task, index, item: None }).collect()).await?;
+            self.handlers().await?;
+        }
+        self.shared.keep_overlay(&self.host.name, std::mem::take(&mut self.overlay));
+        Ok(())
+    }
+
+    /// Runs the handlers that were notified, in the order of their definition. A handler may notify a later one.
+    async fn handlers(&mut self) -> Result<(), Left> {
+        let mut done = None;
+        while let Some(next) = self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done)) {
+            self.notified.remove(&next);
+            done = Some(next);
+            let work = Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
+            self.tasks(VecDeque::from([work])).await?;
+        }
+        self.notified.clear();
+        Ok(())
+    }
+
+    async fn tasks(&mut self, mut queue: VecDeque<Work<'a>>) -> Result<(), Left> {
+        queue.retain(|work| self.shared.options.tags.select(&work.task.tags));
+        let mut window = VecDeque::new();
+        loop {
+            if self.shared.stop.load(Ordering::Relaxed) {
+                return Err(Left::Stopped);
+            }
+            if window.is_empty() {
+                if queue.is_empty() {
+                    return Ok(());
+                }
+                self.know_facts().await?;
+                window = self.prepare(&mut queue).await?;
+            }
+            if window.front().is_some_and(Ready::waits) && !self.exchange(&mut window, None).await? {
+                self.requeue(&mut queue, window.drain(..).collect());
+                continue;
+            }
+            if let Some(step) = window.pop_front() {
+                self.settle(step, &mut window, &mut queue).await?;
+            }
+        }
+    }
+
+    /// Puts steps back to be made ready anew, as what they were made ready from has changed.
+    pub(super) fn requeue(&mut self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
+        for step in steps.into_iter().rev() {
+            queue.push_front(Work { task: step.task, index: step.index, item: step.item });
+        }
+    }
+
+    fn leave(&mut self, left: &Left) {
+        let state = match left {
+            Left::Failed => State::Failed,
+            Left::Unreachable => {
+                self.recap.unreachable = 1;
+                State::Unreachable
+            }
+            Left::Stopped => State::Aborted,
+        };
+        if self.recap.state < state || matches!(left, Left::Stopped) {
+            self.recap.state = state;
+        }
+    }
+
+    /// The scope of a task's templates.
+    pub(super) fn scope(&self, task: &Task, item: Option<&Item>) -> Arc<Scope> {
+        let mut upper = self.variables.upper.clone();
+        let mut own = Vec::new();
+        for (name, node) in &task.vars {
+            if !self.variables.upper_names.contains(name)
+                && let Ok(value) = node.to_json()
+            {
+                own.push((name.clone(), value));
+            }
+        }
+        if own.is_empty() && item.is_none() {
+            return Arc::new(upper);
+        }
+        for (name, value) in own {
+            upper.set_source(name, &value);
+        }
+        if let Some(item) = item {
+            upper.set_literal("item", &item.value);
+        }
+        Arc::new(upper)
+    }
+
+    /// Takes facts over into the host and its variables.
+    pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
+        let mut base = Scope::child(Arc::clone(&self.variables.base));
+        if self.play.gather_facts {
+            base.set_literal("ansible_facts", &ansible_facts(&facts));
+        }
+        self.host.facts = facts;
+        self.facts_body = Some(body);
+        self.variables.set_base(Arc::new(base));
+    }
+
+    /// Says how a host cannot be reached.
+    pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
+        self.recap.reason = Some(reason.clone());
+        self.shared.emit(Event::HostUnreachable { host: self.host.name.clone(), reason });
+        Left::Unreachable
+    }
+
+    /// Counts a task's outcome.
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        let recap = &mut self.recap;
+        let (counter, state) = match outcome {
+            Outcome::Ok => (&mut recap.ok, State::Ok),
+            Outcome::Changed => (&mut recap.changed, State::Changed),
+            Outcome::Skipped => (&mut recap.skipped, State::Skipped),
+            Outcome::Failed => (&mut recap.failed, State::Failed),
+            Outcome::Ignored => (&mut recap.ignored, State::Ok),
+            Outcome::Unknown => (&mut recap.unknown, State::Unknown),
+        };
+        *counter += 1;
+        recap.state = worse(recap.state, state);
+    }
+}
+
+/// The state of a host after one more task: what matters more stays.
+fn worse(old: State, new: State) -> State {
+    let rank = |state: State| match state {
+        State::NotAttempted => 0,
+        State::Skipped => 1,
+        State::Ok => 2,
+        State::Changed => 3,
+        State::Unknown => 4,
+        _ => 5,
+    };
+    if rank(new) > rank(old) { new } else { old }
+}
+
+impl Variables {
+    /// Sets a value of the upper layer that a host has said.
+    pub fn set_literal(&mut self, name: &str, value: &Json) {
+        self.upper.set_literal(name, value);
+        self.upper_names.insert(name.to_owned());
+    }
+
+    /// Sets a result that check mode cannot know.
+    pub fn set_unknown(&mut self, name: &str, reason: &str) {
+        self.upper.set_unknown(name, reason);
+        self.upper_names.insert(name.to_owned());
+    }
+
+    fn set_base(&mut self, base: Arc<Scope>) {
+        self.upper.set_parent(Arc::clone(&base));
+        self.base = base;
+    }
+}

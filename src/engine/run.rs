@@ -1,0 +1,364 @@
+//! A run: plays in order, batches in order, hosts side by side.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use modules::{Host, Overlay};
+use serde_json::{Map, Value as Json, json};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::connect::Connections;
+use super::controller::Controller;
+use super::host::{HostRun, Variables};
+use super::memory::Memory;
+use super::scope::Renderer;
+use super::tags::Tags;
+use crate::event::{Event, Recap, State, TaskHead};
+use crate::inventory::Inventory;
+use crate::playbook::{Play, Playbook, Task};
+use crate::template::{Hosts, Scope};
+use crate::transport::{Limits, Transport};
+
+/// What the operator asked for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Nothing is applied.
+    pub check: bool,
+    /// Hosts side by side.
+    pub forks: usize,
+    /// Which tasks.
+    pub tags: Tags,
+    /// `-e`, already read.
+    pub extra: Vec<(String, Json)>,
+    /// Bounds of one script.
+    pub limits: Limits,
+    /// Whether a play without hosts is no mistake.
+    pub allow_empty: bool,
+}
+
+/// What all hosts of a run share.
+pub struct Shared {
+    /// What the operator asked for.
+    pub options: Options,
+    /// The inventory.
+    pub inventory: Arc<Inventory>,
+    /// Renders templates.
+    pub renderer: Renderer,
+    /// The controller's own answers.
+    pub controller: Controller,
+    /// What is known of hosts from earlier runs.
+    pub memory: Memory,
+    /// Set where the run has to end: hosts stop before their next script.
+    pub stop: Arc<AtomicBool>,
+    /// How hosts are reached.
+    pub connections: Connections,
+    /// Each host's variables of the inventory.
+    pub inventory_scopes: Arc<HostScopes>,
+    events: mpsc::UnboundedSender<Event>,
+    overlays: Mutex<HashMap<String, Overlay>>,
+    local: OnceCell<Host>,
+    recaps: Mutex<BTreeMap<String, Recap>>,
+}
+
+/// The variables of all hosts, for `hostvars` too.
+#[derive(Debug)]
+pub struct HostScopes {
+    names: Vec<String>,
+    scopes: HashMap<String, Arc<Scope>>,
+}
+
+impl Hosts for HostScopes {
+    fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn scope(&self, host: &str) -> Option<Arc<Scope>> {
+        self.scopes.get(host).cloned()
+    }
+}
+
+/// A play with the hosts that its pattern and the limit select.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The play.
+    pub play: Arc<Play>,
+    /// Its hosts, in order.
+    pub hosts: Vec<String>,
+}
+
+/// What a run is made of.
+pub struct Parts {
+    /// What the operator asked for.
+    pub options: Options,
+    /// The inventory.
+    pub inventory: Arc<Inventory>,
+    /// Renders templates.
+    pub renderer: Renderer,
+    /// The controller's own answers.
+    pub controller: Controller,
+    /// What is known of hosts from earlier runs.
+    pub memory: Memory,
+    /// Set where the run has to end.
+    pub stop: Arc<AtomicBool>,
+    /// How hosts are reached.
+    pub connections: Connections,
+    /// Where events go.
+    pub events: mpsc::UnboundedSender<Event>,
+}
+
+impl Shared {
+    /// A run's shared parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let inventory_scopes = Arc::new(HostScopes::of(&parts.inventory));
+        Arc::new(Self {
+            options: parts.options,
+            inventory: parts.inventory,
+            renderer: parts.renderer,
+            controller: parts.controller,
+            memory: parts.memory,
+            stop: parts.stop,
+            connections: parts.connections,
+            inventory_scopes,
+            events: parts.events,
+            overlays: Mutex::default(),
+            local: OnceCell::new(),
+            recaps: Mutex::default(),
+        })
+    }
+
+    /// Says what happened. A report that is gone is no reason to stop.
+    pub fn emit(&self, event: Event) {
+        _ = self.events.send(event);
+    }
+
+    /// 32 random hex digits.
+    #[must_use]
+    pub fn random(&self) -> String {
+        let mut bytes = [0; 16];
+        // Without randomness a host could forge frames; the system's generator fails only where nothing works at all.
+        aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The changes that earlier plays have planned for a host.
+    #[must_use]
+    pub fn overlay_of(&self, host: &str) -> Overlay {
+        self.overlays.lock().expect("no holder panics").remove(host).unwrap_or_default()
+    }
+
+    /// Keeps the changes that a play has planned for a host.
+    pub fn keep_overlay(&self, host: &str, overlay: Overlay) {
+        self.overlays.lock().expect("no holder panics").insert(host.to_owned(), overlay);
+    }
+
+    /// The controller as a host: modules that are delegated to it need its facts.
+    pub async fn controller_host(&self) -> Host {
+        let find = async || {
+            let facts = self.connections.local_facts(&self.random(), &self.options.limits).await;
+            Host { name: "localhost".to_owned(), facts }
+        };
+        self.local.get_or_init(find).await.clone()
+    }
+
+    /// Runs playbooks. Gives what became of every selected host.
+    pub async fn run(self: &Arc<Self>, plays: &[Selected]) -> BTreeMap<String, Recap> {
+        for selected in plays {
+            let mut recaps = self.recaps.lock().expect("no holder panics");
+            for host in &selected.hosts {
+                recaps.entry(host.clone()).or_default();
+            }
+        }
+        for selected in plays {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.play(selected).await;
+        }
+        self.recaps.lock().expect("no holder panics").clone()
+    }
+
+    async fn play(self: &Arc<Self>, selected: &Selected) {
+        let play = &selected.play;
+        let name = play.name.as_ref().unwrap_or(&play.hosts);
+        let scope = Arc::new(self.extra_scope());
+        let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
+        self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
+        for batch in play.batches(&selected.hosts) {
+            let batch: Vec<String> = batch.into_iter().filter(|host| self.goes_on(host)).collect();
+            if batch.is_empty() || self.stop.load(Ordering::Relaxed) {
+                continue;
+            }
+            self.emit(Event::BatchStarted { hosts: batch.clone(), tasks: heads(play, &self.options.tags) });
+            self.batch(play, &batch, selected).await;
+            self.emit(Event::BatchFinished);
+            if !batch.iter().any(|host| self.goes_on(host)) {
+                // Ansible's rule: a batch that is lost whole ends the play, so that the next one is not lost too.
+                break;
+            }
+        }
+    }
+
+    async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
+        let forks = Arc::new(Semaphore::new(self.options.forks.max(1)));
+        let mut hosts = JoinSet::new();
+        for name in batch {
+            let (shared, play, forks) = (Arc::clone(self), Arc::clone(play), Arc::clone(&forks));
+            let (name, batch, all) = (name.clone(), batch.to_vec(), selected.hosts.clone());
+            hosts.spawn(async move {
+                let _slot = forks.acquire_owned().await;
+                let recap = shared.host(&play, &name, &batch, &all).await;
+                (name, recap)
+            });
+        }
+        while let Some(joined) = hosts.join_next().await {
+            match joined {
+                Ok((name, recap)) => self.keep_recap(&name, recap),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn host(self: &Arc<Self>, play: &Play, name: &str, batch: &[String], all: &[String]) -> Recap {
+        let earlier = self.recaps.lock().expect("no holder panics").get(name).cloned().unwrap_or_default();
+        let variables = self.variables(play, name, batch, all);
+        let connection = self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err((state, reason)) => {
+                self.emit(Event::HostUnreachable { host: name.to_owned(), reason: reason.clone() });
+                self.emit(Event::HostFinished { host: name.to_owned() });
+                return Recap { state, reason: Some(reason), ..earlier };
+            }
+        };
+        let memory = self.memory.host(&connection.key);
+        let run = HostRun {
+            shared: self,
+            play,
+            host: Host { name: name.to_owned(), facts: modules::Facts::default() },
+            transport: connection.transport,
+            controller: self.connections.local(),
+            facts_read: false,
+            facts_body: None,
+            memory,
+            memory_key: connection.key,
+            overlay: Overlay::default(),
+            epoch: 0,
+            variables,
+            notified: BTreeSet::new(),
+            loop_results: Vec::new(),
+            loop_failed: false,
+            loop_outcome: None,
+            recap: earlier,
+        };
+        run.run().await
+    }
+
+    fn variables(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Variables {
+        let inventory = self.inventory_scopes.scope(name).unwrap_or_default();
+        let mut base = Scope::child(inventory);
+        for (name, node) in &play.vars {
+            if let Ok(value) = node.to_json() {
+                base.set_source(name.clone(), &value);
+            }
+        }
+        let base = Arc::new(base);
+        let mut variables =
+            Variables { upper: Scope::child(Arc::clone(&base)), base, upper_names: BTreeSet::new() };
+        for (name, value) in &self.options.extra {
+            variables.upper.set_source(name.clone(), value);
+            variables.upper_names.insert(name.clone());
+        }
+        for (key, value) in self.magic(play, name, batch, all) {
+            variables.set_literal(&key, &value);
+        }
+        variables.upper.set_hosts("hostvars", Arc::clone(&self.inventory_scopes) as Arc<dyn Hosts>);
+        variables.upper_names.insert("hostvars".to_owned());
+        variables
+    }
+
+    fn magic(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Map<String, Json> {
+        let groups = self.inventory.groups_of(name);
+        let value = json!({
+            "inventory_hostname": name,
+            "inventory_hostname_short": name.split('.').next(),
+            "group_names": groups.iter().filter(|group| **group != "all").collect::<Vec<_>>(),
+            "groups": self.inventory.groups_json(),
+            "ansible_check_mode": self.options.check,
+            "ansible_play_hosts": all,
+            "ansible_play_hosts_all": all,
+            "ansible_play_batch": batch,
+            "playbook_dir": absolute(&play.directory),
+        });
+        match value {
+            Json::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// The scope of what belongs to no host.
+    #[must_use]
+    pub fn extra_scope(&self) -> Scope {
+        let mut scope = Scope::new();
+        for (name, value) in &self.options.extra {
+            scope.set_source(name.clone(), value);
+        }
+        scope
+    }
+
+    fn goes_on(&self, host: &str) -> bool {
+        let recaps = self.recaps.lock().expect("no holder panics");
+        !recaps.get(host).is_some_and(|recap| {
+            matches!(
+                recap.state,
+                State::Failed | State::Unreachable | State::Unsupported | State::Aborted | State::Stale | State::RolledBack
+            )
+        })
+    }
+
+    fn keep_recap(&self, host: &str, recap: Recap) {
+        self.recaps.lock().expect("no holder panics").insert(host.to_owned(), recap);
+    }
+}
+
+impl HostScopes {
+    fn of(inventory: &Inventory) -> Self {
+        let names: Vec<String> = inventory.hosts().iter().map(ToString::to_string).collect();
+        let scopes = names.iter().map(|name| {
+            let mut scope = Scope::new();
+            for (variable, sourced) in inventory.vars(name) {
+                scope.set_source(variable, &sourced.value);
+            }
+            (name.clone(), Arc::new(scope))
+        });
+        Self { scopes: scopes.collect(), names }
+    }
+}
+
+/// The tasks that a batch may run, in order.
+fn heads(play: &Play, tags: &Tags) -> Vec<TaskHead> {
+    let head = |(index, task): (usize, &Task)| TaskHead {
+        index,
+        name: task.shown_name().to_owned(),
+        module: task.module.name.to_owned(),
+        item: None,
+        handler: index >= play.tasks.len(),
+    };
+    let all = play.tasks.iter().chain(&play.handlers).enumerate();
+    all.filter(|(_, task)| tags.select(&task.tags)).map(head).collect()
+}
+
+fn absolute(directory: &std::path::Path) -> String {
+    let here = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_path_buf() };
+    std::fs::canonicalize(&here).unwrap_or(here).display().to_string()
+}
+
+/// The plays of playbooks, in order.
+#[must_use]
+pub fn plays(playbooks: &[Playbook]) -> Vec<Arc<Play>> {
+    playbooks.iter().flat_map(|playbook| playbook.plays.iter().cloned()).collect()
+}

@@ -1,0 +1,224 @@
+//! The variables of a host's tasks, and templates rendered with them.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::template::{ErrorKind, Scope, TemplateError, Templater};
+use crate::yaml::{Node, Place, Problem};
+
+/// Why a template, or what depends on it, has no value now.
+#[derive(Debug)]
+pub enum NoValue {
+    /// It needs a result of a task that has not run yet.
+    Pending,
+    /// In check mode: it needs a result that only apply can tell.
+    Unknown(String),
+    /// A mistake.
+    Wrong(Box<Problem>),
+}
+
+/// Renders what a playbook's author wrote.
+#[derive(Debug, Clone)]
+pub struct Renderer {
+    templater: Arc<Templater>,
+}
+
+impl Renderer {
+    /// A renderer; it can be shared.
+    #[must_use]
+    pub fn new(templater: Templater) -> Self {
+        Self { templater: Arc::new(templater) }
+    }
+
+    /// The value of a tree.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn value(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
+        let json = node.to_json().map_err(|problems| NoValue::Wrong(first(problems)))?;
+        if !node.has_template() {
+            return Ok(json);
+        }
+        self.templater.render_value(&json, scope).map_err(|error| no_value(node, error))
+    }
+
+    /// The text of a tree that has to be text.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn text(&self, node: &Node, scope: &Arc<Scope>) -> Result<String, NoValue> {
+        match self.value(node, scope)? {
+            Json::String(text) => Ok(text),
+            Json::Null => Err(wrong("a text is needed here", node.place())),
+            other => Ok(other.to_string()),
+        }
+    }
+
+    /// The value of an expression, without braces around it.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn expression(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
+        match node.as_str() {
+            Some(text) => self.templater.eval(text, scope).map_err(|error| no_value(node, error)),
+            None => self.value(node, scope),
+        }
+    }
+
+    /// Whether all conditions hold; where one does not, which.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn all(&self, conditions: &[Node], scope: &Arc<Scope>) -> Result<Result<(), String>, NoValue> {
+        for condition in conditions {
+            if !self.holds(condition, scope)? {
+                return Ok(Err(condition.written().trim().to_owned()));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether a condition holds.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn holds(&self, condition: &Node, scope: &Arc<Scope>) -> Result<bool, NoValue> {
+        let json = condition.to_json().map_err(|problems| NoValue::Wrong(first(problems)))?;
+        self.templater.condition(&json, scope).map_err(|error| no_value(condition, error))
+    }
+
+    /// Whether a boolean keyword such as `become` holds; it may be a template.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn flag(&self, node: &Node, scope: &Arc<Scope>) -> Result<bool, NoValue> {
+        self.truth(&self.value(node, scope)?, Some(node))
+    }
+
+    /// Whether a value is true as Ansible's boolean keywords read it.
+    ///
+    /// # Errors
+    /// [`NoValue::Wrong`], at `node` where there is one.
+    pub fn truth(&self, value: &Json, node: Option<&Node>) -> Result<bool, NoValue> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_ascii_lowercase);
+        match text.as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => {
+                let message = format!("`{text}` is neither true nor false");
+                Err(NoValue::Wrong(Box::new(match node {
+                    Some(node) => Problem::new(message, node.place()),
+                    None => Problem::bare(message),
+                })))
+            }
+        }
+    }
+
+    /// The value of a variable; none where it is not set.
+    ///
+    /// # Errors
+    /// [`NoValue`], without a place: it is read for dtrctl's own sake.
+    pub fn variable(&self, name: &str, scope: &Arc<Scope>) -> Result<Option<Json>, NoValue> {
+        if !scope.contains(name) {
+            return Ok(None);
+        }
+        match self.templater.eval(name, scope) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(match *error.kind {
+                ErrorKind::Pending { .. } => NoValue::Pending,
+                ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
+                _ => NoValue::Wrong(Box::new(Problem::bare(format!("`{name}`: {error}")))),
+            }),
+        }
+    }
+}
+
+fn wrong(message: impl Into<String>, place: Place) -> NoValue {
+    NoValue::Wrong(Box::new(Problem::new(message, place)))
+}
+
+fn first(mut problems: crate::yaml::Problems) -> Box<Problem> {
+    Box::new(if problems.0.is_empty() { Problem::bare("the value cannot be read") } else { problems.0.remove(0) })
+}
+
+fn no_value(node: &Node, error: TemplateError) -> NoValue {
+    match *error.kind {
+        ErrorKind::Pending { .. } => NoValue::Pending,
+        ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
+        _ => NoValue::Wrong(Box::new(template_problem(node, &error))),
+    }
+}
+
+/// A template's mistake as a problem at its place.
+#[must_use]
+pub fn template_problem(node: &Node, error: &TemplateError) -> Problem {
+    let at = pointed(node, &error.pointer);
+    let place = match &error.place {
+        Some(place) if error.via.is_empty() => at.part(place.range.clone()),
+        _ => at.place(),
+    };
+    Problem::new(error.to_string(), place)
+}
+
+/// The node that a JSON pointer leads to, as far as it can be followed.
+fn pointed<'a>(node: &'a Node, pointer: &str) -> &'a Node {
+    pointer.split('/').skip(1).fold(node, |node, step| {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        let item = || node.as_seq()?.get(step.parse::<usize>().ok()?);
+        node.get(&step).or_else(item).unwrap_or(node)
+    })
+}
+
+/// `ansible_facts`, under the names that Ansible's users know.
+#[must_use]
+pub fn ansible_facts(facts: &modules::Facts) -> Json {
+    let family = match facts.id.as_str() {
+        "debian" | "ubuntu" | "linuxmint" | "raspbian" => "Debian",
+        "rhel" | "centos" | "rocky" | "almalinux" | "fedora" | "ol" | "amzn" => "RedHat",
+        "alpine" => "Alpine",
+        "arch" | "manjaro" => "Archlinux",
+        id if id.starts_with("opensuse") || id == "sles" => "Suse",
+        _ if facts.id_like.iter().any(|id| id == "debian") => "Debian",
+        _ if facts.id_like.iter().any(|id| id == "rhel" || id == "fedora") => "RedHat",
+        _ => "Unknown",
+    };
+    let mut distribution = facts.id.clone();
+    if let Some(first) = distribution.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    json!({
+        "distribution": distribution,
+        "distribution_version": facts.version_id,
+        "distribution_major_version": facts.version_id.split('.').next().unwrap_or_default(),
+        "distribution_release": facts.codename,
+        "os_family": family,
+        "architecture": facts.machine,
+        "machine": facts.machine,
+        "kernel": facts.kernel,
+        "system": facts.kernel_name,
+        "nodename": facts.hostname,
+        "hostname": facts.hostname.split('.').next().unwrap_or_default(),
+        "service_mgr": facts.init,
+        "user_id": facts.user,
+        "user_uid": facts.uid,
+        "user_dir": facts.home,
+    })
+}
+
+/// The result that `register` keeps for a loop.
+#[must_use]
+pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
+    let any = |key: &str| results.iter().any(|result| result[key] == Json::Bool(true));
+    let mut all = Map::new();
+    all.insert("changed".to_owned(), any("changed").into());
+    all.insert("failed".to_owned(), any("failed").into());
+    let skipped = results.iter().all(|result| result["skipped"] == Json::Bool(true));
+    if skipped {
+        all.insert("skipped".to_owned(), true.into());
+    }
+    let message = if any("failed") { "one or more items failed" } else { "all items completed" };
+    all.insert("msg".to_owned(), message.into());
+    all.insert("results".to_owned(), Json::Array(results));
+    all
+}

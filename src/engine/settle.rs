@@ -1,0 +1,490 @@
+//! Settling a step: its plan is shown, then only planned or made so, and its result is kept.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
+use serde_json::{Map, Value as Json};
+
+use super::host::{HostRun, Left, Work};
+use super::scope::{NoValue, loop_result};
+use super::step::{Asking, Planned, Ready, Stage};
+use super::window::{Acts, Scripts};
+use crate::event::{Event, Outcome, PlannedChange, Reason};
+use crate::transport::Identity;
+use crate::yaml::Problem;
+
+/// How a step ended.
+pub struct Done {
+    outcome: Outcome,
+    result: Map<String, Json>,
+    notes: Vec<Note>,
+    owed: Option<String>,
+    reason: Option<Reason>,
+}
+
+impl Done {
+    fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
+        Self { outcome, result, notes: Vec::new(), owed: None, reason: None }
+    }
+
+    fn reason(outcome: Outcome, kind: &str, message: impl Into<String>, help: Option<String>) -> Self {
+        let message = message.into();
+        let mut result = Map::new();
+        result.insert("msg".to_owned(), message.clone().into());
+        let reason = Reason { kind: kind.to_owned(), message, help, place: None };
+        Self { reason: Some(reason), ..Self::new(outcome, result) }
+    }
+
+    fn failed(kind: &str, message: impl Into<String>) -> Self {
+        Self::reason(Outcome::Failed, kind, message, None)
+    }
+
+    fn wrong(problem: &Problem) -> Self {
+        let mut done = Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
+        if let (Some(reason), Some(place)) = (&mut done.reason, &problem.at) {
+            reason.place = Some(place.to_string());
+        }
+        done
+    }
+
+    fn refused(error: PlanError) -> Self {
+        let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
+        done.result.extend(error.result);
+        done
+    }
+
+    fn planned(plan: Plan, outcome: Outcome) -> Self {
+        let result = result_of(&plan, outcome == Outcome::Changed);
+        Self { outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
+    }
+}
+
+/// What `register` keeps of a plan.
+pub fn result_of(plan: &Plan, changed: bool) -> Map<String, Json> {
+    let mut result = plan.result.clone();
+    result.insert("changed".to_owned(), changed.into());
+    result.insert("failed".to_owned(), false.into());
+    result
+}
+
+impl<'a> HostRun<'a> {
+    /// Settles a step, or puts it back in front of the window where the host has to be asked more.
+    pub(super) async fn settle(
+        &mut self,
+        mut step: Ready<'a>,
+        window: &mut VecDeque<Ready<'a>>,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<(), Left> {
+        self.advance(&mut step).await;
+        let done = match std::mem::replace(&mut step.stage, Stage::Skipped(String::new())) {
+            stage @ Stage::Asking(_) => {
+                step.stage = stage;
+                window.push_front(step);
+                return Ok(());
+            }
+            Stage::Skipped(reason) => Done::reason(Outcome::Skipped, "condition", reason, None),
+            Stage::Unknown(reason) => Done::reason(Outcome::Unknown, "unknown", reason, None),
+            Stage::Wrong(problem) => Done::wrong(&problem),
+            Stage::Known(planned) => self.conclude(&step, *planned, window, queue).await?,
+        };
+        self.finish(&step, done)
+    }
+
+    async fn conclude(
+        &mut self,
+        step: &Ready<'a>,
+        planned: Planned,
+        window: &mut VecDeque<Ready<'a>>,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<Done, Left> {
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Done::refused(error)),
+        };
+        if let Some(reason) = plan.skipped.clone() {
+            return Ok(Done { notes: plan.notes, ..Done::reason(Outcome::Skipped, "platform", reason, None) });
+        }
+        if plan.changes.is_empty() {
+            if let Some((key, digests)) = &step.answered
+                && self.overlay.is_empty()
+            {
+                self.memory.settled.insert(key.clone(), digests.clone());
+            }
+            return Ok(Done::planned(plan, Outcome::Ok));
+        }
+        self.show(step, &plan);
+        if step.check { Ok(self.only_plan(plan, window, queue)) } else { self.apply(step, plan, window, queue).await }
+    }
+
+    fn show(&self, step: &Ready<'a>, plan: &Plan) {
+        let changes = plan.changes.iter().map(|change| PlannedChange::new(change, step.task.no_log));
+        self.shared.emit(Event::Planned {
+            host: self.host.name.clone(),
+            task: step.head.clone(),
+            changes: changes.collect(),
+        });
+    }
+
+    /// Check mode: the changes are laid over what later steps see.
+    fn only_plan(
+        &mut self,
+        plan: Plan,
+        window: &mut VecDeque<Ready<'a>>,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Done {
+        let unforeseen = plan.changes.iter().any(|change| matches!(change, Change::Run(run) if !run.guarded));
+        if unforeseen {
+            let reason = "what a command does is known only when it has run";
+            return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", reason, None) };
+        }
+        self.overlay.extend(&plan.changes);
+        if plan.changes.iter().any(|change| change.call().is_none()) {
+            // Steps that the controller has answered already were answered before this change.
+            self.requeue(queue, window.drain(..).collect());
+        }
+        Done::planned(plan, Outcome::Changed)
+    }
+
+    /// Makes the changes, asks again whether they hold, and asks for the following steps, all in one trip.
+    async fn apply(
+        &mut self,
+        step: &Ready<'a>,
+        plan: Plan,
+        window: &mut VecDeque<Ready<'a>>,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<Done, Left> {
+        for change in plan.changes.iter().filter(|change| change.call().is_none()) {
+            if let Err(message) = self.shared.controller.apply(change, &self.play.directory).await {
+                return Ok(Done::failed("controller", message));
+            }
+        }
+        self.epoch += 1;
+        self.requeue(queue, window.drain(..).collect());
+        let changes: Vec<Change> =
+            plan.changes.iter().filter(|change| change.call().is_some()).cloned().collect();
+        if changes.is_empty() {
+            return Ok(Done::planned(plan, Outcome::Changed));
+        }
+        if step.delegated {
+            let frames = self.act_here(&changes).await;
+            return Ok(self.acted(plan, &changes, &frames));
+        }
+        let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
+        let mut asked = self.prove_and_follow(step, &changes, queue).await?;
+        self.exchange(&mut asked, Some(&mut acts)).await?;
+        let mut done = self.acted(plan, &changes, &acts.frames);
+        if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
+            match asked.pop_front() {
+                Some(proof) => self.prove(proof, &mut done).await,
+                None => done = Done::failed("proof", "the host could not be asked whether the changes hold"),
+            }
+        }
+        *window = asked;
+        Ok(done)
+    }
+
+    /// The step once more, to prove its effect, and the steps after it.
+    async fn prove_and_follow(
+        &mut self,
+        step: &Ready<'a>,
+        changes: &[Change],
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<VecDeque<Ready<'a>>, Left> {
+        let registered = step.task.register.clone();
+        let before = (self.variables.upper.clone(), self.variables.upper_names.clone());
+        if let Some(name) = &registered {
+            self.variables.upper.set_pending(name.clone());
+        }
+        // A loop's later items are judged by themselves; what follows the loop needs its whole result.
+        let mut asked = self.prepare(queue).await?;
+        (self.variables.upper, self.variables.upper_names) = before;
+        if changes.iter().all(Change::is_provable)
+            && let Some(proof) = self.proof(step)
+        {
+            asked.push_front(proof);
+        }
+        Ok(asked)
+    }
+
+    fn proof(&self, step: &Ready<'a>) -> Option<Ready<'a>> {
+        let module = (step.task.module.read)(step.arguments.clone()).ok()?;
+        let mut proof = Ready::new(step.task, step.index, step.item.clone(), Arc::clone(&step.scope));
+        proof.identity = step.identity.clone();
+        proof.arguments = step.arguments.clone();
+        let (key, _) = step.answered.clone().unwrap_or_default();
+        let probe = module.start(&self.host);
+        proof.stage = Stage::Asking(Asking { probe, frames: None, digests: Vec::new(), key });
+        Some(proof)
+    }
+
+    /// After its changes a task must find nothing to do.
+    async fn prove(&mut self, mut proof: Ready<'a>, done: &mut Done) {
+        self.advance(&mut proof).await;
+        let fault = match proof.stage {
+            Stage::Known(planned) => match *planned {
+                Ok(plan) if plan.changes.is_empty() => {
+                    if let Some((key, digests)) = proof.answered {
+                        self.memory.settled.insert(key, digests);
+                    }
+                    done.owed = plan.owed.or_else(|| done.owed.take());
+                    return;
+                }
+                Ok(plan) => {
+                    let left: Vec<String> = plan.changes.iter().map(Change::summary).collect();
+                    format!("still to do: {}", left.join("; "))
+                }
+                Err(error) => error.message,
+            },
+            Stage::Unknown(reason) => reason,
+            _ => "it would have to be asked more".to_owned(),
+        };
+        let notes = std::mem::take(&mut done.notes);
+        *done = Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
+        done.notes = notes;
+    }
+
+    async fn act_here(&self, changes: &[Change]) -> Vec<Option<Frame>> {
+        let mut scripts = Scripts::new(self.shared);
+        for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
+            scripts.of(&Identity::Login).act(id, &call);
+        }
+        match scripts.run(&self.controller, self.shared).await {
+            Ok(frames) => (0..changes.len()).map(|id| frames.get(id).cloned()).collect(),
+            Err(error) => vec![Some(Frame { status: 1, body: format!("b:{}", encode(&error.to_string())) })],
+        }
+    }
+
+    /// What the frames of changes say.
+    fn acted(&self, plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
+        for (change, frame) in changes.iter().zip(frames) {
+            let Some(frame) = frame else {
+                return Done::failed("cut", format!("the connection was lost before it was known whether this was done: {}", change.summary()));
+            };
+            if frame.status != 0 {
+                return refused_change(change, frame, plan);
+            }
+            if let Change::Run(_) = change {
+                return ran(plan, &frame.body);
+            }
+        }
+        Done::planned(plan, Outcome::Changed)
+    }
+
+    /// Judges a step's end, keeps its result and says what happened.
+    fn finish(&mut self, step: &Ready<'a>, mut done: Done) -> Result<(), Left> {
+        if let Err(wrong) = self.judge(step, &mut done) {
+            done = wrong;
+        }
+        if done.outcome == Outcome::Failed && self.ignored(step) {
+            done.outcome = Outcome::Ignored;
+        }
+        self.keep_result(step, &mut done);
+        if done.outcome == Outcome::Changed {
+            self.notify(step);
+        }
+        let failed = done.outcome == Outcome::Failed;
+        if failed {
+            self.recap.reason = done.reason.clone();
+        }
+        if let Some(owed) = &done.owed {
+            self.recap.owed.push(owed.clone());
+        }
+        let last = step.item.as_ref().is_none_or(|item| item.last);
+        self.count_step(done.outcome, last);
+        self.shared.emit(Event::TaskFinished {
+            host: self.host.name.clone(),
+            task: step.head.clone(),
+            outcome: done.outcome,
+            result: if step.task.no_log { Map::new() } else { done.result },
+            notes: done.notes,
+            owed: done.owed,
+            reason: done.reason,
+        });
+        let failed = failed || self.loop_failed;
+        if last {
+            self.loop_failed = false;
+            return if failed { Err(Left::Failed) } else { Ok(()) };
+        }
+        self.loop_failed = failed;
+        Ok(())
+    }
+
+    /// A loop counts as one task: the worst of its items.
+    fn count_step(&mut self, outcome: Outcome, last: bool) {
+        let rank = |outcome: Outcome| match outcome {
+            Outcome::Skipped => 0,
+            Outcome::Ok => 1,
+            Outcome::Changed => 2,
+            Outcome::Ignored => 3,
+            Outcome::Unknown => 4,
+            Outcome::Failed => 5,
+        };
+        let worst = match self.loop_outcome.take() {
+            Some(other) if rank(other) > rank(outcome) => other,
+            _ => outcome,
+        };
+        if last {
+            self.count(worst);
+        } else {
+            self.loop_outcome = Some(worst);
+        }
+    }
+
+    /// `changed_when` and `failed_when`.
+    fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Done> {
+        let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
+        let playbook_is_wrong = done.reason.as_ref().is_some_and(|reason| reason.kind == "playbook");
+        if !judged || playbook_is_wrong || (step.task.changed_when.is_empty() && step.task.failed_when.is_empty()) {
+            return Ok(());
+        }
+        let mut scope = (*step.scope).clone();
+        done.result.insert("failed".to_owned(), (done.outcome == Outcome::Failed).into());
+        if let Some(name) = &step.task.register {
+            scope.set_literal(name, &Json::Object(done.result.clone()));
+        }
+        let scope = Arc::new(scope);
+        let value = |result: Result<Result<(), String>, NoValue>| match result {
+            Ok(holds) => Ok(holds.is_ok()),
+            Err(NoValue::Wrong(problem)) => Err(Done::wrong(&problem)),
+            Err(NoValue::Unknown(reason)) => Err(Done::reason(Outcome::Unknown, "unknown", reason, None)),
+            Err(NoValue::Pending) => Err(Done::failed("playbook", "a condition needs a result that is not known yet")),
+        };
+        if !step.task.failed_when.is_empty() {
+            let failed = value(self.shared.renderer.all(&step.task.failed_when, &scope))?;
+            if failed && done.outcome != Outcome::Failed {
+                *done = Done {
+                    result: std::mem::take(&mut done.result),
+                    notes: std::mem::take(&mut done.notes),
+                    ..Done::failed("failed_when", "`failed_when` holds")
+                };
+            } else if !failed && done.outcome == Outcome::Failed {
+                done.outcome = if done.result.get("changed") == Some(&Json::Bool(false)) { Outcome::Ok } else { Outcome::Changed };
+                done.reason = None;
+            }
+        }
+        if !step.task.changed_when.is_empty() && matches!(done.outcome, Outcome::Ok | Outcome::Changed) {
+            let changed = value(self.shared.renderer.all(&step.task.changed_when, &scope))?;
+            done.outcome = if changed { Outcome::Changed } else { Outcome::Ok };
+        }
+        Ok(())
+    }
+
+    fn ignored(&self, step: &Ready<'a>) -> bool {
+        let Some(node) = &step.task.ignore_errors else { return false };
+        self.shared.renderer.flag(node, &step.scope).unwrap_or(false)
+    }
+
+    fn keep_result(&mut self, step: &Ready<'a>, done: &mut Done) {
+        let flags = [
+            ("changed", done.outcome == Outcome::Changed),
+            ("failed", matches!(done.outcome, Outcome::Failed | Outcome::Ignored)),
+        ];
+        for (name, value) in flags {
+            done.result.insert(name.to_owned(), value.into());
+        }
+        if done.outcome == Outcome::Skipped {
+            done.result.insert("skipped".to_owned(), true.into());
+        }
+        let Some(name) = &step.task.register else { return };
+        if done.outcome == Outcome::Unknown {
+            let reason = done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
+            self.variables.set_unknown(name, &reason);
+            return;
+        }
+        let Some(item) = &step.item else {
+            self.variables.set_literal(name, &Json::Object(done.result.clone()));
+            return;
+        };
+        if item.index == 0 {
+            self.loop_results.clear();
+        }
+        let mut result = done.result.clone();
+        result.insert("item".to_owned(), item.value.clone());
+        self.loop_results.push(result.into());
+        if item.last {
+            let all = loop_result(std::mem::take(&mut self.loop_results));
+            self.variables.set_literal(name, &Json::Object(all));
+        }
+    }
+
+    fn notify(&mut self, step: &Ready<'a>) {
+        for (name, _) in &step.task.notify {
+            let handlers = self.play.handlers.iter().enumerate();
+            let named = handlers.filter(|(_, handler)| handler.shown_name() == name || handler.listen.contains(name));
+            self.notified.extend(named.map(|(index, _)| index));
+        }
+    }
+}
+
+fn encode(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// A change that the host refused.
+fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
+    let said = act_output(&frame.body);
+    let said = said.trim();
+    let mut done = match frame.status {
+        Frame::MOVED => Done::reason(
+            Outcome::Failed,
+            "stale",
+            format!("{}: {said}", change.path().map_or_else(|| change.summary(), ToString::to_string)),
+            Some("nothing was written; run again to see the new difference".to_owned()),
+        ),
+        Frame::SHORT => Done::reason(
+            Outcome::Failed,
+            "disk_full",
+            format!("{}: {said}", change.summary()),
+            Some("make room on that file system; the old file is untouched".to_owned()),
+        ),
+        Frame::OUTSIDE => {
+            let path = change.path().map_or_else(|| change.summary(), ToString::to_string);
+            Done::failed("sandbox", AskErrorText(&path).to_string())
+        }
+        _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
+    };
+    done.notes = plan.notes;
+    done.notes.push(Note { level: Level::Info, text: "changes before this one were made, those after it were not".to_owned() });
+    if plan.changes.len() == 1 {
+        done.notes.pop();
+    }
+    done
+}
+
+/// The words of [`AskError::OutsideSandbox`] for a path that is only text here.
+struct AskErrorText<'t>(&'t str);
+
+impl std::fmt::Display for AskErrorText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match modules::HostPath::new(self.0) {
+            Ok(path) => AskError::OutsideSandbox(path).fmt(f),
+            Err(_) => write!(f, "`{}` leads out of the sandbox", self.0),
+        }
+    }
+}
+
+/// What a user's command did.
+fn ran(plan: Plan, body: &str) -> Done {
+    let output = match ShellOutput::of_run(body) {
+        Ok(output) => output,
+        Err(error) => return Done::failed("change", error.to_string()),
+    };
+    let mut done = Done::planned(plan, Outcome::Changed);
+    let lines = |text: &str| Json::Array(text.lines().map(Json::from).collect());
+    let trimmed = |text: &str| text.trim_end_matches(['\n', '\r']).to_owned();
+    done.result.insert("rc".to_owned(), output.status.into());
+    done.result.insert("stdout_lines".to_owned(), lines(&output.stdout));
+    done.result.insert("stderr_lines".to_owned(), lines(&output.stderr));
+    done.result.insert("stdout".to_owned(), trimmed(&output.stdout).into());
+    done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
+    if output.status != 0 {
+        let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
+        let message = format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+        let result = std::mem::take(&mut done.result);
+        done = Done::failed("command", message);
+        done.result.extend(result);
+    }
+    done
+}

@@ -1,0 +1,105 @@
+//! Failures and exit codes: the only place that joins them.
+
+use std::collections::BTreeMap;
+
+use miette::Diagnostic as _;
+
+use crate::event::{Recap, State};
+use crate::yaml::{Problem, Problems};
+
+/// What ends a command before its work is done.
+#[derive(Debug)]
+pub enum Failure {
+    /// Mistakes in what the user wrote, each at its place.
+    Input(Problems),
+    /// Anything else: what is wrong, and what to do.
+    Said {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+    },
+}
+
+impl Failure {
+    /// A failure in words.
+    pub fn said(message: impl Into<String>) -> Self {
+        Self::Said { message: message.into(), help: None }
+    }
+
+    /// The same with what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        match self {
+            Self::Said { message, .. } => Self::Said { message, help: Some(help.into()) },
+            input @ Self::Input(_) => input,
+        }
+    }
+
+    /// The text for a person.
+    #[must_use]
+    pub fn render(&self, colour: bool, width: usize) -> String {
+        match self {
+            Self::Input(problems) => problems.0.iter().map(|problem| render(problem, colour, width)).collect(),
+            Self::Said { message, help } => {
+                let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+                format!("error: {message}\n{help}")
+            }
+        }
+    }
+
+    /// The exit code: bad input, refused before any host was touched.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        1
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Input(problems)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Input(problem.into())
+    }
+}
+
+/// A problem as it is printed, with the line that caused it.
+#[must_use]
+pub fn render(problem: &Problem, colour: bool, width: usize) -> String {
+    if problem.at.is_none() {
+        let help = problem.help().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+        return format!("error: {}\n{help}", problem.message);
+    }
+    let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
+    let mut text = String::new();
+    match handler.render_report(&mut text, problem) {
+        Ok(()) => text,
+        Err(_) => format!("error: {}\n", problem.message),
+    }
+}
+
+/// The exit code of a run. When several hold: interrupted, budget, rolled back, failed, unreachable, pending, done.
+#[must_use]
+pub fn exit_code(hosts: &BTreeMap<String, Recap>, interrupted: bool, check: bool, detailed: bool) -> u8 {
+    let any = |states: &[State]| hosts.values().any(|recap| states.contains(&recap.state));
+    let pending = check && hosts.values().any(|recap| recap.changed > 0);
+    let open = hosts.values().any(|recap| recap.unknown > 0 || !recap.owed.is_empty());
+    if interrupted {
+        130
+    } else if any(&[State::RolledBack]) {
+        6
+    } else if any(&[State::Failed, State::Stale, State::Unsupported]) {
+        3
+    } else if any(&[State::Unreachable]) {
+        4
+    } else if detailed && (pending || open) {
+        2
+    } else {
+        0
+    }
+}
