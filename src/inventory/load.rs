@@ -1,0 +1,151 @@
+//! What `-i` names: a file, a directory of files, or a list of hosts.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Implicit, Inventory, LOCALHOST,
+    graph::{Graph, UNGROUPED},
+    ini_file,
+    vars::{Definition, Vars},
+    vars_files::FileVars,
+    yaml_file,
+};
+use crate::yaml::{Node, Problem, Problems, Source, Span, parse};
+
+/// Endings of files in a directory of inventories that are none.
+const IGNORED: [&str; 12] =
+    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
+
+pub(super) fn load<S: AsRef<str>>(sources: &[S], playbook_dir: Option<&Path>) -> Result<Inventory, Problems> {
+    let mut problems = Problems::new();
+    let mut graph = Graph::new();
+    let mut directories: Vec<PathBuf> = Vec::new();
+    for source in sources {
+        if let Some(directory) = read_source(&mut graph, source.as_ref(), &mut problems) {
+            // A directory that several sources share counts at its last place.
+            directories.retain(|known| *known != directory);
+            directories.push(directory);
+        }
+    }
+    problems.take(graph.settle());
+    let implicit = implicit(&graph);
+    let mut files = |directory: &Path| {
+        let groups = graph.groups().iter().map(|group| &group.name);
+        let hosts = graph.hosts().iter().map(|host| &host.name).chain(implicit.keys());
+        FileVars::load(directory, groups, hosts, &mut problems)
+    };
+    let inventory_files = directories.iter().map(|directory| files(directory)).collect();
+    let playbook_files = playbook_dir.map(files);
+    problems.or(Inventory { graph, inventory_files, playbook_files, implicit })
+}
+
+/// Reads one source, and says beside which directory its variables are.
+fn read_source(graph: &mut Graph, source: &str, problems: &mut Problems) -> Option<PathBuf> {
+    let path = Path::new(source);
+    if source.contains(',') && !path.exists() {
+        host_list(graph, source, problems);
+        return None;
+    }
+    if !path.exists() {
+        let problem = Problem::bare(format!("there is no inventory `{source}`"));
+        problems.push(problem.help("a list of hosts has a comma, even if it is only one: `-i host,`"));
+        return None;
+    }
+    if path.is_dir() {
+        read_directory(graph, path, problems);
+        return Some(path.to_owned());
+    }
+    read_file(graph, path, problems);
+    Some(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned())
+}
+
+fn host_list(graph: &mut Graph, list: &str, problems: &mut Problems) {
+    let source = Source::new("-i", list);
+    let mut start = 0;
+    for item in list.split(',') {
+        let name = item.trim();
+        let begin = start + (item.len() - item.trim_start().len());
+        start += item.len() + 1;
+        if name.is_empty() {
+            continue;
+        }
+        let at = yaml_file::text_node(&source, Span { start: begin, end: begin + name.len() }, name);
+        if name.contains('[') && name.contains(']') && !name.starts_with('[') {
+            let problem = Problem::new("a list of hosts has no ranges", at.place());
+            problems.push(problem.help("write the names out, or put the range into a file"));
+            continue;
+        }
+        yaml_file::add_hosts(graph, UNGROUPED, name, &at, &Vars::new(), problems);
+    }
+}
+
+fn read_directory(graph: &mut Graph, directory: &Path, problems: &mut Problems) {
+    let entries = std::fs::read_dir(directory).and_then(|entries| {
+        let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        paths.sort();
+        Ok(paths)
+    });
+    let paths = match entries {
+        Ok(paths) => paths,
+        Err(error) => {
+            problems.push(Problem::bare(format!("cannot list `{}`: {error}", directory.display())));
+            return;
+        }
+    };
+    for path in paths.iter().filter(|path| !ignored(path)) {
+        if path.is_dir() {
+            read_directory(graph, path, problems);
+        } else {
+            read_file(graph, path, problems);
+        }
+    }
+}
+
+fn ignored(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return true };
+    name.starts_with('.')
+        || matches!(name, "host_vars" | "group_vars" | "vars_plugins")
+        || IGNORED.iter().any(|ending| name.ends_with(ending))
+}
+
+fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
+    let Some(source) = problems.take(Source::read(path)) else { return };
+    if source.text.starts_with("#!") {
+        let message = format!("`{}` is a script, and dynamic inventories are not supported", path.display());
+        let problem = Problem::new(message, source.place(0..source.text.find('\n').unwrap_or(2)));
+        problems.push(problem.help("run it, and save its hosts as an inventory in YAML"));
+        return;
+    }
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("yml" | "yaml" | "json") => {
+            if let Some(root) = problems.take(parse(&source)) {
+                yaml_file::read(graph, &root, problems);
+            }
+        }
+        Some("toml") => {
+            let problem = Problem::bare(format!("`{}`: inventories in TOML are not supported", path.display()));
+            problems.push(problem.help("write it in YAML"));
+        }
+        // Without an ending it may be either: YAML if it is a mapping, INI otherwise.
+        None => match parse(&source) {
+            Ok(root) if root.as_map().is_some() => yaml_file::read(graph, &root, problems),
+            _ => ini_file::read(graph, &source, problems),
+        },
+        Some(_) => ini_file::read(graph, &source, problems),
+    }
+}
+
+/// The controller, under those of its names that the inventory does not have.
+fn implicit(graph: &Graph) -> HashMap<Arc<str>, Implicit> {
+    let source = Source::new("the implicit localhost", "local");
+    let whole = Span { start: 0, end: source.text.len() };
+    let value: Node = yaml_file::text_node(&source, whole, "local");
+    let definition = Arc::new(Definition { name: value.place(), value });
+    let vars = Vars::from([("ansible_connection".into(), definition)]);
+    let unlisted = LOCALHOST.into_iter().filter(|name| graph.host_id(name).is_none());
+    unlisted.map(|name| (Arc::from(name), Implicit { name: name.into(), vars: vars.clone() })).collect()
+}
