@@ -229,4 +229,6 @@ fn cross_check(edited: &mut Edited) -> Result<(), EditError> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

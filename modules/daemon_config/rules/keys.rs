@@ -228,6 +228,28 @@ pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
+/// Whether dockerd takes the keys of this mapping for names of its own, rather than as keys of the file.
+pub(super) fn is_flat(name: &str) -> bool {
+    const FLAT: &[&str] = &[
+        "builder",
+        "cluster-store-opts",
+        "default-network-opts",
+        "default-ulimits",
+        "features",
+        "log-opts",
+        "nri-opts",
+        "runtimes",
+    ];
+    FLAT.contains(&name)
+}
+
+/// Whether a release lets a name stand in the file, be it a key of the file or only a flag.
+pub(super) fn takes(name: &str, engine: Option<Version>) -> bool {
+    let key = |key: &Key| (key.name == name || key.flag == name) && key.known_to(engine);
+    let flag = |flag: &(&str, Kind, Version)| flag.0 == name && engine.is_none_or(|engine| flag.2 <= engine);
+    KEYS.iter().any(key) || FLAGS_ONLY.iter().any(flag)
+}
+
 /// A name that dockerd knows and that differs from this one by its case alone.
 pub(crate) fn other_case(name: &str) -> Option<&'static str> {
     let names = KEYS.iter().flat_map(|key| [key.name, key.flag]).chain(FLAGS_ONLY.iter().map(|flag| flag.0));

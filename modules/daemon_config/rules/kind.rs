@@ -189,9 +189,10 @@ fn builder(members: &Map<String, Value>, path: &[String], out: &mut Vec<Mistyped
     }
 }
 
-/// A value for a message: scalars as written, lists and mappings by their name.
+/// A value for a message. Strings are not repeated: one of them may hold a password.
 fn shown(value: &Value) -> String {
     match value {
+        Value::String(_) => "a string".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a mapping".to_owned(),
         scalar => format!("`{scalar}`"),

@@ -1,7 +1,17 @@
 //! What dockerd will do with a daemon.json.
 
+mod conflicts;
+mod effect;
+mod flags;
+mod judge;
 pub mod keys;
 mod kind;
 pub mod registry;
+mod running;
 
+pub use conflicts::{Conflict, conflicts, sentence, with_flags};
+pub use effect::{Cause, Effect, Why, effect};
+pub use flags::{Flag, flags};
+pub use judge::{Problem, Severity, Trouble, judge};
 pub use kind::Kind;
+pub use running::{Mismatch, running_matches};

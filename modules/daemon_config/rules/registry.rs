@@ -29,6 +29,8 @@ pub enum BadInsecure {
     Wildcard(String),
     #[error("`{0}` has a port beyond 65535; correct it")]
     Port(String),
+    #[error("an item has a user name or password; remove it, and write `host` or `host:port`")]
+    UserInfo,
     #[error("`{0}` is no host name, `host:port`, IP address or network; correct it")]
     Host(String),
 }
@@ -38,6 +40,10 @@ pub enum BadInsecure {
 /// # Errors
 /// When dockerd does not start with it.
 pub fn insecure(item: &str) -> Result<(Insecure, bool), BadInsecure> {
+    // First, so that no other message repeats a password.
+    if item.contains('@') {
+        return Err(BadInsecure::UserInfo);
+    }
     if item.starts_with('-') || item.ends_with('-') {
         return Err(BadInsecure::Hyphen(item.to_owned()));
     }
@@ -148,16 +154,18 @@ const MIRROR_PATHS: Version = Version::new(25, 0, 0);
 /// When dockerd does not start with it.
 pub fn mirror(item: &str, engine: Option<Version>) -> Result<String, BadMirror> {
     let owned = || item.to_owned();
+    let authority = item.split_once("://").map_or(item, |(_, rest)| rest);
+    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
+    // First, so that no other message repeats a password.
+    if authority.contains('@') {
+        return Err(BadMirror::UserInfo);
+    }
     let Some((scheme, rest)) = item.split_once("://") else { return Err(BadMirror::NoScheme(owned())) };
     if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
         return Err(BadMirror::Scheme(owned()));
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, tail) = rest.split_at(end);
-    // First, so that no other message repeats a password.
-    if host.contains('@') {
-        return Err(BadMirror::UserInfo);
-    }
     if item.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(BadMirror::Blank(owned()));
     }
@@ -223,6 +231,7 @@ mod tests {
         assert_eq!(bad("10.0.0.0/99"), BadInsecure::Path(owned("10.0.0.0/99")));
         assert_eq!(bad("-h"), BadInsecure::Hyphen(owned("-h")));
         assert_eq!(bad("ftp://h"), BadInsecure::Scheme(owned("ftp://h")));
+        assert_eq!(bad("https://u:secret@h"), BadInsecure::UserInfo);
         assert_eq!(bad("h:"), BadInsecure::Host(owned("h:")));
         assert_eq!(bad("h:5000:1"), BadInsecure::Host(owned("h:5000:1")));
     }
@@ -238,6 +247,7 @@ mod tests {
         assert_eq!(mirror("m:5000", old), Err(BadMirror::NoScheme("m:5000".to_owned())));
         assert_eq!(mirror("ftp://m", old), Err(BadMirror::Scheme("ftp://m".to_owned())));
         assert_eq!(mirror("https://u:secret@m", old), Err(BadMirror::UserInfo));
+        assert_eq!(mirror("u:secret@m", old), Err(BadMirror::UserInfo));
         assert_eq!(mirror("https://m?q=1", new), Err(BadMirror::Query("https://m?q=1".to_owned())));
         assert_eq!(mirror("https://[fd00::1]:5000", new), Ok("https://[fd00::1]:5000/".to_owned()));
         assert_eq!(mirror("https:///x", new), Err(BadMirror::NoHost("https:///x".to_owned())));

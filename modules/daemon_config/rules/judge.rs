@@ -1,0 +1,432 @@
+//! What dockerd says to a daemon.json, before it is asked.
+
+use serde_json::{Map, Value};
+
+use super::super::version::Version;
+use super::keys::{self, FLAGS_ONLY, KEYS};
+use super::kind::Mistyped;
+use super::registry::{self, BadInsecure, BadMirror};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// dockerd does not start with it, and refuses it on a reload.
+    Error,
+    /// dockerd starts, but not as the file reads.
+    Warning,
+}
+
+/// Something in a daemon.json that dockerd refuses, or takes otherwise than it reads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {trouble}", shown(.path))]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The keys, and the numbers of list items from 0, that lead to it.
+    pub path: Vec<String>,
+    /// What it is.
+    pub trouble: Trouble,
+}
+
+/// What is the matter with a key or value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
+pub enum Trouble {
+    #[error("the file holds {0}, and dockerd wants a mapping; put `{{` and `}}` round its keys")]
+    Root(&'static str),
+    #[error("dockerd knows no such key; remove it, or correct its name")]
+    UnknownKey,
+    #[error("dockerd knows no such key; did you mean `{0}`?")]
+    Misspelt(&'static str),
+    #[error("dockerd takes this key from {since} on, and the engine is {engine}; remove it, or upgrade")]
+    TooNew { since: Version, engine: Version },
+    #[error("dockerd refuses this key since {until}, and the engine is {engine}; remove it")]
+    Gone { until: Version, engine: Version },
+    #[error("dockerd takes this key since {since} and ignores it; remove it")]
+    Ignored { since: Version },
+    #[error("{found} where dockerd wants {wanted}; correct it")]
+    Type { found: String, wanted: &'static str },
+    #[error("this is the name of a flag, which dockerd takes in the file and ignores; write `{0}`")]
+    FlagName(String),
+    #[error("this is the name of a flag, which dockerd takes in the file and ignores; remove it")]
+    OnlyFlag,
+    #[error("dockerd ignores this mapping and what it holds; put its keys at the top")]
+    Nested,
+    #[error("{0}")]
+    Insecure(BadInsecure),
+    #[error("dockerd strips the scheme and warns; write `{0}`")]
+    SchemeStripped(String),
+    #[error("{0}")]
+    Mirror(BadMirror),
+    #[error("a label is written `name=value`; correct `{0}`")]
+    Label(String),
+    #[error("the label `{0}` has two values; keep one")]
+    LabelTwice(String),
+    #[error("`{found}` is none of {allowed}; correct it")]
+    Choice { found: String, allowed: &'static str },
+    #[error("`{found}` is less than {least}; correct it")]
+    TooSmall { found: i64, least: i64 },
+    #[error("the name `runc` is reserved; choose another for the runtime")]
+    ReservedRuntime,
+    #[error("no runtime `{0}` is defined under `runtimes`; define it")]
+    NoRuntime(String),
+    #[error("`host-gateway-ip` and `host-gateway-ips` exclude each other; keep the second")]
+    HostGatewayTwice,
+}
+
+fn shown(path: &[String]) -> String {
+    if path.is_empty() { "daemon.json".to_owned() } else { format!("`{}`", path.join(".")) }
+}
+
+/// Everything wrong with a daemon.json. When the engine is not known, an error is what every engine refuses,
+/// or what an engine in wide use refuses (a path in a mirror).
+#[must_use]
+pub fn judge(config: &Value, engine: Option<Version>) -> Vec<Problem> {
+    let mut judge = Judge { engine, problems: Vec::new() };
+    match config {
+        Value::Null => {}
+        Value::Object(config) => judge.config(config),
+        other => {
+            let noun = if other.is_array() { "a list" } else { "a scalar" };
+            judge.error(&[], Trouble::Root(noun));
+        }
+    }
+    judge.problems
+}
+
+struct Judge {
+    engine: Option<Version>,
+    problems: Vec<Problem>,
+}
+
+impl Judge {
+    fn say(&mut self, severity: Severity, path: &[&str], trouble: Trouble) {
+        let path = path.iter().map(|&key| key.to_owned()).collect();
+        self.problems.push(Problem { severity, path, trouble });
+    }
+
+    fn error(&mut self, path: &[&str], trouble: Trouble) {
+        self.say(Severity::Error, path, trouble);
+    }
+
+    fn warn(&mut self, path: &[&str], trouble: Trouble) {
+        self.say(Severity::Warning, path, trouble);
+    }
+
+    fn config(&mut self, config: &Map<String, Value>) {
+        for (name, value) in config {
+            self.top_level(name, value);
+        }
+        self.registries(config);
+        self.labels(config);
+        self.choices(config);
+        self.least(config);
+        self.runtimes(config);
+        if config.contains_key("host-gateway-ip") && config.contains_key("host-gateway-ips") {
+            self.error(&["host-gateway-ip"], Trouble::HostGatewayTwice);
+        }
+    }
+
+    fn top_level(&mut self, name: &str, value: &Value) {
+        let key = keys::find(name);
+        if let Some(inner) = value.as_object().filter(|_| !keys::is_flat(name)) {
+            self.flattened(name, inner);
+            if key.is_none() {
+                return self.warn(&[name], Trouble::Nested);
+            }
+        } else {
+            self.name(&[name], name);
+        }
+        if let Some(key) = key.filter(|key| key.known_to(self.engine)) {
+            let mut mistyped = Vec::new();
+            key.kind.check(value, &[name.to_owned()], &mut mistyped);
+            for Mistyped { path, wanted, found } in mistyped {
+                let trouble = Trouble::Type { found, wanted };
+                self.problems.push(Problem { severity: Severity::Error, path, trouble });
+            }
+        }
+    }
+
+    /// dockerd looks up the keys within a mapping that it does not know to be one as if they stood at the top,
+    /// and then forgets them. Those of `proxies` it reads.
+    fn flattened(&mut self, name: &str, inner: &Map<String, Value>) {
+        for key in inner.keys() {
+            let proxy = name == "proxies" && key.ends_with("-proxy") && keys::find(key).is_none();
+            if !(proxy && keys::takes(key, self.engine)) {
+                self.name(&[name, key], key);
+            }
+        }
+    }
+
+    /// Whether dockerd knows a name, and heeds it.
+    fn name(&mut self, path: &[&str], name: &str) {
+        if let Some(key) = keys::find(name) {
+            match (self.engine, key.until, key.ignored) {
+                (Some(engine), Some(until), _) if until <= engine => {
+                    self.error(path, Trouble::Gone { until, engine });
+                }
+                (Some(engine), _, _) if engine < key.since => {
+                    self.error(path, Trouble::TooNew { since: key.since, engine });
+                }
+                (_, _, Some(since)) if key.ignored_by(self.engine) => {
+                    self.warn(path, Trouble::Ignored { since })
+                }
+                _ => {}
+            }
+            return;
+        }
+        if !keys::takes(name, self.engine) {
+            let trouble = suggestion(name).map_or(Trouble::UnknownKey, Trouble::Misspelt);
+            return self.error(path, trouble);
+        }
+        let plural = KEYS.iter().find(|key| key.flag == name).map(|key| key.name.to_owned());
+        let proxy = FLAGS_ONLY.iter().any(|flag| flag.0 == name) && name.ends_with("-proxy");
+        let instead = plural.or_else(|| proxy.then(|| format!("proxies.{name}")));
+        self.warn(path, instead.map_or(Trouble::OnlyFlag, Trouble::FlagName));
+    }
+
+    fn registries(&mut self, config: &Map<String, Value>) {
+        for (i, item) in texts(config, "insecure-registries") {
+            let path = ["insecure-registries", &i.to_string()];
+            match registry::insecure(item) {
+                Ok((_, false)) => {}
+                Ok((_, true)) => {
+                    let bare = item.split_once("://").map_or(item, |(_, bare)| bare);
+                    self.warn(&path, Trouble::SchemeStripped(bare.to_owned()));
+                }
+                Err(bad) => self.error(&path, Trouble::Insecure(bad)),
+            }
+        }
+        for (i, item) in texts(config, "registry-mirrors") {
+            if let Err(bad) = registry::mirror(item, self.engine) {
+                let severity =
+                    if matches!(bad, BadMirror::NoHost(_)) { Severity::Warning } else { Severity::Error };
+                self.say(severity, &["registry-mirrors", &i.to_string()], Trouble::Mirror(bad));
+            }
+        }
+    }
+
+    fn labels(&mut self, config: &Map<String, Value>) {
+        let mut seen: Vec<(&str, &str)> = Vec::new();
+        for (i, label) in texts(config, "labels") {
+            let path = ["labels", &i.to_string()];
+            let Some((name, value)) = label.split_once('=') else {
+                self.error(&path, Trouble::Label(label.to_owned()));
+                continue;
+            };
+            if seen.iter().any(|&(other, earlier)| other == name && earlier != value) {
+                self.error(&path, Trouble::LabelTwice(name.to_owned()));
+            }
+            seen.push((name, value));
+        }
+    }
+
+    fn choices(&mut self, config: &Map<String, Value>) {
+        const LEVELS: &[&str] = &["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
+        self.choice(config, "default-ipc-mode", &["shareable", "private"], "`shareable` and `private`");
+        self.choice(config, "default-cgroupns-mode", &["host", "private"], "`host` and `private`");
+        let Some(level) = config.get("log-level").and_then(Value::as_str) else { return };
+        let lower = Map::from_iter([("log-level".to_owned(), Value::String(level.to_lowercase()))]);
+        let allowed = "`debug`, `info`, `warn`, `error` and `fatal`";
+        self.choice(&lower, "log-level", LEVELS, allowed);
+    }
+
+    fn choice(&mut self, config: &Map<String, Value>, key: &str, among: &[&str], allowed: &'static str) {
+        if let Some(Value::String(found)) = config.get(key)
+            && !found.is_empty()
+            && !among.contains(&found.as_str())
+        {
+            self.error(&[key], Trouble::Choice { found: found.clone(), allowed });
+        }
+    }
+
+    fn least(&mut self, config: &Map<String, Value>) {
+        let since = |version| self.engine.is_some_and(|engine| version <= engine);
+        let strict = since(Version::new(23, 0, 0));
+        let attempts = i64::from(!strict);
+        for (key, least, checked) in [
+            ("max-concurrent-downloads", 0, true),
+            ("max-concurrent-uploads", 0, true),
+            ("max-download-attempts", attempts, true),
+            ("mtu", 0, strict),
+        ] {
+            if let Some(found) =
+                config.get(key).and_then(Value::as_i64).filter(|&found| checked && found < least)
+            {
+                self.error(&[key], Trouble::TooSmall { found, least });
+            }
+        }
+    }
+
+    fn runtimes(&mut self, config: &Map<String, Value>) {
+        let defined = config.get("runtimes").and_then(Value::as_object);
+        if defined.is_some_and(|runtimes| runtimes.contains_key("runc")) {
+            self.error(&["runtimes", "runc"], Trouble::ReservedRuntime);
+        }
+        let Some(Value::String(default)) = config.get("default-runtime") else { return };
+        let builtin = default.is_empty() || default == "runc" || default.starts_with("io.containerd.");
+        if !builtin && !defined.is_some_and(|runtimes| runtimes.contains_key(default)) {
+            // Later engines take any runtime that containerd can find in its path, `runsc` for one.
+            let path = self.engine.is_some_and(|engine| engine >= Version::new(23, 0, 0));
+            let severity = if path { Severity::Warning } else { Severity::Error };
+            self.say(severity, &["default-runtime"], Trouble::NoRuntime(default.clone()));
+        }
+    }
+}
+
+/// The strings of a list, with their numbers. Null stands for the empty string, as in Go.
+fn texts<'a>(config: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    let items = config.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    items.iter().enumerate().filter_map(|(i, item)| match item {
+        Value::String(text) => Some((i, text.as_str())),
+        Value::Null => Some((i, "")),
+        _ => None,
+    })
+}
+
+fn suggestion(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase().replace('_', "-");
+    let near = |key: &&keys::Key| strsim::damerau_levenshtein(key.name, &lower) <= 2;
+    KEYS.iter()
+        .filter(near)
+        .min_by_key(|key| strsim::damerau_levenshtein(key.name, &lower))
+        .map(|key| key.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const OLD: Option<Version> = Some(Version::new(20, 10, 24));
+    const NEW: Option<Version> = Some(Version::new(28, 5, 2));
+
+    fn verdict(config: &Value, engine: Option<Version>) -> Vec<(Severity, String)> {
+        judge(config, engine).into_iter().map(|p| (p.severity, p.to_string())).collect()
+    }
+
+    fn error(text: &str) -> Vec<(Severity, String)> {
+        vec![(Severity::Error, text.to_owned())]
+    }
+
+    fn warning(text: &str) -> Vec<(Severity, String)> {
+        vec![(Severity::Warning, text.to_owned())]
+    }
+
+    #[test]
+    fn unknown_keys() {
+        let unknown = "`swarm-raft-election-tick`: dockerd knows no such key; remove it, or correct its name";
+        assert_eq!(verdict(&json!({"swarm-raft-election-tick": 1}), OLD), error(unknown));
+        assert_eq!(
+            verdict(&json!({"insecure-registrys": []}), OLD),
+            error("`insecure-registrys`: dockerd knows no such key; did you mean `insecure-registries`?")
+        );
+        assert_eq!(
+            verdict(&json!({"Debug": true}), None),
+            error("`Debug`: dockerd knows no such key; did you mean `debug`?")
+        );
+        assert_eq!(
+            verdict(&json!({"nested": {"what": 1}}), OLD)[0].1,
+            "`nested.what`: dockerd knows no such key; remove it, or correct its name"
+        );
+    }
+
+    #[test]
+    fn keys_of_other_releases() {
+        let config = json!({"log-format": "json", "graph": "/x"});
+        assert_eq!(
+            verdict(&config, OLD),
+            error(
+                "`log-format`: dockerd takes this key from 25.0.0 on, and the engine is 20.10.24; remove it, or upgrade"
+            )
+        );
+        assert_eq!(
+            verdict(&config, NEW),
+            error("`graph`: dockerd refuses this key since 23.0.0, and the engine is 28.5.2; remove it")
+        );
+        assert_eq!(verdict(&config, None), []);
+        assert_eq!(
+            verdict(&json!({"deprecated-key-path": "/x"}), NEW),
+            warning("`deprecated-key-path`: dockerd takes this key since 24.0.0 and ignores it; remove it")
+        );
+    }
+
+    #[test]
+    fn what_starts_without_effect() {
+        assert_eq!(
+            verdict(&json!({"insecure-registry": 3}), NEW),
+            warning(
+                "`insecure-registry`: this is the name of a flag, which dockerd takes in the file and ignores; write `insecure-registries`"
+            )
+        );
+        let proxy = json!({"http-proxy": "http://p"});
+        assert_eq!(
+            verdict(&proxy, NEW),
+            warning(
+                "`http-proxy`: this is the name of a flag, which dockerd takes in the file and ignores; write `proxies.http-proxy`"
+            )
+        );
+        assert_eq!(verdict(&proxy, OLD)[0].0, Severity::Error);
+        assert_eq!(verdict(&json!({"proxies": proxy}), NEW), []);
+        assert_eq!(verdict(&json!({"proxies": proxy}), OLD)[0].0, Severity::Error);
+        assert_eq!(
+            verdict(&json!({"nested": {"debug": true}}), NEW),
+            warning("`nested`: dockerd ignores this mapping and what it holds; put its keys at the top")
+        );
+    }
+
+    #[test]
+    fn types() {
+        for (config, message) in [
+            (
+                json!({"dns": "1.1.1.1"}),
+                "`dns`: a string where dockerd wants a list of IP addresses; correct it",
+            ),
+            (json!({"debug": "true"}), "`debug`: a string where dockerd wants `true` or `false`; correct it"),
+            (
+                json!({"log-opts": {"max-file": 3}}),
+                "`log-opts.max-file`: `3` where dockerd wants a string; correct it",
+            ),
+            (json!({"mtu": 1.5}), "`mtu`: `1.5` where dockerd wants a whole number; correct it"),
+            (
+                json!({"default-address-pools": [{"base": "10.0.0.0/8", "SIZE": "24"}]}),
+                "`default-address-pools.0.SIZE`: a string where dockerd wants a whole number; correct it",
+            ),
+            (
+                json!([]),
+                "daemon.json: the file holds a list, and dockerd wants a mapping; put `{` and `}` round its keys",
+            ),
+        ] {
+            assert_eq!(verdict(&config, OLD), error(message));
+        }
+        for config in [
+            json!(null),
+            json!({}),
+            json!({"dns": null, "insecure-registries": null, "log-opts": {"a": null}}),
+        ] {
+            assert_eq!(verdict(&config, OLD), []);
+        }
+    }
+
+    #[test]
+    fn values() {
+        let config =
+            json!({"insecure-registries": ["h", "https://h:1", "*.h"], "registry-mirrors": ["https://m/p"]});
+        let texts: Vec<_> = verdict(&config, OLD);
+        assert_eq!(
+            texts,
+            [
+                (Severity::Warning, "`insecure-registries.1`: dockerd strips the scheme and warns; write `h:1`".to_owned()),
+                (
+                    Severity::Error,
+                    "`insecure-registries.2`: `*.h` has a wildcard, which dockerd does not know; name each registry, or give a network".to_owned()
+                ),
+                (
+                    Severity::Error,
+                    "`registry-mirrors.0`: `https://m/p` has a path, which dockerd before 25.0 refuses; remove it".to_owned()
+                ),
+            ]
+        );
+    }
+}
