@@ -60,6 +60,10 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(CertError::Trailing(rest.len()));
         }
+        let names = [&parsed.tbs_certificate.subject, &parsed.tbs_certificate.issuer];
+        if names.into_iter().any(names::has_broken_text) {
+            return Err(CertError::Structure("a name in it is marked as UTF-8 and is not".to_owned()));
+        }
         let parts = parts(&parsed);
         let facts = facts(der, &parsed, &parts);
         Ok(Self(Arc::new(Inner { der: der.to_vec(), facts, parts })))
@@ -199,8 +203,7 @@ fn other_name(name: &AltName) -> Option<String> {
         AltName::Dns(_) | AltName::Ip(_) => None,
         AltName::Email(text) => Some(format!("email:{text}")),
         AltName::Uri(text) => Some(format!("URI:{text}")),
-        AltName::Other(text) => Some(text.clone()),
-        AltName::Malformed(text) => Some(format!("malformed:{text}")),
+        AltName::Other(text) | AltName::Malformed(text) => Some(text.clone()),
     }
 }
 

@@ -135,13 +135,13 @@ fn usages(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
 }
 
 fn alt_name(name: &GeneralName<'_>) -> AltName {
-    let ascii = |text: &str, wrap: fn(String) -> AltName| {
-        if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(text.to_owned()) }
+    let ascii = |kind: &str, text: &str, wrap: fn(String) -> AltName| {
+        if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(format!("{kind}:{text}")) }
     };
     match name {
-        GeneralName::DNSName(text) => ascii(text, AltName::Dns),
-        GeneralName::RFC822Name(text) => ascii(text, AltName::Email),
-        GeneralName::URI(text) => ascii(text, AltName::Uri),
+        GeneralName::DNSName(text) => ascii("DNS", text, AltName::Dns),
+        GeneralName::RFC822Name(text) => ascii("email", text, AltName::Email),
+        GeneralName::URI(text) => ascii("URI", text, AltName::Uri),
         GeneralName::IPAddress(bytes) => match address(bytes) {
             Some(address) => AltName::Ip(address),
             None => AltName::Malformed(format!("an address of {} bytes", bytes.len())),

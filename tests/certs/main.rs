@@ -1,0 +1,3 @@
+//! Certificates: the corpus, the matrix of what engines accept, and real handshakes.
+
+mod corpus;
