@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use super::constraints::NameConstraints;
 use super::extensions::{AltName, Extensions};
 use super::facts::{BasicConstraints, Facts};
 use super::key::PublicKey;
@@ -176,7 +177,7 @@ fn facts(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Facts {
             .extended_usage
             .as_ref()
             .map(|usages| usages.iter().map(|oid| usage_name(oid)).collect()),
-        name_constraints: extensions.constraints.as_ref().map(|found| found.lines()).unwrap_or_default(),
+        name_constraints: extensions.constraints.as_ref().map(NameConstraints::lines).unwrap_or_default(),
         signature_algorithm: parts.scheme.name(),
         signature_oid: parsed.signature_algorithm.algorithm.to_id_string(),
         key_type: parts.key.kind(),

@@ -14,8 +14,6 @@ pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<Str
     let tbs = &parsed.tbs_certificate;
     let fault = if tbs.version.0 > 2 {
         "x509: invalid version".to_owned()
-    } else if tbs.raw_serial().first().is_some_and(|byte| byte & 0x80 != 0) {
-        "x509: negative serial number (refused since Go 1.23)".to_owned()
     } else if parsed.signature_algorithm != tbs.signature {
         "x509: inner and outer signature algorithm identifiers don't match".to_owned()
     } else {

@@ -123,7 +123,7 @@ fn search(
     let found = if search.anchors.contains(&leaf) {
         vec![vec![leaf.clone()]]
     } else {
-        search.extend(&[leaf.clone()])?
+        search.extend(std::slice::from_ref(leaf))?
     };
     let fit: Vec<Path> = found
         .into_iter()

@@ -132,3 +132,24 @@ fn what_was_read_is_written_as_every_reader_takes_it() {
         assert!(read_bundle(text.as_bytes()).certificates.len() <= own.len());
     }
 }
+
+#[test]
+fn go_refuses_what_is_said_to_be_refused() {
+    let Some((folder, files)) = corpus() else { return };
+    let scratch = tempfile::tempdir().unwrap();
+    for docker in crate::go::dockers() {
+        let (mut asked, mut wrong) = (0, Vec::new());
+        for file in &files {
+            let name = file["file"].as_str().unwrap();
+            for own in read(&std::fs::read(folder.join(name)).unwrap()).unwrap_or_default() {
+                let refused = !crate::go::parses(&docker, &own, scratch.path());
+                asked += 1;
+                if refused != own.facts().go_refuses.is_some() {
+                    wrong.push(format!("{name}: {own:?}: {:?}, Go: {refused}", own.facts().go_refuses));
+                }
+            }
+        }
+        println!("{}: {asked} certificates asked, {} differ", docker.display(), wrong.len());
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
