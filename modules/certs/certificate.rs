@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use super::constraints::NameConstraints;
 use super::extensions::{AltName, Extensions};
 use super::facts::{BasicConstraints, Facts};
 use super::key::PublicKey;
@@ -59,6 +60,10 @@ impl Certificate {
             X509Certificate::from_der(der).map_err(|error| CertError::Structure(structure(&error)))?;
         if !rest.is_empty() {
             return Err(CertError::Trailing(rest.len()));
+        }
+        let names = [&parsed.tbs_certificate.subject, &parsed.tbs_certificate.issuer];
+        if names.into_iter().any(names::has_broken_text) {
+            return Err(CertError::Structure("a name in it is marked as UTF-8 and is not".to_owned()));
         }
         let parts = parts(&parsed);
         let facts = facts(der, &parsed, &parts);
@@ -172,7 +177,7 @@ fn facts(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Facts {
             .extended_usage
             .as_ref()
             .map(|usages| usages.iter().map(|oid| usage_name(oid)).collect()),
-        name_constraints: extensions.constraints.as_ref().map(|found| found.lines()).unwrap_or_default(),
+        name_constraints: extensions.constraints.as_ref().map(NameConstraints::lines).unwrap_or_default(),
         signature_algorithm: parts.scheme.name(),
         signature_oid: parsed.signature_algorithm.algorithm.to_id_string(),
         key_type: parts.key.kind(),
@@ -199,8 +204,7 @@ fn other_name(name: &AltName) -> Option<String> {
         AltName::Dns(_) | AltName::Ip(_) => None,
         AltName::Email(text) => Some(format!("email:{text}")),
         AltName::Uri(text) => Some(format!("URI:{text}")),
-        AltName::Other(text) => Some(text.clone()),
-        AltName::Malformed(text) => Some(format!("malformed:{text}")),
+        AltName::Other(text) | AltName::Malformed(text) => Some(text.clone()),
     }
 }
 

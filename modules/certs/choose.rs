@@ -9,7 +9,7 @@ use super::certificate::Certificate;
 use super::host::RegistryHost;
 use super::judge::{self, Path};
 use super::pin::Pin;
-use super::verdict::Verdict;
+use super::verdict::{Fault, Verdict};
 use super::warning::{self, Warning};
 
 /// What a handshake showed; the handshake itself has proved that the server has the key.
@@ -117,6 +117,14 @@ pub enum ChooseError {
         /// What was seen.
         path: Vec<Certificate>,
     },
+    /// dockerd passes over such an anchor without a word.
+    #[error("the given root `{subject}` cannot be read by dockerd: `{refusal}`. Have it issued again")]
+    RootUnreadable {
+        /// The root.
+        subject: String,
+        /// What Go's parser says.
+        refusal: String,
+    },
     /// The CA is unknown.
     #[error(
         "the server sends its certificate without the CA `{issuer}` that signed it ({verdict}): give that CA's certificate as a root, or have the server send it. To install the server's own certificate, permit it (`leaf_alone`): Docker's store only, and anew at every renewal"
@@ -164,7 +172,7 @@ pub fn choose(served: &Served, proof: &Proof, now: OffsetDateTime) -> Result<Cho
     }
     let name = judge::verify_name(leaf, &served.host);
     if let (Proven::FirstUse, Err(verdict)) = (&proven, &name)
-        && *verdict != Verdict::from(super::verdict::Fault::CommonNameOnly)
+        && verdict.fault != Fault::CommonNameOnly
     {
         return Err(ChooseError::FirstUseName { host: served.host.to_string(), verdict: verdict.clone() });
     }
@@ -183,17 +191,17 @@ struct Seen<'a> {
 impl Seen<'_> {
     /// Nothing is given: the topmost CA that the server sends, or its own certificate.
     fn by_chain(&self, proof: &Proof) -> Result<(Path, Proven), ChooseError> {
-        let path = self.longest(proof);
+        let path = self.longest();
         let candidates = self.candidates();
         if proof.pins.is_empty() {
             let path = self.usable(path, proof)?;
-            return match proof.first_use {
-                true => Ok((path, Proven::FirstUse)),
-                false => Err(ChooseError::Unproven { path: path.certificates }),
-            };
+            if proof.first_use {
+                return Ok((path, Proven::FirstUse));
+            }
+            return Err(ChooseError::Unproven { path: path.certificates });
         }
         let pinned = candidates.iter().filter_map(|path| Some((path, pinned(path, &proof.pins)?)));
-        match pinned.max_by_key(|(_, (height, _))| *height) {
+        match pinned.max_by_key(|(path, (height, _))| (*height, rank(path))) {
             Some((path, (height, pin))) => {
                 let certificate = path.certificates[height].clone();
                 let cut = if height == 0 { path.clone() } else { cut(path, height) };
@@ -205,6 +213,11 @@ impl Seen<'_> {
 
     /// The operator gave roots, and perhaps the intermediates that the server leaves out.
     fn by_roots(&self, proof: &Proof) -> Result<(Path, Proven), ChooseError> {
+        let refused =
+            |root: &Certificate| Some((root.facts().subject.clone(), root.facts().go_refuses.clone()?));
+        if let Some((subject, refusal)) = proof.roots.iter().find_map(refused) {
+            return Err(ChooseError::RootUnreadable { subject, refusal });
+        }
         let roots: Vec<Certificate> = proof.roots.iter().filter(|root| *root != self.leaf).cloned().collect();
         let given = if roots.is_empty() { &proof.roots } else { &roots };
         let pool: Vec<Certificate> = self.chain.iter().chain(given).cloned().collect();
@@ -235,11 +248,10 @@ impl Seen<'_> {
     }
 
     /// The path to the topmost CA; of two, the one that ends in a root.
-    fn longest(&self, _: &Proof) -> Result<Path, Verdict> {
+    fn longest(&self) -> Result<Path, Verdict> {
         if self.leaf.facts().self_signed {
             return Ok(Path { certificates: vec![self.leaf.clone()] });
         }
-        let rank = |path: &Path| (path.anchor().facts().self_signed, path.certificates.len());
         let paths = self.sent_paths()?;
         Ok(paths.into_iter().max_by_key(rank).expect("a search that succeeds finds a path"))
     }
@@ -252,11 +264,13 @@ impl Seen<'_> {
             _ if proof.leaf_alone => Ok(Path { certificates: vec![self.leaf.clone()] }),
             other => {
                 let verdict = other.err().or_else(|| self.sent_paths().err());
-                let unknown = super::verdict::Fault::UnknownAuthority { hint: None };
-                Err(ChooseError::IssuerNotSent {
-                    issuer: self.leaf.facts().issuer.clone(),
-                    verdict: verdict.unwrap_or_else(|| unknown.into()),
-                })
+                let verdict = verdict.unwrap_or_else(|| Fault::UnknownAuthority { hint: None }.into());
+                match verdict.fault {
+                    Fault::UnknownAuthority { .. } => {
+                        Err(ChooseError::IssuerNotSent { issuer: self.leaf.facts().issuer.clone(), verdict })
+                    }
+                    _ => Err(ChooseError::Unfit { verdict }),
+                }
             }
         }
     }
@@ -273,9 +287,8 @@ impl Seen<'_> {
     /// The top of the path; with given intermediates too, where the server leaves them out.
     fn anchors(&self, path: &Path, proof: &Proof) -> Result<Vec<Certificate>, ChooseError> {
         let top = vec![path.anchor().clone()];
-        let verdict = match judge::paths(self.leaf, self.chain, &top, self.now) {
-            Ok(_) => return Ok(top),
-            Err(verdict) => verdict,
+        let Err(verdict) = judge::paths(self.leaf, self.chain, &top, self.now) else {
+            return Ok(top);
         };
         let given: Vec<Certificate> =
             path.certificates.iter().filter(|member| proof.roots.contains(member)).cloned().collect();
@@ -336,6 +349,11 @@ impl Seen<'_> {
         let members = paths.into_iter().flat_map(|path| path.certificates);
         std::iter::once(self.leaf.clone()).chain(members).collect()
     }
+}
+
+/// A path to a root goes before one that ends below, a longer before a shorter.
+fn rank(path: &Path) -> (bool, usize) {
+    (path.anchor().facts().self_signed, path.certificates.len())
 }
 
 /// The highest pinned certificate of a path.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::TbsCertificate;
+use x509_parser::der_parser::asn1_rs::Oid;
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, X509Extension};
 
 use super::constraints::NameConstraints;
@@ -131,17 +132,21 @@ fn usages(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
         (usage.ocsp_signing, "1.3.6.1.5.5.7.3.9"),
     ];
     let known = known.iter().filter(|(set, _)| *set).map(|(_, oid)| (*oid).to_owned());
-    known.chain(usage.other.iter().map(|oid| oid.to_id_string())).collect()
+    known.chain(usage.other.iter().map(Oid::to_id_string)).collect()
 }
 
 fn alt_name(name: &GeneralName<'_>) -> AltName {
-    let ascii = |text: &str, wrap: fn(String) -> AltName| {
-        if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(text.to_owned()) }
+    let ascii = |kind: &str, text: &str, wrap: fn(String) -> AltName| {
+        if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(format!("{kind}:{text}")) }
     };
     match name {
-        GeneralName::DNSName(text) => ascii(text, AltName::Dns),
-        GeneralName::RFC822Name(text) => ascii(text, AltName::Email),
-        GeneralName::URI(text) => ascii(text, AltName::Uri),
+        GeneralName::DNSName(text) => ascii("DNS", text, AltName::Dns),
+        GeneralName::RFC822Name(text) => ascii("email", text, AltName::Email),
+        // Go parses every URI, and takes no control characters in one.
+        GeneralName::URI(text) if text.chars().any(char::is_control) => {
+            AltName::Malformed(format!("URI:{text}"))
+        }
+        GeneralName::URI(text) => ascii("URI", text, AltName::Uri),
         GeneralName::IPAddress(bytes) => match address(bytes) {
             Some(address) => AltName::Ip(address),
             None => AltName::Malformed(format!("an address of {} bytes", bytes.len())),

@@ -14,8 +14,6 @@ pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<Str
     let tbs = &parsed.tbs_certificate;
     let fault = if tbs.version.0 > 2 {
         "x509: invalid version".to_owned()
-    } else if tbs.raw_serial().first().is_some_and(|byte| byte & 0x80 != 0) {
-        "x509: negative serial number (refused since Go 1.23)".to_owned()
     } else if parsed.signature_algorithm != tbs.signature {
         "x509: inner and outer signature algorithm identifiers don't match".to_owned()
     } else {
@@ -30,7 +28,6 @@ pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<Str
 fn name(name: &X509Name<'_>) -> Option<String> {
     let value = |data: &[u8], tag: Tag| match tag {
         Tag::PrintableString if !data.iter().all(|&byte| is_printable(byte)) => Some("PrintableString"),
-        Tag::Utf8String if std::str::from_utf8(data).is_err() => Some("UTF-8 string"),
         Tag::Ia5String if !data.is_ascii() => Some("IA5String"),
         Tag::NumericString if !data.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ') => {
             Some("NumericString")
@@ -53,7 +50,7 @@ fn key(parsed: &X509Certificate<'_>, key: &PublicKey) -> Option<String> {
     let algorithm = &parsed.tbs_certificate.subject_pki.algorithm;
     let null = algorithm.parameters.as_ref().is_some_and(|any| any.tag() == Tag::Null);
     let fault = match key {
-        PublicKey::Rsa { .. } if !null => "x509: RSA key missing NULL parameters",
+        PublicKey::Rsa { pss_only: false, .. } if !null => "x509: RSA key missing NULL parameters",
         PublicKey::Ec { curve, point } => {
             let field = usize::try_from(curve.bits().div_ceil(8)).ok()?;
             if point.first() == Some(&4) && point.len() == 2 * field + 1 {

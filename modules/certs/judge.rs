@@ -6,6 +6,7 @@ use super::certificate::Certificate;
 use super::host::RegistryHost;
 use super::hostname;
 use super::key::PublicKey;
+use super::signature::SignatureError;
 use super::verdict::{Fault, Hint, Verdict};
 
 /// Go's bound against chains made to be expensive.
@@ -122,7 +123,7 @@ fn search(
     let found = if search.anchors.contains(&leaf) {
         vec![vec![leaf.clone()]]
     } else {
-        search.extend(&[leaf.clone()])?
+        search.extend(std::slice::from_ref(leaf))?
     };
     let fit: Vec<Path> = found
         .into_iter()
@@ -132,7 +133,10 @@ fn search(
     if fit.is_empty() {
         return Err(Fault::IncompatibleUsage);
     }
-    // Go refuses such a key when it checks the handshake's signature, so after the chain.
+    // Go refuses such keys when it checks the handshake's signature, so after the chain.
+    if !leaf.key().go_knows() {
+        return Err(Fault::UnsupportedKey(leaf.facts().key_type.clone()));
+    }
     match rsa_bits(leaf) {
         Some(bits) if bits < SMALLEST_RSA => Err(Fault::KeyTooSmall { bits }),
         _ => Ok(fit),
@@ -272,6 +276,9 @@ fn signed_by(child: &Certificate, parent: &Certificate) -> Result<(), Fault> {
         return Err(Fault::SignerMayNotSign);
     }
     let parts = child.parts();
+    if !parent.key().go_knows() {
+        return Err(Fault::Signature { error: SignatureError::Unsupported, scheme: parts.scheme.clone() });
+    }
     if parts.scheme.is_broken() {
         return Err(Fault::InsecureAlgorithm(parts.scheme.name()));
     }

@@ -53,6 +53,8 @@ pub enum PublicKey {
         modulus: BigUint,
         /// The public exponent.
         exponent: BigUint,
+        /// The key may sign with PSS only; Go reads no such key.
+        pss_only: bool,
     },
     /// ECDSA on a named curve.
     Ec {
@@ -73,6 +75,7 @@ pub enum PublicKey {
 }
 
 const RSA: &str = "1.2.840.113549.1.1.1";
+const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 const EC: &str = "1.2.840.10045.2.1";
 const ED25519: &str = "1.3.101.112";
 const DSA: &str = "1.2.840.10040.4.1";
@@ -82,13 +85,16 @@ impl PublicKey {
         let oid = spki.algorithm.algorithm.to_id_string();
         let bits: &[u8] = &spki.subject_public_key.data;
         let known = match oid.as_str() {
-            RSA => rsa(bits),
+            RSA | RSA_PSS => rsa(bits, oid == RSA_PSS),
             EC => ec(spki, bits),
             ED25519 if bits.len() == 32 => Some(Self::Ed25519(bits.to_vec())),
             _ => None,
         };
         known.unwrap_or_else(|| {
-            let bits = if oid == DSA { dsa_bits(spki) } else { explicit_ec_bits(&oid, bits) };
+            let bits = match oid.as_str() {
+                DSA => dsa_bits(spki),
+                _ => explicit_ec_bits(&oid, bits),
+            };
             Self::Other { oid, bits }
         })
     }
@@ -104,10 +110,17 @@ impl PublicKey {
         }
     }
 
+    /// Whether Go checks signatures of such a key.
+    #[must_use]
+    pub fn go_knows(&self) -> bool {
+        !matches!(self, Self::Other { .. } | Self::Rsa { pss_only: true, .. })
+    }
+
     /// The kind of key, in a word or two.
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
+            Self::Rsa { pss_only: true, .. } => "RSA-PSS".to_owned(),
             Self::Rsa { .. } => "RSA".to_owned(),
             Self::Ec { curve, .. } => format!("ECDSA P-{}", curve.bits()),
             Self::Ed25519(_) => "Ed25519".to_owned(),
@@ -118,7 +131,7 @@ impl PublicKey {
     }
 }
 
-fn rsa(bits: &[u8]) -> Option<PublicKey> {
+fn rsa(bits: &[u8], pss_only: bool) -> Option<PublicKey> {
     let (rest, key) = RSAPublicKey::from_der(bits).ok()?;
     let negative = |number: &[u8]| number.first().is_none_or(|byte| byte & 0x80 != 0);
     if !rest.is_empty() || negative(key.modulus) || negative(key.exponent) {
@@ -128,6 +141,7 @@ fn rsa(bits: &[u8]) -> Option<PublicKey> {
         pkcs1: bits.to_vec(),
         modulus: BigUint::from_bytes_be(key.modulus),
         exponent: BigUint::from_bytes_be(key.exponent),
+        pss_only,
     })
 }
 

@@ -54,6 +54,13 @@ pub(super) fn one_line(name: &X509Name<'_>) -> String {
     parts.join(",")
 }
 
+/// OpenSSL and Go refuse such a certificate; the parser at hand does not look.
+pub(super) fn has_broken_text(name: &X509Name<'_>) -> bool {
+    name.iter_attributes()
+        .map(AttributeTypeAndValue::attr_value)
+        .any(|value| value.tag() == Tag::Utf8String && std::str::from_utf8(value.data).is_err())
+}
+
 /// The last value of a type in the name, which is the one that Go takes.
 pub(super) fn last_value(name: &X509Name<'_>, oid: &str) -> Option<String> {
     name.iter_attributes()

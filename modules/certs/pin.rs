@@ -19,7 +19,7 @@ use super::certificate::Certificate;
 pub enum Pin {
     /// SHA-256 of the certificate.
     Certificate([u8; 32]),
-    /// SHA-256 of the certificate's SubjectPublicKeyInfo.
+    /// SHA-256 of the certificate's `SubjectPublicKeyInfo`.
     Key([u8; 32]),
 }
 

@@ -142,6 +142,7 @@ impl SignatureScheme {
     pub fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match (self, key) {
             (Self::Unknown(_), _) | (_, PublicKey::Other { .. }) => Err(SignatureError::Unsupported),
+            (Self::RsaPkcs1(_), PublicKey::Rsa { pss_only: true, .. }) => Err(SignatureError::WrongKey),
             (Self::RsaPkcs1(_) | Self::RsaPss(_), PublicKey::Rsa { pkcs1, modulus, .. }) => {
                 match rsa_algorithm(self, modulus.bits()) {
                     Some(algorithm) => check(algorithm, pkcs1, message, signature),

@@ -29,6 +29,9 @@ pub enum Fault {
         /// The key's size.
         bits: u64,
     },
+    /// Go makes nothing of such keys.
+    #[error("tls: server's certificate contains an unsupported type of public key: {0}")]
+    UnsupportedKey(String),
     /// An extension marked critical that Go does not handle.
     #[error("x509: unhandled critical extension")]
     UnhandledCriticalExtension,
