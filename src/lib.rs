@@ -1,6 +1,14 @@
 //! dtrctl: everything that touches the world.
 
+pub mod cli;
+pub mod engine;
+pub mod error;
 pub mod event;
 pub mod inventory;
+pub mod net;
 pub mod playbook;
+pub mod reference;
+pub mod report;
+pub mod template;
+pub mod transport;
 pub mod yaml;

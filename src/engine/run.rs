@@ -35,8 +35,18 @@ pub struct Options {
     pub extra: Vec<(String, Json)>,
     /// Bounds of one script.
     pub limits: Limits,
-    /// Whether a play without hosts is no mistake.
-    pub allow_empty: bool,
+}
+
+impl Options {
+    /// The scope of what belongs to no host.
+    #[must_use]
+    pub fn extra_scope(&self) -> Scope {
+        let mut scope = Scope::new();
+        for (name, value) in &self.extra {
+            scope.set_source(name.clone(), value);
+        }
+        scope
+    }
 }
 
 /// What all hosts of a run share.
@@ -184,7 +194,7 @@ impl Shared {
     async fn play(self: &Arc<Self>, selected: &Selected) {
         let play = &selected.play;
         let name = play.name.as_ref().unwrap_or(&play.hosts);
-        let scope = Arc::new(self.extra_scope());
+        let scope = Arc::new(self.options.extra_scope());
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
         for batch in play.batches(&selected.hosts) {
@@ -298,16 +308,6 @@ impl Shared {
             Json::Object(map) => map,
             _ => Map::new(),
         }
-    }
-
-    /// The scope of what belongs to no host.
-    #[must_use]
-    pub fn extra_scope(&self) -> Scope {
-        let mut scope = Scope::new();
-        for (name, value) in &self.options.extra {
-            scope.set_source(name.clone(), value);
-        }
-        scope
     }
 
     fn goes_on(&self, host: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The variables of a host's tasks, and templates rendered with them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -22,13 +23,27 @@ pub enum NoValue {
 #[derive(Debug, Clone)]
 pub struct Renderer {
     templater: Arc<Templater>,
+    become_default: bool,
 }
 
 impl Renderer {
     /// A renderer; it can be shared.
     #[must_use]
     pub fn new(templater: Templater) -> Self {
-        Self { templater: Arc::new(templater) }
+        Self { templater: Arc::new(templater), become_default: false }
+    }
+
+    /// A renderer whose lookups read below a playbook's directory. `become_default` is `-b`.
+    #[must_use]
+    pub fn with_lookups(directory: PathBuf, become_default: bool) -> Self {
+        let lookups = super::lookups::ControllerLookups { directory };
+        Self { become_default, ..Self::new(Templater::new(Arc::new(lookups), read_yaml)) }
+    }
+
+    /// Whether tasks become root where nothing else is said.
+    #[must_use]
+    pub const fn become_default(&self) -> bool {
+        self.become_default
     }
 
     /// The value of a tree.
@@ -134,6 +149,16 @@ impl Renderer {
     }
 }
 
+/// What is wrong with a template that belongs to no host.
+#[must_use]
+pub fn problem_of(error: NoValue) -> Problem {
+    match error {
+        NoValue::Wrong(problem) => *problem,
+        NoValue::Pending => Problem::bare("a result is needed that is not known yet"),
+        NoValue::Unknown(reason) => Problem::bare(format!("depends on apply: {reason}")),
+    }
+}
+
 fn wrong(message: impl Into<String>, place: Place) -> NoValue {
     NoValue::Wrong(Box::new(Problem::new(message, place)))
 }
@@ -221,4 +246,14 @@ pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
     all.insert("msg".to_owned(), message.into());
     all.insert("results".to_owned(), Json::Array(results));
     all
+}
+
+/// Reads YAML text for the filter `from_yaml`.
+///
+/// # Errors
+/// The first mistake as a sentence.
+pub fn read_yaml(text: &str) -> Result<Json, String> {
+    let source = crate::yaml::Source::new("from_yaml", text);
+    let read = crate::yaml::parse(&source).and_then(|node| node.to_json());
+    read.map_err(|problems| first(problems).message)
 }

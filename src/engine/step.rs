@@ -169,7 +169,7 @@ impl<'a> Ready<'a> {
         let wanted = match (renderer.variable("ansible_become", &self.scope)?, &self.task.identity.wanted) {
             (Some(value), _) => renderer.truth(&value, None)?,
             (None, Some(node)) => renderer.flag(node, &self.scope)?,
-            (None, None) => false,
+            (None, None) => renderer.become_default(),
         };
         if !wanted || self.delegated {
             return Ok(Identity::Login);

@@ -5,7 +5,6 @@
 # One key for ops, pw and root. Owners as in the host: see useradd in image.sh.
 make_login() {
     local home login=$STATE/login
-    [ -e "$STATE/id_ed25519" ] && [ -d "$login" ] && return 0
     ssh-keygen -q -t ed25519 -N '' -C dtrctl-lab -f "$STATE/id_ed25519"
     for home in home/ops:1000 home/pw:1001 root:0; do
         install -d -m 700 -o "${home#*:}" -g "${home#*:}" "$login/${home%:*}/.ssh"

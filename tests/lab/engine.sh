@@ -5,6 +5,7 @@
 cell_pid() { cut -d' ' -f1 "$STATE/cell.pid"; }
 
 # cell_lives [STATE]: alive, and not some other process that has been given the number since.
+# shellcheck disable=SC2120  # the argument comes from lock, in lab
 cell_lives() {
     local pid start
     read -r pid start 2>/dev/null <"${1:-$STATE}/cell.pid" || return 1
@@ -35,11 +36,9 @@ engine_settled() { engine version || ! kill -0 "$1"; }
 load_images() {
     local image
     for image in host services; do
-        engine image inspect "dtrctl-lab/$image" >/dev/null 2>&1 && continue
         engine import "$(image_tarball "$image")" "dtrctl-lab/$image" >/dev/null ||
             die "the image $(image_tarball "$image") could not be loaded: remove it, and it is built again"
     done
-    engine image inspect "$PLAIN_IP:5000/idle:1" >/dev/null 2>&1 && return 0
     # The services' image without the registry: BusyBox alone, 2 MB.
     tar -xOf "$(image_tarball services)" ./bin/busybox >"$STATE/busybox" && chmod 755 "$STATE/busybox"
     tar -C "$STATE" --transform 's,^busybox,bin/busybox,' --owner=0 --group=0 -c busybox |
@@ -51,6 +50,7 @@ load_images() {
 # Also after an `up` that stopped half-way, after a reboot, and when there is nothing to do.
 clean_up() {
     local mount
+    # shellcheck disable=SC2119  # without an argument: our own
     if cell_lives; then kill -KILL "$(cell_pid)"; fi
     # The kernel ends every process of the cell with its first one; empty groups are how one sees that it has.
     if ! wait_for 20 "the end of the lab's processes" cell_is_empty; then
@@ -78,6 +78,7 @@ cell_processes() {
     done < <(cgroup_mount_points) | sort -un
 }
 
+# shellcheck disable=SC2119  # without an argument: our own
 cell_is_empty() { ! cell_lives && [ -z "$(cell_processes)" ]; }
 
 remove_groups() { [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} \; ; }

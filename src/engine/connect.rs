@@ -1,0 +1,174 @@
+//! From a host's variables to a way to reach it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use modules::{Call, Facts, Script, decode_facts};
+
+use super::scope::{NoValue, Renderer};
+use crate::event::{Reason, State};
+use crate::inventory::{self, Inventory};
+use crate::template::Scope;
+use crate::transport::{
+    self, Destination, HostKeyChecking, Limits, Local, Pool, Sandbox, Secret, Section, Ssh, Transport,
+};
+
+/// What the command line says about reaching hosts; the inventory wins where it says something.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// `-u`
+    pub user: Option<String>,
+    /// `--private-key`
+    pub key: Option<PathBuf>,
+    /// `-K`: asked once, or read from a file.
+    pub become_password: Option<Secret>,
+    /// `--host-key-checking`
+    pub host_key_checking: HostKeyChecking,
+    /// `--ssh-persist`
+    pub persist: Duration,
+    /// `--ssh-config`
+    pub ssh_config: Option<PathBuf>,
+}
+
+/// The ways to all hosts of a run.
+pub struct Connections {
+    access: Access,
+    pool: Arc<Pool>,
+    local: Arc<Transport>,
+}
+
+/// The way to one host.
+pub struct Connection {
+    /// How scripts get there.
+    pub transport: Arc<Transport>,
+    /// A name for it that is the same in the next run.
+    pub key: String,
+}
+
+impl Connections {
+    /// Ways that share a pool of masters.
+    #[must_use]
+    pub fn new(access: Access, pool: Arc<Pool>) -> Self {
+        let local = Local { password: access.become_password.clone() };
+        Self { access, pool, local: Arc::new(Transport::Local(local)) }
+    }
+
+    /// The controller itself.
+    #[must_use]
+    pub fn local(&self) -> Arc<Transport> {
+        Arc::clone(&self.local)
+    }
+
+    /// The facts of the controller; empty where it has no POSIX shell.
+    pub async fn local_facts(&self, boundary: &str, limits: &Limits) -> Facts {
+        let mut script = Script::new(boundary);
+        script.answer(0, &Call::new("ask_facts"));
+        let section = Section { identity: transport::Identity::Login, text: script.text() };
+        let sent = transport::Script { sections: vec![section] };
+        match self.local.run("localhost", &sent, limits).await {
+            Ok(output) => {
+                let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+                frames.get(0).and_then(|frame| decode_facts(&frame.body).ok()).unwrap_or_default()
+            }
+            Err(_) => Facts::default(),
+        }
+    }
+
+    /// The way to a host.
+    ///
+    /// # Errors
+    /// The host's end state and why: a connection that dtrctl does not have, or variables that cannot be used.
+    pub fn to(
+        &self,
+        host: &str,
+        inventory: &Inventory,
+        renderer: &Renderer,
+        scope: &Arc<Scope>,
+    ) -> Result<Connection, (State, Reason)> {
+        let mut variables = inventory.connection_vars(host);
+        for setting in variables.templates() {
+            let value = renderer.value(setting.node(), scope).map_err(|error| wrong(&error))?;
+            setting.set(plain(value));
+        }
+        let connection = variables.resolve().map_err(|problems| {
+            let first = problems.0.into_iter().next();
+            let problem = first.unwrap_or_else(|| crate::yaml::Problem::bare("the connection cannot be read"));
+            wrong(&NoValue::Wrong(Box::new(problem)))
+        })?;
+        self.reach(host, connection)
+    }
+
+    fn reach(&self, host: &str, connection: inventory::Connection) -> Result<Connection, (State, Reason)> {
+        let key = modules::digest(format!("{host}\n{connection:?}\n{:?}", self.access.user).as_bytes());
+        let transport = match connection.transport {
+            inventory::Transport::Local => Arc::clone(&self.local),
+            inventory::Transport::Sandbox { root } => Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root)))),
+            inventory::Transport::Ssh => Arc::new(Transport::Ssh(self.ssh(host, connection))),
+            inventory::Transport::Unsupported { name } => return Err((State::Unsupported, unsupported(&name))),
+        };
+        Ok(Connection { transport, key })
+    }
+
+    fn ssh(&self, host: &str, connection: inventory::Connection) -> Ssh {
+        let mut destination = Destination::new(host, connection.address);
+        destination.port = connection.port;
+        destination.user = connection.user.or_else(|| self.access.user.clone());
+        destination.key = connection.key_file.map(expand).or_else(|| self.access.key.clone());
+        for option in connection.options {
+            if option.name == "ProxyJump" {
+                destination.jump = Some(option.value);
+            } else {
+                destination.options.push((option.name.to_owned(), option.value));
+            }
+        }
+        let password = connection.r#become.password.map(Secret::new);
+        destination.password = password.or_else(|| self.access.become_password.clone());
+        destination.host_key_checking = self.access.host_key_checking;
+        destination.persist = self.access.persist;
+        destination.ssh_config.clone_from(&self.access.ssh_config);
+        Ssh::new(Arc::clone(&self.pool), destination)
+    }
+}
+
+/// `~` at the front of a key's path is the user's home, as ssh and Ansible have it.
+fn expand(path: String) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+fn plain(value: serde_json::Value) -> crate::yaml::Value {
+    use crate::yaml::{Style, Text, Value};
+    match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(value),
+        serde_json::Value::Number(number) if number.is_i64() => Value::Int(number.as_i64().unwrap_or_default().into()),
+        serde_json::Value::String(text) => {
+            Value::String(Text { text: text.into(), style: Style::DoubleQuoted, literal: true })
+        }
+        other => Value::String(Text { text: other.to_string().into(), style: Style::DoubleQuoted, literal: true }),
+    }
+}
+
+fn wrong(error: &NoValue) -> (State, Reason) {
+    let (message, help, place) = match error {
+        NoValue::Wrong(problem) => {
+            (problem.message.clone(), problem.help.clone(), problem.at.as_ref().map(ToString::to_string))
+        }
+        NoValue::Pending | NoValue::Unknown(_) => {
+            ("a connection variable depends on a result of a task".to_owned(), None, None)
+        }
+    };
+    (State::Failed, Reason { kind: "inventory".to_owned(), message, help, place })
+}
+
+fn unsupported(name: &str) -> Reason {
+    Reason {
+        kind: "unsupported".to_owned(),
+        message: format!("dtrctl has no connection `{name}`"),
+        help: Some("it reaches hosts by `ssh`, `local` and `sandbox`".to_owned()),
+        place: None,
+    }
+}

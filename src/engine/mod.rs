@@ -1,0 +1,27 @@
+//! The run: hosts side by side, tasks in order, batches, handlers.
+//!
+//! Absent on purpose: any word of a module's own. The engine knows asks, changes and plans, and nothing of
+//! certificates, daemons or distributions. Whether this is check mode is asked in one place, after the plan has been
+//! shown.
+
+mod connect;
+mod controller;
+mod host;
+mod lock_file;
+mod lookups;
+mod memory;
+mod run;
+mod scope;
+mod settle;
+mod step;
+mod tags;
+mod validate;
+mod window;
+
+pub use connect::{Access, Connections};
+pub use controller::Controller;
+pub use memory::Memory;
+pub use run::{Options, Parts, Selected, Shared, plays};
+pub use scope::{Renderer, problem_of};
+pub use tags::Tags;
+pub use validate::check_templates;

@@ -1,0 +1,64 @@
+//! Templates and conditions, read without a host.
+
+use std::sync::Arc;
+
+use super::scope::template_problem;
+use crate::playbook::{Playbook, Task};
+use crate::template::{NoLookups, TemplateError, Templater};
+use crate::yaml::{Node, Problems};
+
+/// Finds every template and condition of a playbook that cannot be read.
+pub fn check_templates(playbook: &Playbook, problems: &mut Problems) {
+    let templater = Templater::new(Arc::new(NoLookups), super::scope::read_yaml);
+    let mut check = Check { templater, problems };
+    for play in &playbook.plays {
+        check.value(&play.hosts);
+        play.name.iter().for_each(|node| check.value(node));
+        play.vars.iter().for_each(|(_, node)| check.value(node));
+        play.tasks.iter().chain(&play.handlers).for_each(|task| check.task(task));
+    }
+}
+
+struct Check<'p> {
+    templater: Templater,
+    problems: &'p mut Problems,
+}
+
+impl Check<'_> {
+    fn task(&mut self, task: &Task) {
+        let Task { name, items, check_mode, ignore_errors, delegate_to, identity, .. } = task;
+        let keywords = [name, items, check_mode, ignore_errors, delegate_to, &identity.wanted, &identity.user];
+        keywords.into_iter().flatten().for_each(|node| self.value(node));
+        task.vars.iter().for_each(|(_, node)| self.value(node));
+        for conditions in [&task.when, &task.changed_when, &task.failed_when] {
+            conditions.iter().for_each(|node| self.expression(node));
+        }
+        for (key, value) in task.arguments.as_ref().and_then(Node::as_map).unwrap_or_default() {
+            if task.module.evaluated.contains(&key.as_str().unwrap_or_default()) {
+                value.as_seq().unwrap_or(std::slice::from_ref(value)).iter().for_each(|node| self.expression(node));
+            } else {
+                self.value(value);
+            }
+        }
+    }
+
+    fn value(&mut self, node: &Node) {
+        if let Ok(json) = node.to_json() {
+            let read = self.templater.variables_of(&json);
+            self.note(node, read);
+        }
+    }
+
+    fn expression(&mut self, node: &Node) {
+        if let Some(text) = node.as_str() {
+            let read = self.templater.variables_of_expression(text);
+            self.note(node, read);
+        }
+    }
+
+    fn note<T>(&mut self, node: &Node, read: Result<T, TemplateError>) {
+        if let Err(error) = read {
+            self.problems.push(template_problem(node, &error));
+        }
+    }
+}
