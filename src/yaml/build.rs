@@ -200,7 +200,8 @@ impl<'a> Builder<'a> {
             self.note("a blank is missing after the anchor's name", span);
         }
         if !self.anchor_names.insert(name.to_string()) {
-            self.note(format!("the anchor `&{name}` is defined twice"), span).label = Some("again here".to_owned());
+            self.note(format!("the anchor `&{name}` is defined twice"), span).label =
+                Some("again here".to_owned());
         }
         Ok(())
     }
@@ -217,13 +218,15 @@ impl<'a> Builder<'a> {
         let name = self.source.text.get(span.start + 1..span.end).unwrap_or_default();
         self.anchor_characters(name, span);
         let Some(mut built) = self.anchors.get(&id).cloned() else {
-            self.note("an alias stands within the node it refers to", span).label = Some("this alias".to_owned());
+            self.note("an alias stands within the node it refers to", span).label =
+                Some("this alias".to_owned());
             return Err(Stop);
         };
         self.aliased += built.bytes;
         if self.aliased > MAX_ALIASED || at.depth + built.height > MAX_DEPTH {
             let problem = self.note("the aliases of this file unfold to more than it may hold", span);
-            problem.help = Some("an alias stands for a copy of its whole node; write less of them".to_owned());
+            problem.help =
+                Some("an alias stands for a copy of its whole node; write less of them".to_owned());
             return Err(Stop);
         }
         if at.literal {
@@ -273,7 +276,8 @@ impl<'a> Builder<'a> {
 
     /// A block collection ends where its last item does, not where the next thing begins.
     fn extent(&self, start: Span, end: usize, last: Option<&Node>) -> Span {
-        let flow_end = self.source.text.get(start.start..start.start + 1).is_some_and(|first| "[{".contains(first));
+        let flow_end =
+            self.source.text.get(start.start..start.start + 1).is_some_and(|first| "[{".contains(first));
         let last_end = last.map_or(start.end, |node| node.span.end);
         let end = if flow_end { end } else { last_end.clamp(start.start, end.max(start.start)) };
         Span { start: start.start, end }
@@ -295,14 +299,16 @@ impl<'a> Builder<'a> {
     fn unknown_tag(&mut self, tag: &str, span: Span) {
         let shown = tag.strip_prefix(CORE).map_or_else(|| tag.to_owned(), |name| format!("!!{name}"));
         let problem = self.note(format!("the tag `{shown}` is not supported here"), span);
-        problem.help = Some("supported are `!vault`, `!unsafe`, `!!str`, `!!int`, `!!float` and `!!bool`".to_owned());
+        problem.help =
+            Some("supported are `!vault`, `!unsafe`, `!!str`, `!!int`, `!!float` and `!!bool`".to_owned());
     }
 
     /// A tab may follow a key's colon, nothing else that begins a node in a block.
     fn check_tab(&mut self, span: Span, at: At) {
         let before = self.source.text.get(..span.start).unwrap_or_default();
         let blanks = &before[before.trim_end_matches([' ', '\t']).len()..];
-        let after_indicator = before.len() == blanks.len() || before[..before.len() - blanks.len()].ends_with(['-', '?', '\n']);
+        let after_indicator =
+            before.len() == blanks.len() || before[..before.len() - blanks.len()].ends_with(['-', '?', '\n']);
         if !at.flow && blanks.contains('\t') && after_indicator {
             let tab = Span { start: span.start - blanks.len(), end: span.start };
             self.note("a tab stands where only spaces may", tab).help = Some("use spaces".to_owned());

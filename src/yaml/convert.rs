@@ -35,7 +35,8 @@ impl Node {
     fn float(&self, value: f64, problems: &mut Problems) -> Json {
         Number::from_f64(value).map_or_else(
             || {
-                let problem = Problem::new(format!("the number `{}` has no JSON form", self.written()), self.place());
+                let problem =
+                    Problem::new(format!("the number `{}` has no JSON form", self.written()), self.place());
                 problems.push(problem.help("put it in quotes if text is meant"));
                 Json::Null
             },
@@ -50,7 +51,9 @@ impl Node {
             Value::Null => Some("null".to_owned()),
             Value::Bool(value) => Some(value.to_string()),
             Value::Int(value) => Some(value.to_string()),
-            Value::Float(value) if *value == 0.0 || (1e-4..1e16).contains(&value.abs()) => Some(format!("{value:?}")),
+            Value::Float(value) if *value == 0.0 || (1e-4..1e16).contains(&value.abs()) => {
+                Some(format!("{value:?}"))
+            }
             Value::String(text) => Some(text.text.to_string()),
             _ => None,
         }
@@ -59,7 +62,10 @@ impl Node {
 
 /// Every integer in a tree fits: the resolver has refused the others.
 fn integer(value: i128) -> Number {
-    i64::try_from(value).map(Number::from).or_else(|_| u64::try_from(value).map(Number::from)).unwrap_or_else(|_| 0.into())
+    i64::try_from(value)
+        .map(Number::from)
+        .or_else(|_| u64::try_from(value).map(Number::from))
+        .unwrap_or_else(|_| 0.into())
 }
 
 fn object(entries: &[(Node, Node)], problems: &mut Problems) -> Map<String, Json> {
@@ -71,7 +77,8 @@ fn object(entries: &[(Node, Node)], problems: &mut Problems) -> Map<String, Json
             continue;
         };
         if object.insert(text, json).is_some() {
-            let message = format!("the key `{}` is the same as an earlier one once it is text", key.written());
+            let message =
+                format!("the key `{}` is the same as an earlier one once it is text", key.written());
             problems.push(Problem::new(message, key.place()).label("again here"));
         }
     }

@@ -149,14 +149,19 @@ impl Node {
         match &self.value {
             Value::String(text) => text.is_template(),
             Value::Seq(items) => items.iter().any(Node::has_template),
-            Value::Map(entries) => entries.iter().any(|(key, value)| key.has_template() || value.has_template()),
+            Value::Map(entries) => {
+                entries.iter().any(|(key, value)| key.has_template() || value.has_template())
+            }
             _ => false,
         }
     }
 
     /// What makes it the same key as another; none if it cannot be one.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "only equality matters, and Python's keys compare so as well")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "only equality matters, and Python's keys compare so as well"
+    )]
     pub fn key(&self) -> Option<Key> {
         Some(match &self.value {
             Value::Null => Key::Null,
@@ -189,7 +194,8 @@ impl Node {
     /// Where a character of a literal block's text stands: the block's lines are those of the text, indented.
     fn block_offset(&self, text: &str, offset: usize) -> Option<usize> {
         let before = text.get(..offset)?;
-        let (line, column) = (before.matches('\n').count(), before.len() - before.rfind('\n').map_or(0, |at| at + 1));
+        let (line, column) =
+            (before.matches('\n').count(), before.len() - before.rfind('\n').map_or(0, |at| at + 1));
         let written = self.written();
         let body = written.find('\n')? + 1;
         let wanted = text.lines().nth(line)?;

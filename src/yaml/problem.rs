@@ -159,7 +159,9 @@ pub(super) fn syntax_help(kind: &ErrorKind, text: &str, offset: usize) -> Option
         ErrorKind::MappingValueNotAllowed => {
             "a value that holds `: ` needs quotes; if this is a key, check the indentation of its line"
         }
-        ErrorKind::UnknownAnchor => "text that begins with `*` needs quotes; an alias needs its anchor above it",
+        ErrorKind::UnknownAnchor => {
+            "text that begins with `*` needs quotes; an alias needs its anchor above it"
+        }
         ErrorKind::UnexpectedCharacter { .. } if matches!(next, Some('%' | '@' | '`')) => {
             "text that begins with this character needs quotes"
         }

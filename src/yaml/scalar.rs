@@ -1,4 +1,4 @@
-//! What a plain scalar is: PyYAML's resolvers for YAML 1.1, which is what Ansible reads by.
+//! What a plain scalar is: `PyYAML`'s resolvers for YAML 1.1, which is what Ansible reads by.
 //!
 //! They differ from YAML 1.2 where it hurts: `yes` and `on` are booleans, `0644` is octal, `1:30` is 90, while `1e3`,
 //! `0o14` and `08` are strings.
@@ -33,9 +33,7 @@ static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static INT: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"^[-+]?(?:0b[0-1_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$",
-    )
+    regex(r"^[-+]?(?:0b[0-1_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$")
 });
 static TIMESTAMP: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -132,7 +130,8 @@ fn float(text: &str) -> f64 {
     let (negative, rest) = signed(&plain);
     // The pattern has made sure that every part is a number that Rust reads as Python does; the order of the sum is
     // Python's as well, because it decides the last bit.
-    let add = |(sum, base): (f64, f64), part: &str| (sum + part.parse().unwrap_or(f64::NAN) * base, base * 60.0);
+    let add =
+        |(sum, base): (f64, f64), part: &str| (sum + part.parse().unwrap_or(f64::NAN) * base, base * 60.0);
     let (value, _) = rest.rsplit(':').fold((0.0, 1.0), add);
     if negative { -value } else { value }
 }
