@@ -222,8 +222,10 @@ impl ConnectionVars {
     }
 
     fn bad_address(&self, address: &str, why: &str) -> Problem {
-        let place = self.settings.get(&Topic::Host).map(|setting| setting.node().place()).or_else(|| self.at.clone());
-        let place = place.unwrap_or_else(|| crate::yaml::Source::new("host", address).place(0..address.len()));
+        let place =
+            self.settings.get(&Topic::Host).map(|setting| setting.node().place()).or_else(|| self.at.clone());
+        let place =
+            place.unwrap_or_else(|| crate::yaml::Source::new("host", address).place(0..address.len()));
         name::refused("an address", address, why, place)
     }
 
@@ -244,7 +246,9 @@ impl ConnectionVars {
                 None => {
                     let message = format!("the sandbox `{}` has no `ansible_sandbox_root`", self.host);
                     let place = self.settings[&Topic::Transport].node().place();
-                    problems.push(Problem::new(message, place).help("set it to the directory that is the host's `/`"));
+                    problems.push(
+                        Problem::new(message, place).help("set it to the directory that is the host's `/`"),
+                    );
                     Transport::Local
                 }
             },
@@ -281,7 +285,10 @@ impl ConnectionVars {
             }
             value
         });
-        if self.text(Topic::BecomeMethod).is_some_and(|method| !matches!(&*method, "sudo" | "ansible.builtin.sudo")) {
+        if self
+            .text(Topic::BecomeMethod)
+            .is_some_and(|method| !matches!(&*method, "sudo" | "ansible.builtin.sudo"))
+        {
             let problem = self.problem(Topic::BecomeMethod, "names a method that is not supported");
             problems.push(problem.help("only `sudo` is"));
         }
@@ -298,11 +305,14 @@ fn refuse(setting: &Setting) -> Option<Problem> {
         return problem("is a template, and has not been templated yet");
     }
     match topic {
-        Topic::Password => {
-            problem("asks for a login by password, which is not supported").map(|it| it.help("use a key, or an agent"))
+        Topic::Password => problem("asks for a login by password, which is not supported")
+            .map(|it| it.help("use a key, or an agent")),
+        Topic::Unsupported => {
+            problem("is not supported").map(|it| it.help("put it into `~/.ssh/config`, which is read"))
         }
-        Topic::Unsupported => problem("is not supported").map(|it| it.help("put it into `~/.ssh/config`, which is read")),
-        _ if matches!(node.value, Value::Vault(_)) => problem("is a vault value, and no vault password is at hand"),
+        _ if matches!(node.value, Value::Vault(_)) => {
+            problem("is a vault value, and no vault password is at hand")
+        }
         _ => fault(topic, setting.name, node),
     }
 }
@@ -314,7 +324,8 @@ pub(super) fn check(name: &str, node: &Node) -> Option<Problem> {
     if node.has_template() || matches!(node.value, Value::Vault(_)) {
         return None;
     }
-    let harmless = |text: &str| text.chars().all(|next| next.is_ascii_alphanumeric() || ".:-_".contains(next));
+    let harmless =
+        |text: &str| text.chars().all(|next| next.is_ascii_alphanumeric() || ".:-_".contains(next));
     if node.as_str().is_some_and(|text| !text.is_empty() && !text.starts_with('-') && harmless(text)) {
         return None;
     }
@@ -341,7 +352,9 @@ fn fault(topic: Topic, name: &'static str, node: &Node) -> Option<Problem> {
     let problem = Problem::new(format!("`{name}` cannot be `{shown}`: {why}"), node.place());
     Some(match topic {
         Topic::KeyFile => problem.help("move the key to a path of ASCII letters, digits and `-_./+@,=`"),
-        _ => problem.help("allowed are ASCII letters, digits, `-`, `_` and `.`, and for hosts IPv6 addresses"),
+        _ => {
+            problem.help("allowed are ASCII letters, digits, `-`, `_` and `.`, and for hosts IPv6 addresses")
+        }
     })
 }
 

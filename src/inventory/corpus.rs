@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::{Inventory, name};
+use super::{Inventory, Pattern, name};
 use crate::yaml::Problems;
 
 /// The folder of test data; a test that needs it says by name that it is skipped without it.
@@ -58,6 +58,47 @@ fn no_hostile_name_gets_into_an_inventory() {
         }
     }
     eprintln!("{} accepted: {accepted:?}", accepted.len());
-    let harmless = |name: &String| name.bytes().skip(1).take_while(|byte| *byte != b'"').all(|byte| byte != b' ');
+    let harmless =
+        |name: &String| name.bytes().skip(1).take_while(|byte| *byte != b'"').all(|byte| byte != b' ');
     assert!(accepted.iter().all(harmless), "{accepted:#?}");
+}
+
+/// What we select, or why not.
+fn select(inventory: &Inventory, case: &Json) -> Result<Vec<String>, Problems> {
+    let pattern = Pattern::from_argument("hosts", case["pattern"].as_str().unwrap())?;
+    let selection = match case.get("limit").and_then(Json::as_str) {
+        Some(limit) => {
+            inventory.select_limited(&pattern, &Pattern::from_limit(limit, || Ok(String::new()))?)?
+        }
+        None => inventory.select(&pattern)?,
+    };
+    Ok(selection.hosts.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn patterns_select_what_ansible_selects() {
+    let Some(folder) = corpus("patterns").map(|folder| folder.join("patterns")) else { return };
+    let cases = json(&folder.join("cases.json"));
+    let (mut equal, mut refused, mut different, mut order) = (0, Vec::new(), Vec::new(), 0);
+    for case in cases["cases"].as_array().unwrap().iter().chain(cases["limit_cases"].as_array().unwrap()) {
+        let file = folder.join(case["inventory"].as_str().unwrap());
+        let inventory = Inventory::load(&[file.to_str().unwrap()], None).unwrap();
+        let hosts = case["hosts"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut theirs: Vec<&str> = hosts.iter().map(|host| host.as_str().unwrap()).collect();
+        match select(&inventory, case) {
+            Err(problems) => refused.push(format!("{problems} (there: {} hosts)", theirs.len())),
+            Ok(mut ours) => {
+                order += usize::from(ours == theirs);
+                ours.sort();
+                theirs.sort_unstable();
+                if ours == theirs {
+                    equal += 1;
+                } else {
+                    different.push(format!("{case:?}\n{ours:?}"));
+                }
+            }
+        }
+    }
+    eprintln!("{equal} equal, {order} of them in the same order, {} refused: {refused:#?}", refused.len());
+    assert!(different.is_empty(), "{different:#?}");
 }

@@ -82,6 +82,10 @@ impl Graph {
         (0..self.hosts.len()).map(HostId)
     }
 
+    pub fn group_ids(&self) -> impl Iterator<Item = GroupId> + use<> {
+        (0..self.groups.len()).map(GroupId)
+    }
+
     pub fn group_id(&self, name: &str) -> Option<GroupId> {
         self.group_names.get(name).copied()
     }
@@ -172,7 +176,8 @@ impl Graph {
     /// Sets every group's depth, parents before children; what is left over is in a circle.
     fn measure_depth(&mut self) -> Result<(), Problem> {
         let mut waiting: Vec<usize> = self.groups.iter().map(|group| group.parents.len()).collect();
-        let mut ready: Vec<GroupId> = waiting.iter().enumerate().filter(|(_, n)| **n == 0).map(|(i, _)| GroupId(i)).collect();
+        let mut ready: Vec<GroupId> =
+            waiting.iter().enumerate().filter(|(_, n)| **n == 0).map(|(i, _)| GroupId(i)).collect();
         let mut done = 0;
         while let Some(id) = ready.pop() {
             done += 1;
@@ -199,7 +204,8 @@ impl Graph {
         }
         let first = way.iter().position(|seen| *seen == id).unwrap_or(0);
         let names: Vec<&str> = way[first..].iter().rev().map(|id| &*self[*id].name).collect();
-        let message = format!("the group `{}` is within itself: {} → {}", names[0], names.join(" → "), names[0]);
+        let message =
+            format!("the group `{}` is within itself: {} → {}", names[0], names.join(" → "), names[0]);
         let child = way[first];
         let parent = way.get(first + 1).copied().unwrap_or(child);
         match self.edges.get(&(parent, child)) {

@@ -41,8 +41,14 @@ pub(super) fn read(graph: &mut Graph, source: &Arc<Source>, problems: &mut Probl
         problems.push(problem);
         return;
     }
-    let mut reader =
-        Reader { graph, source, problems, pending: BTreeMap::new(), group: UNGROUPED, section: Section::Hosts };
+    let mut reader = Reader {
+        graph,
+        source,
+        problems,
+        pending: BTreeMap::new(),
+        group: UNGROUPED,
+        section: Section::Hosts,
+    };
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {
         let text = line.trim();
@@ -58,10 +64,13 @@ pub(super) fn read(graph: &mut Graph, source: &Arc<Source>, problems: &mut Probl
 /// Characters at which Python ends a line and other programs do not.
 fn unreadable(source: &Arc<Source>) -> Option<Problem> {
     let text = source.text.replace("\r\n", " \n");
-    let strange = |next: char| (next.is_control() && !matches!(next, '\t' | '\n')) || matches!(next, '\u{2028}' | '\u{2029}');
+    let strange = |next: char| {
+        (next.is_control() && !matches!(next, '\t' | '\n')) || matches!(next, '\u{2028}' | '\u{2029}')
+    };
     let at = text.find(strange)?;
     let character = text[at..].chars().next()?;
-    let message = format!("the control character U+{:04X} is not allowed in an inventory", u32::from(character));
+    let message =
+        format!("the control character U+{:04X} is not allowed in an inventory", u32::from(character));
     Some(Problem::new(message, source.place(at..at + character.len_utf8())))
 }
 
@@ -105,7 +114,10 @@ impl Reader<'_> {
             self.problem(format!("`{}` cannot be the name of a group: {why}", name.escape_debug()), span);
             return;
         }
-        if self.graph.group_id(name).is_none() && self.section == Section::Vars && !self.pending.contains_key(name) {
+        if self.graph.group_id(name).is_none()
+            && self.section == Section::Vars
+            && !self.pending.contains_key(name)
+        {
             self.pending.insert(name.to_owned(), Pending::Vars(self.place(span)));
         }
         self.group = self.graph.add_group(name);
@@ -180,8 +192,10 @@ impl Reader<'_> {
     fn assignment(&mut self, word: &Word, line: Span, vars: &mut Vars) {
         let at = self.word_node(word, line);
         let Some((name, value)) = word.text.split_once('=') else {
-            let problem = self.problem(format!("`{}` is not `name=value`", word.text.escape_debug()), at.span);
-            problem.help = Some("the value of a variable needs quotes if it has blanks: `name=\"a b\"`".to_owned());
+            let problem =
+                self.problem(format!("`{}` is not `name=value`", word.text.escape_debug()), at.span);
+            problem.help =
+                Some("the value of a variable needs quotes if it has blanks: `name=\"a b\"`".to_owned());
             return;
         };
         let plain = at.written().len() == word.text.len();
@@ -202,8 +216,10 @@ impl Reader<'_> {
             Literal::Value(value) => Some(Node { value, span, source: Arc::clone(self.source) }),
             Literal::Text => Some(text_node(self.source, span, text)),
             Literal::Unknown(why) => {
-                let problem = self.problem(format!("`{}` cannot be kept as it is: {why}", text.escape_debug()), span);
-                problem.help = Some("write the inventory in YAML, where it can be said what is meant".to_owned());
+                let problem =
+                    self.problem(format!("`{}` cannot be kept as it is: {why}", text.escape_debug()), span);
+                problem.help =
+                    Some("write the inventory in YAML, where it can be said what is meant".to_owned());
                 None
             }
         }
@@ -213,7 +229,9 @@ impl Reader<'_> {
     fn finish(self) {
         for (name, pending) in self.pending {
             let (message, place) = match pending {
-                Pending::Vars(place) => (format!("there are variables of `{name}`, but no such group"), place),
+                Pending::Vars(place) => {
+                    (format!("there are variables of `{name}`, but no such group"), place)
+                }
                 Pending::Child(parents) => {
                     let Some((_, place)) = parents.into_iter().next_back() else { continue };
                     (format!("there is no group `{name}`"), place)
@@ -221,7 +239,8 @@ impl Reader<'_> {
             };
             let names = self.graph.groups().iter().map(|group| &*group.name).filter(|known| **known != *name);
             let near = crate::yaml::suggest(&name, names);
-            let help = near.map_or_else(|| format!("declare it: `[{name}]`"), |near| format!("did you mean `{near}`?"));
+            let help = near
+                .map_or_else(|| format!("declare it: `[{name}]`"), |near| format!("did you mean `{near}`?"));
             self.problems.push(Problem::new(message, place).help(help));
         }
     }
@@ -235,7 +254,8 @@ fn header(line: &str) -> Option<(&str, &str)> {
         return None;
     }
     let (name, kind) = inner.split_once(':').map_or((inner, None), |(name, kind)| (name, Some(kind)));
-    let word = |text: &str| !text.is_empty() && text.chars().all(|next| next.is_alphanumeric() || next == '_');
+    let word =
+        |text: &str| !text.is_empty() && text.chars().all(|next| next.is_alphanumeric() || next == '_');
     let named = !name.is_empty() && !name.contains(char::is_whitespace);
     (named && kind.is_none_or(word)).then_some((name, kind.unwrap_or("")))
 }

@@ -26,7 +26,9 @@ pub(super) fn read(text: &str, source: &Arc<Source>, span: Span) -> Literal {
     match reader.top() {
         Ok(value) => Literal::Value(value),
         Err(Fault::Unknown(why)) => Literal::Unknown(why),
-        Err(Fault::NoLiteral) if suspicious(text) => Literal::Unknown("it has quotes of a kind that is not supported"),
+        Err(Fault::NoLiteral) if suspicious(text) => {
+            Literal::Unknown("it has quotes of a kind that is not supported")
+        }
         Err(Fault::NoLiteral) => Literal::Text,
     }
 }
@@ -171,7 +173,10 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Read<Value> {
-        let end = self.rest().find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(self.rest().len());
+        let end = self
+            .rest()
+            .find(|next: char| !next.is_alphanumeric() && next != '_')
+            .unwrap_or(self.rest().len());
         let word = &self.rest()[..end];
         let quoted = self.rest()[end..].starts_with(['\'', '"']);
         let value = match word {
@@ -188,7 +193,11 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Read<Value> {
         if self.rest().starts_with("...") {
-            return Err(if self.text.trim() == "..." { Fault::NoLiteral } else { Fault::Unknown("of `...`") });
+            return Err(if self.text.trim() == "..." {
+                Fault::NoLiteral
+            } else {
+                Fault::Unknown("of `...`")
+            });
         }
         let negative = match self.peek() {
             Some(sign @ ('+' | '-')) => {

@@ -38,9 +38,9 @@ pub(super) fn load<S: AsRef<str>>(sources: &[S], playbook_dir: Option<&Path>) ->
         let hosts = graph.hosts().iter().map(|host| &host.name).chain(implicit.keys());
         FileVars::load(directory, groups, hosts, &mut problems)
     };
-    let inventory_files = directories.iter().map(|directory| files(directory)).collect();
+    let source_files = directories.iter().map(|directory| files(directory)).collect();
     let playbook_files = playbook_dir.map(files);
-    problems.or(Inventory { graph, inventory_files, playbook_files, implicit })
+    problems.or(Inventory { graph, source_files, playbook_files, implicit })
 }
 
 /// Reads one source, and says beside which directory its variables are.
@@ -85,7 +85,8 @@ fn host_list(graph: &mut Graph, list: &str, problems: &mut Problems) {
 
 fn read_directory(graph: &mut Graph, directory: &Path, problems: &mut Problems) {
     let entries = std::fs::read_dir(directory).and_then(|entries| {
-        let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        let mut paths =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
         paths.sort();
         Ok(paths)
     });
@@ -127,7 +128,8 @@ fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
             }
         }
         Some("toml") => {
-            let problem = Problem::bare(format!("`{}`: inventories in TOML are not supported", path.display()));
+            let problem =
+                Problem::bare(format!("`{}`: inventories in TOML are not supported", path.display()));
             problems.push(problem.help("write it in YAML"));
         }
         // Without an ending it may be either: YAML if it is a mapping, INI otherwise.

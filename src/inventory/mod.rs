@@ -3,13 +3,16 @@
 mod connection;
 #[cfg(test)]
 mod corpus;
+mod glob;
 mod graph;
 mod ini_file;
 mod list;
 mod literal;
 mod load;
 pub mod name;
+mod pattern;
 mod range;
+mod select;
 mod shell_words;
 mod ssh_args;
 mod vars;
@@ -20,6 +23,8 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 pub use connection::{Become, Connection, ConnectionVars, Setting, Transport};
 use graph::Graph;
+pub use pattern::Pattern;
+pub use select::{Order, Selection};
 pub use ssh_args::SshOption;
 use vars::Vars;
 pub use vars::{Definition, Layer, Origin, Sourced};
@@ -35,7 +40,7 @@ pub const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub struct Inventory {
     graph: Graph,
     /// `group_vars/` and `host_vars/` beside each source, in the order of the sources.
-    inventory_files: Vec<FileVars>,
+    source_files: Vec<FileVars>,
     playbook_files: Option<FileVars>,
     /// The controller, under each of its names that the inventory does not have.
     implicit: HashMap<Arc<str>, Implicit>,

@@ -102,7 +102,18 @@ mod tests {
 
     #[test]
     fn names_that_ssh_would_read_otherwise_are_refused() {
-        for name in ["-oProxyCommand=x", "%h", "root@host", "a/../b", "a b", "a;b", ".a", "a..b", "ünï", "fe80::1%eth0"] {
+        for name in [
+            "-oProxyCommand=x",
+            "%h",
+            "root@host",
+            "a/../b",
+            "a b",
+            "a;b",
+            ".a",
+            "a..b",
+            "ünï",
+            "fe80::1%eth0",
+        ] {
             assert!(check_host(name).is_err(), "{name}");
         }
         for name in ["web01", "web_1.example.com", "10.0.0.1", "::1", "2001:db8::1", "0"] {

@@ -15,7 +15,8 @@ pub(super) struct Split<'a> {
 }
 
 static PORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:\[([^\[\]]*:[^\[\]]*:[^\[\]]*)\]|((?:[^:\[\]]|\[[^\]]*\])*)):([0-9]+)$").expect("a constant")
+    Regex::new(r"^(?:\[([^\[\]]*:[^\[\]]*:[^\[\]]*)\]|((?:[^:\[\]]|\[[^\]]*\])*)):([0-9]+)$")
+        .expect("a constant")
 });
 
 /// Splits a port off: `host:22`, `[2001:db8::1]:22`.
@@ -40,7 +41,10 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<String>, String> {
             return Err(format!("it stands for more than {MAX_NAMES} hosts"));
         }
         let head = &rest[..open];
-        names = names.iter().flat_map(|name| items.iter().map(move |item| format!("{name}{head}{item}"))).collect();
+        names = names
+            .iter()
+            .flat_map(|name| items.iter().map(move |item| format!("{name}{head}{item}")))
+            .collect();
         rest = &rest[close + 1..];
     }
     Ok(names.into_iter().map(|name| name + rest).collect())
@@ -55,7 +59,8 @@ fn items(range: &str) -> Result<Vec<String>, String> {
     };
     let begin = if begin.is_empty() { "0" } else { begin };
     let step = step.parse().ok().filter(|step| *step > 0);
-    let step: usize = step.ok_or_else(|| format!("the step of the range `[{range}]` is not a positive number"))?;
+    let step: usize =
+        step.ok_or_else(|| format!("the step of the range `[{range}]` is not a positive number"))?;
     let items = match (letter(begin), letter(end)) {
         (Some(begin), Some(end)) => letters(begin, end, step),
         _ => numbers(begin, end, step).map_err(|why| format!("the range `[{range}]` {why}"))?,
@@ -74,7 +79,13 @@ fn letter(text: &str) -> Option<usize> {
 }
 
 fn letters(begin: usize, end: usize, step: usize) -> Vec<String> {
-    LETTERS.chars().skip(begin).take((end + 1).saturating_sub(begin)).step_by(step).map(String::from).collect()
+    LETTERS
+        .chars()
+        .skip(begin)
+        .take((end + 1).saturating_sub(begin))
+        .step_by(step)
+        .map(String::from)
+        .collect()
 }
 
 fn numbers(begin: &str, end: &str, step: usize) -> Result<Vec<String>, &'static str> {

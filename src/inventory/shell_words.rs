@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn words_are_shlexes() {
-        let split = |line| split(line, true).map(|words| words.into_iter().map(|word| word.text).collect::<Vec<_>>());
+        let split =
+            |line| split(line, true).map(|words| words.into_iter().map(|word| word.text).collect::<Vec<_>>());
         assert_eq!(split(r#"web a="b c" d=e\ f g='h"i' # j"#).unwrap(), ["web", "a=b c", "d=e f", "g=h\"i"]);
         assert_eq!(split(r#""a\nb" x#y z"#).unwrap(), ["a\\nb", "x"]);
         assert!(split("a='b").is_err());

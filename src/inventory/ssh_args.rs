@@ -71,7 +71,12 @@ pub(super) fn parse(line: &str) -> Result<Vec<SshOption>, (String, Option<&'stat
             Some("-i") => return Err(instead(&word, "set `ansible_ssh_private_key_file`")),
             Some("-p") => return Err(instead(&word, "set `ansible_port`")),
             Some("-l") => return Err(instead(&word, "set `ansible_user`")),
-            _ => return Err((format!("`{}` is not one of the arguments that are allowed", shown(&word)), None)),
+            _ => {
+                return Err((
+                    format!("`{}` is not one of the arguments that are allowed", shown(&word)),
+                    None,
+                ));
+            }
         };
         options.push(option);
     }
@@ -102,24 +107,24 @@ fn assignment(text: &str) -> Result<SshOption, (String, Option<&'static str>)> {
     if same(&HOST_KEY_CHECKING) && matches!(&*value, "yes" | "ask" | "accept-new") {
         return checked(HOST_KEY_CHECKING, value);
     }
-    Err((format!("the option `{}` is not allowed", shown(text)), help_for(name)))
+    Err((format!("the option `{}` is not allowed", shown(text)), Some(help_for(name))))
 }
 
-fn help_for(name: &str) -> Option<&'static str> {
+fn help_for(name: &str) -> &'static str {
     let is = |known: &str| known.eq_ignore_ascii_case(name);
     if is(HOST_KEY_CHECKING) || is("UserKnownHostsFile") || is("GlobalKnownHostsFile") {
-        return Some("the host's key is always checked; `--host-key-checking accept-new` takes those of new hosts");
+        return "the host's key is always checked; `--host-key-checking accept-new` takes those of new hosts";
     }
     if is("ProxyCommand") {
-        return Some("it would run a command here; use `-o ProxyJump=HOST`, or put it into `~/.ssh/config`");
+        return "it would run a command here; use `-o ProxyJump=HOST`, or put it into `~/.ssh/config`";
     }
     if is("IdentityFile") {
-        return Some("set `ansible_ssh_private_key_file`");
+        return "set `ansible_ssh_private_key_file`";
     }
     if name.to_ascii_lowercase().starts_with("control") {
-        return Some("connections are shared already; `--ssh-persist` says for how long");
+        return "connections are shared already; `--ssh-persist` says for how long";
     }
-    Some("put it into `~/.ssh/config`, which is read")
+    "put it into `~/.ssh/config`, which is read"
 }
 
 fn checked(name: &'static str, value: String) -> Result<SshOption, (String, Option<&'static str>)> {
@@ -129,7 +134,8 @@ fn checked(name: &'static str, value: String) -> Result<SshOption, (String, Opti
     } else if name == "HostKeyAlias" {
         name::check_host(&value).map_err(bad)?;
     } else {
-        let harmless = |character: char| character.is_ascii_alphanumeric() || "-_.,:+*@=/^".contains(character);
+        let harmless =
+            |character: char| character.is_ascii_alphanumeric() || "-_.,:+*@=/^".contains(character);
         if value.is_empty() || value.starts_with('-') || !value.chars().all(harmless) {
             // A list of algorithms may begin with `-`, to take some away.
             let taken_away = name.ends_with("lgorithms") || matches!(name, "Ciphers" | "MACs");

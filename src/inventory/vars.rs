@@ -47,8 +47,12 @@ impl fmt::Display for Origin {
         match self.layer {
             Layer::FileAll | Layer::FileGroup => write!(f, "group `{owner}` in the inventory"),
             Layer::FileHost => write!(f, "host `{owner}` in the inventory"),
-            Layer::InventoryAll | Layer::InventoryGroup => write!(f, "group_vars of `{owner}` beside the inventory"),
-            Layer::PlaybookAll | Layer::PlaybookGroup => write!(f, "group_vars of `{owner}` beside the playbook"),
+            Layer::InventoryAll | Layer::InventoryGroup => {
+                write!(f, "group_vars of `{owner}` beside the inventory")
+            }
+            Layer::PlaybookAll | Layer::PlaybookGroup => {
+                write!(f, "group_vars of `{owner}` beside the playbook")
+            }
             Layer::InventoryHost => write!(f, "host_vars of `{owner}` beside the inventory"),
             Layer::PlaybookHost => write!(f, "host_vars of `{owner}` beside the playbook"),
             Layer::Implicit => write!(f, "the implicit localhost"),
@@ -155,7 +159,7 @@ impl Inventory {
             (None, None) => {}
         }
         let name = id.map_or_else(|| Arc::from(host), |id| Arc::clone(&self.graph[id].name));
-        for files in &self.inventory_files {
+        for files in &self.source_files {
             show(Layer::InventoryHost, &name, files.hosts.get(&name));
         }
         if let Some(files) = &self.playbook_files {
@@ -166,23 +170,26 @@ impl Inventory {
     fn group_layers(&self, host: Option<HostId>, show: &mut impl FnMut(Layer, &Arc<str>, Option<&Vars>)) {
         let all = &self.graph[super::graph::ALL];
         let groups: Vec<_> = host.map(|host| self.graph.groups_of(host)).unwrap_or_default();
-        let groups: Vec<_> = groups.into_iter().filter(|id| *id != super::graph::ALL).map(|id| &self.graph[id]).collect();
+        let groups: Vec<_> =
+            groups.into_iter().filter(|id| *id != super::graph::ALL).map(|id| &self.graph[id]).collect();
         show(Layer::FileAll, &all.name, Some(&all.vars));
         for group in &groups {
             show(Layer::FileGroup, &group.name, Some(&group.vars));
         }
-        for files in &self.inventory_files {
+        for files in &self.source_files {
             show(Layer::InventoryAll, &all.name, files.groups.get(&all.name));
         }
         if let Some(files) = &self.playbook_files {
             show(Layer::PlaybookAll, &all.name, files.groups.get(&all.name));
         }
-        for files in &self.inventory_files {
+        for files in &self.source_files {
             for group in &groups {
                 show(Layer::InventoryGroup, &group.name, files.groups.get(&group.name));
             }
         }
-        for group in self.playbook_files.iter().flat_map(|files| groups.iter().map(move |group| (files, group))) {
+        for group in
+            self.playbook_files.iter().flat_map(|files| groups.iter().map(move |group| (files, group)))
+        {
             show(Layer::PlaybookGroup, &group.1.name, group.0.groups.get(&group.1.name));
         }
     }

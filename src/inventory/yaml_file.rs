@@ -14,7 +14,8 @@ const SECTIONS: [&str; 3] = ["hosts", "children", "vars"];
 /// Takes over a document.
 pub(super) fn read(graph: &mut Graph, root: &Node, problems: &mut Problems) {
     let Some(groups) = root.as_map().filter(|groups| !groups.is_empty()) else {
-        let what = if root.is_null() { "this file is empty".to_owned() } else { format!("this is {}", root.kind()) };
+        let what =
+            if root.is_null() { "this file is empty".to_owned() } else { format!("this is {}", root.kind()) };
         let problem = Problem::new(format!("an inventory is a mapping of groups, and {what}"), root.place());
         problems.push(problem.help("begin it with `all:`, and below it `hosts:`"));
         return;
@@ -59,7 +60,8 @@ impl Reader<'_> {
 
     fn group_name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
         let Some(name) = key.as_str() else {
-            let message = format!("the name of a group is a string, and `{}` is {}", key.written(), key.kind());
+            let message =
+                format!("the name of a group is a string, and `{}` is {}", key.written(), key.kind());
             self.problems.push(Problem::new(message, key.place()).help("put it in quotes"));
             return None;
         };
@@ -91,7 +93,8 @@ impl Reader<'_> {
             _ => {
                 let message = format!("`{name}` is a mapping, and this is {}", content.kind());
                 let problem = Problem::new(message, content.place());
-                self.problems.push(problem.help("write each name as a key of its own: `name:`, without a dash"));
+                self.problems
+                    .push(problem.help("write each name as a key of its own: `name:`, without a dash"));
                 return;
             }
         };
@@ -112,7 +115,8 @@ impl Reader<'_> {
 
     fn hosts(&mut self, group: GroupId, key: &Node, value: &Node) {
         let Some(pattern) = key.as_str() else {
-            let message = format!("the name of a host is a string, and `{}` is {}", key.written(), key.kind());
+            let message =
+                format!("the name of a host is a string, and `{}` is {}", key.written(), key.kind());
             self.problems.push(Problem::new(message, key.place()).help("put it in quotes"));
             return;
         };
@@ -121,7 +125,8 @@ impl Reader<'_> {
             Value::Null => {}
             Value::Map(entries) => define_all(&mut vars, entries, self.problems),
             _ => {
-                let message = format!("what stands below a host are its variables, and this is {}", value.kind());
+                let message =
+                    format!("what stands below a host are its variables, and this is {}", value.kind());
                 self.problems.push(Problem::new(message, value.place()).help("write `name: value`"));
             }
         }
@@ -130,7 +135,13 @@ impl Reader<'_> {
 }
 
 /// Gives a group a variable, or its priority.
-pub(super) fn set_variable(graph: &mut Graph, group: GroupId, key: &Node, value: &Node, problems: &mut Problems) {
+pub(super) fn set_variable(
+    graph: &mut Graph,
+    group: GroupId,
+    key: &Node,
+    value: &Node,
+    problems: &mut Problems,
+) {
     if key.as_str() != Some("ansible_group_priority") {
         define(&mut graph[group].vars, key, value.clone(), problems);
         return;
@@ -154,7 +165,9 @@ fn unknown_section(key: &Node) -> Problem {
     let problem = Problem::new(format!("`{}` means nothing within a group", key.written()), key.place());
     match suggest(name, SECTIONS) {
         Some(section) => problem.help(format!("did you mean `{section}`?")),
-        None => problem.help("a variable stands below `vars:`, a further group below `children:`, a host below `hosts:`"),
+        None => problem.help(
+            "a variable stands below `vars:`, a further group below `children:`, a host below `hosts:`",
+        ),
     }
 }
 
@@ -190,7 +203,11 @@ pub(super) fn add_hosts(
     };
     for host in names {
         let dangling = split.port.is_some() && host.split('.').any(|label| label.ends_with(['-', '_']));
-        let checked = if dangling { Err("a part of it ends with `-` or `_`".to_owned()) } else { name::check_host(&host) };
+        let checked = if dangling {
+            Err("a part of it ends with `-` or `_`".to_owned())
+        } else {
+            name::check_host(&host)
+        };
         if let Err(why) = checked {
             problems.push(name::refused("the name of a host", &host, &why, at.place()));
             return;
@@ -219,7 +236,8 @@ fn port_value(port: &str, at: &Node, problems: &mut Problems) -> Option<Arc<supe
     } else {
         at.span
     };
-    let value = Node { value: port.parse().map_or(Value::Null, Value::Int), span, source: Arc::clone(&at.source) };
+    let value =
+        Node { value: port.parse().map_or(Value::Null, Value::Int), span, source: Arc::clone(&at.source) };
     if let Some(problem) = super::connection::check("ansible_port", &value) {
         problems.push(problem);
         return None;

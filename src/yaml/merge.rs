@@ -44,12 +44,13 @@ fn mappings(value: Node, problems: &mut Problems) -> Vec<Vec<Entry>> {
     match value.value {
         Value::Map(entries) => vec![entries],
         // Of several mappings the first wins.
-        Value::Seq(items) => items.into_iter().rev().flat_map(|item| mapping(item, problems)).collect(),
+        Value::Seq(items) => items.into_iter().rev().filter_map(|item| mapping(item, problems)).collect(),
         _ => mapping(value, problems).into_iter().collect(),
     }
 }
 
 fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
+<<<<<<< HEAD
     match node.value {
         Value::Map(entries) => Some(entries),
         _ => {
@@ -58,7 +59,14 @@ fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
                 .push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
             None
         }
+=======
+    if let Value::Map(entries) = node.value {
+        return Some(entries);
+>>>>>>> lang
     }
+    let message = format!("`<<` merges mappings, and this is {}", node.kind());
+    problems.push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
+    None
 }
 
 /// Lays the entries over the layers below: a key keeps its first position and takes its last value.
@@ -67,12 +75,11 @@ fn over(layers: Vec<Vec<Entry>>, own: Vec<Entry>) -> Vec<Entry> {
     let mut result: Vec<Entry> = Vec::new();
     for (key, value) in layers.into_iter().flatten().chain(own) {
         let Some(identity) = key.key() else { continue };
-        match positions.get(&identity) {
-            Some(&position) => result[position] = (key, value),
-            None => {
-                positions.insert(identity, result.len());
-                result.push((key, value));
-            }
+        if let Some(&position) = positions.get(&identity) {
+            result[position] = (key, value);
+        } else {
+            positions.insert(identity, result.len());
+            result.push((key, value));
         }
     }
     result

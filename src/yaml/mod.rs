@@ -1,6 +1,6 @@
 //! Text that the user wrote, as a tree in which every node knows its place.
 //!
-//! This is the only module that knows the YAML crate. Plain scalars are resolved as Ansible's loader does (PyYAML's
+//! This is the only module that knows the YAML crate. Plain scalars are resolved as Ansible's loader does (`PyYAML`'s
 //! YAML 1.1), not as the crate would: see [`scalar`].
 
 mod build;

@@ -1,4 +1,4 @@
-//! What a plain scalar is: PyYAML's resolvers for YAML 1.1, which is what Ansible reads by.
+//! What a plain scalar is: `PyYAML`'s resolvers for YAML 1.1, which is what Ansible reads by.
 //!
 //! They differ from YAML 1.2 where it hurts: `yes` and `on` are booleans, `0644` is octal, `1:30` is 90, while `1e3`,
 //! `0o14` and `08` are strings.
