@@ -102,7 +102,7 @@ ask_dir() { # PATH
     printf 'entry=%s %s %s %s %s\n' "$(word "${f##*/}")" "$link" "$kind" "$stat" "$content"
   done
 }
-ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE…
+ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   known=$1; dir=$2; shift 2; bundle=
   for f in "$@"; do
     if real "$f" && [ -r "$real" ] && [ -s "$real" ]; then
@@ -190,7 +190,7 @@ in_bundle() { # BASE64 of a certificate's DER, BUNDLE
     on { gsub(/[ \t\r]/, ""); body = body $0 }
     END { exit !found }' "$2"
 }
-do_refresh() { # BUNDLE, certificates that must be in it, certificates that must not, COMMAND…
+do_refresh() { # BUNDLE, certificates that must be in it, certificates that must not, COMMAND...
   bundle=$1; present=$2; absent=$3; shift 3
   if [ -n "$R" ]; then
     # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
@@ -273,7 +273,7 @@ ask_containers() {
     say container "$(api "/containers/$c/json" | sed '$d' | enc)"
   done
 }
-ask_validate() { # CONFIG, PROGRAM, FLAG…
+ask_validate() { # CONFIG, PROGRAM, FLAG...
   config=$1; program=$2; shift 2
   out=$(printf '%b' "$config" | bounded 20 "$program" "$@" --validate --config-file /dev/stdin 2>&1)
   say status $?
@@ -333,7 +333,7 @@ do_owe() { # ID, NEED, REASON
   (set -C; printf '%s\n%s\n%s\n%s\n' "$2" "$(started "$pid")" "$(word "$1")" "$(word "$3")" >"$f.$T") &&
     flush "$f.$T" && mv -f -- "$f.$T" "$f" && flush_dir "$dir"
 }
-settle() { # ID…
+settle() { # ID...
   for id in "$@"; do rm -f -- "$(runtime)/owed/$(printf '%s' "$id" | digest | cut -c1-16)"; done
 }
 # What the daemon has logged since $since.
@@ -342,7 +342,7 @@ hup() {
   if [ -d /run/systemd/system ] && systemctl is-active --quiet docker.service; then systemctl reload docker.service
   else kill -HUP "$pid"; fi
 }
-do_reload() { # visible|silent, settled IDs…
+do_reload() { # visible|silent, settled IDs...
   how=$1; shift
   daemon || { echo 'no docker daemon runs on this host'; return 1; }
   since=$(date +%s); before=$(info); boot=$(started "$pid")
@@ -365,7 +365,7 @@ do_reload() { # visible|silent, settled IDs…
   settle "$@"
 }
 answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
-do_restart() { # settled IDs…
+do_restart() { # settled IDs...
   since=$(date +%s)
   if [ -d /run/systemd/system ]; then
     # The start limit counts restarts that went well, too; past it the socket fails as well.
@@ -385,7 +385,7 @@ do_restart() { # settled IDs…
 
 # --- a user's command ---------------------------------------------------------------------------------------------
 
-do_run() { # STDIN, DIRECTORY, NAME=VALUE…, --, COMMAND…
+do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   if [ -n "$R" ]; then echo 'a sandbox runs no commands'; return 93; fi
   input=$1; dir=$2; shift 2
   while [ "$1" != -- ]; do export "${1?}"; shift; done

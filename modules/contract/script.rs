@@ -59,7 +59,7 @@ impl Frame {
 #[derive(Debug, Default)]
 pub struct Frames {
     frames: HashMap<usize, Frame>,
-    complete: bool,
+    ends: usize,
 }
 
 impl Script {
@@ -111,7 +111,7 @@ impl Script {
         let mut current = None;
         for line in stdout.lines() {
             if let Some(head) = line.strip_prefix(&self.boundary) {
-                frames.complete = head == " end";
+                frames.ends += usize::from(head == " end");
                 current = head.trim().split_once(' ').and_then(|(id, status)| {
                     let (id, status) = (id.parse::<usize>().ok()?, status.parse().ok()?);
                     frames.frames.insert(id, Frame { status, body: String::new() });
@@ -133,10 +133,10 @@ impl Script {
 }
 
 impl Frames {
-    /// Whether the script reached its end.
+    /// How many scripts reached their end.
     #[must_use]
-    pub const fn complete(&self) -> bool {
-        self.complete
+    pub const fn ends(&self) -> usize {
+        self.ends
     }
 
     /// The frame of a call.

@@ -15,14 +15,15 @@ use super::options::InventoryOptions;
 use super::{Done, output};
 use crate::engine::{
     Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, check_templates, plays,
+    problem_of,
 };
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
-use crate::inventory::{Inventory, Selection};
+use crate::inventory::{Inventory, Pattern};
 use crate::playbook::Playbook;
 use crate::report::{self, DiffMode, Report};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
-use crate::yaml::Problems;
+use crate::yaml::{Problem, Problems};
 
 /// Applies playbooks: asks each host, shows what has to change, and makes exactly that so.
 #[derive(Debug, Args)]
@@ -196,15 +197,17 @@ impl Apply {
         renderer: &Renderer,
         options: &Options,
     ) -> Result<Vec<Selected>, Failure> {
-        let selection = Selection::new(inventory, self.inventory.limit.as_deref())?;
         let scope = Arc::new(options.extra_scope());
         let mut problems = Problems::new();
         let mut selected = Vec::new();
         for play in plays(playbooks) {
-            let pattern = renderer.text(&play.hosts, &scope).map_err(crate::engine::problem_of)?;
-            match selection.hosts_at(&pattern, &play.hosts.place()) {
+            let pattern = match play.hosts.has_template() {
+                true => Pattern::from_argument("hosts", &renderer.text(&play.hosts, &scope).map_err(problem_of)?)?,
+                false => Pattern::from_node(&play.hosts)?,
+            };
+            match self.inventory.select(inventory, &pattern) {
                 Ok(hosts) if hosts.is_empty() && !self.allow_empty => problems.push(
-                    crate::yaml::Problem::new(format!("no host matches `{pattern}`"), play.hosts.place())
+                    Problem::new("the play has no hosts", play.hosts.place())
                         .help("name a group or host of the inventory, or permit it with --allow-empty"),
                 ),
                 Ok(hosts) => selected.push(Selected { play, hosts }),
@@ -311,7 +314,9 @@ impl Prepared<'_> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
-        let pool = Pool::new(PoolSettings::default());
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let pool = Pool::new(PoolSettings::new(home, runtime)).map_err(|cause| Failure::said(cause.to_string()))?;
         let now = OffsetDateTime::now_utc();
         let check = self.options.check;
         let shared = Shared::new(Parts {
@@ -353,9 +358,7 @@ impl Prepared<'_> {
         self.reports.iter_mut().for_each(|report| report.finish());
         let finished: (BTreeMap<String, Recap>, u8) =
             run.await.map_err(|error| Failure::said(format!("the run broke off: {error}")))?;
-        if self.apply.ssh_persist == 0 {
-            pool.close_all().await;
-        }
+        pool.finish().await;
         Ok(finished.1)
     }
 }

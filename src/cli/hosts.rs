@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::options::InventoryOptions;
 use super::{Done, output};
 use crate::error::Failure;
-use crate::inventory::Selection;
+use crate::inventory::Pattern;
 
 /// The hosts that a pattern selects, one a line.
 #[derive(Debug, Args)]
@@ -28,7 +28,8 @@ enum Format {
 impl Hosts {
     pub fn run(self) -> Done {
         let inventory = self.inventory.load(None)?;
-        let hosts = Selection::new(&inventory, self.inventory.limit.as_deref())?.hosts(&self.pattern)?;
+        let pattern = Pattern::from_argument("the pattern", &self.pattern)?;
+        let hosts = self.inventory.select(&inventory, &pattern)?;
         let text = match self.format {
             Format::Text => hosts.iter().map(|host| format!("{host}\n")).collect(),
             Format::Json => serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n",

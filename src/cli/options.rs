@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::error::Failure;
-use crate::inventory::Inventory;
-use crate::yaml::{self, Problem, Source};
+use crate::inventory::{Inventory, Pattern};
+use crate::yaml::{self, Problem, Problems, Source};
 
 /// Where hosts come from.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +31,20 @@ impl InventoryOptions {
             return Err(Failure::said("no inventory is given").help("give one with `-i FILE`, or set DTRCTL_INVENTORY"));
         }
         Ok(Inventory::load(&self.inventory, playbook_dir)?)
+    }
+
+    /// The hosts that a pattern selects, within the limit. Terms that match nothing are an error: less would be done than
+    /// was meant.
+    pub fn select(&self, inventory: &Inventory, pattern: &Pattern) -> Result<Vec<String>, Problems> {
+        let selection = match &self.limit {
+            Some(limit) => {
+                let limit = Pattern::from_limit(limit, || std::io::read_to_string(std::io::stdin()))?;
+                inventory.select_limited(pattern, &limit)?
+            }
+            None => inventory.select(pattern)?,
+        };
+        let hosts = selection.hosts.iter().map(ToString::to_string).collect();
+        selection.unmatched.or(hosts)
     }
 
     /// Reads `-e`, in order; a later one of the same name wins.

@@ -9,8 +9,7 @@ use modules::{Answer, Ask, AskError, Change, RecordPin};
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::lock_file;
-use crate::net;
+use super::{lock_file, reach};
 
 /// One answer to a question that several hosts ask.
 type Shared = Arc<OnceCell<Answer>>;
@@ -54,9 +53,9 @@ impl Controller {
 
     async fn reach(&self, ask: &Ask) -> Answer {
         match ask {
-            Ask::Tls(tls) => Answer::Tls(net::served_chain(&tls.registry, self.timeout).await),
+            Ask::Tls(tls) => Answer::Tls(reach::served_chain(&tls.registry, self.timeout).await),
             Ask::Http(http) => {
-                Answer::Http(net::version_check(&http.registry, &http.trust, self.now, self.timeout).await)
+                Answer::Http(reach::version_check(&http.registry, &http.trust, self.now, self.timeout).await)
             }
             _ => Answer::Failed(AskError::Lost),
         }

@@ -35,6 +35,9 @@ pub struct HostRun<'a> {
     pub(super) variables: Variables,
     pub(super) notified: BTreeSet<usize>,
     pub(super) loop_results: Vec<Json>,
+    /// Whether an item of the loop in hand has failed, and the worst outcome of its items.
+    pub(super) loop_failed: bool,
+    pub(super) loop_outcome: Option<Outcome>,
     pub(super) recap: Recap,
 }
 

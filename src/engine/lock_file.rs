@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use modules::certs::RegistryName;
+use modules::certs::RegistryHost;
 use modules::{LockedPin, RecordPin};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -15,7 +15,7 @@ const HEAD: &str = "# What dtrctl trusted on first use. Keep this file with the 
 ///
 /// # Errors
 /// The file cannot be read, or a line of it is not understood.
-pub fn read(path: &Path, registry: &RegistryName) -> Result<Option<LockedPin>, String> {
+pub fn read(path: &Path, registry: &RegistryHost) -> Result<Option<LockedPin>, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

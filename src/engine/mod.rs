@@ -10,6 +10,7 @@ mod host;
 mod lock_file;
 mod lookups;
 mod memory;
+mod reach;
 mod run;
 mod scope;
 mod settle;

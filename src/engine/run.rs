@@ -20,7 +20,7 @@ use crate::event::{Event, Recap, State, TaskHead};
 use crate::inventory::Inventory;
 use crate::playbook::{Play, Playbook, Task};
 use crate::template::{Hosts, Scope};
-use crate::transport::{Limits, Transport};
+use crate::transport::Limits;
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub struct Shared {
     pub connections: Connections,
     /// Each host's variables of the inventory.
     pub inventory_scopes: Arc<HostScopes>,
+    /// `groups`: the hosts of each group.
+    groups: Json,
     events: mpsc::UnboundedSender<Event>,
     overlays: Mutex<HashMap<String, Overlay>>,
     local: OnceCell<Host>,
@@ -124,6 +126,12 @@ impl Shared {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let inventory_scopes = Arc::new(HostScopes::of(&parts.inventory));
+        let groups = parts.inventory.groups();
+        let groups = groups.map(|group| {
+            let hosts = parts.inventory.hosts_of(group).unwrap_or_default();
+            (group.to_string(), hosts.iter().map(|host| Json::from(&**host)).collect::<Json>())
+        });
+        let groups = Json::Object(groups.collect());
         Arc::new(Self {
             options: parts.options,
             inventory: parts.inventory,
@@ -133,6 +141,7 @@ impl Shared {
             stop: parts.stop,
             connections: parts.connections,
             inventory_scopes,
+            groups,
             events: parts.events,
             overlays: Mutex::default(),
             local: OnceCell::new(),
@@ -296,8 +305,8 @@ impl Shared {
         let value = json!({
             "inventory_hostname": name,
             "inventory_hostname_short": name.split('.').next(),
-            "group_names": groups.iter().filter(|group| **group != "all").collect::<Vec<_>>(),
-            "groups": self.inventory.groups_json(),
+            "group_names": groups.iter().map(|group| &**group).filter(|group| *group != "all").collect::<Vec<_>>(),
+            "groups": self.groups,
             "ansible_check_mode": self.options.check,
             "ansible_play_hosts": all,
             "ansible_play_hosts_all": all,
@@ -327,11 +336,13 @@ impl Shared {
 
 impl HostScopes {
     fn of(inventory: &Inventory) -> Self {
-        let names: Vec<String> = inventory.hosts().iter().map(ToString::to_string).collect();
+        let names: Vec<String> = inventory.hosts().map(ToString::to_string).collect();
         let scopes = names.iter().map(|name| {
             let mut scope = Scope::new();
             for (variable, sourced) in inventory.vars(name) {
-                scope.set_source(variable, &sourced.value);
+                if let Ok(value) = sourced.json() {
+                    scope.set_source(variable.to_string(), &value);
+                }
             }
             (name.clone(), Arc::new(scope))
         });

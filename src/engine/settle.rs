@@ -86,14 +86,14 @@ impl<'a> HostRun<'a> {
             Stage::Skipped(reason) => Done::reason(Outcome::Skipped, "condition", reason, None),
             Stage::Unknown(reason) => Done::reason(Outcome::Unknown, "unknown", reason, None),
             Stage::Wrong(problem) => Done::wrong(&problem),
-            Stage::Known(planned) => self.conclude(&step, *planned, window, queue).await?,
+            Stage::Known(planned) => self.conclude(&mut step, *planned, window, queue).await?,
         };
         self.finish(&step, done)
     }
 
     async fn conclude(
         &mut self,
-        step: &Ready<'a>,
+        step: &mut Ready<'a>,
         planned: Planned,
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
@@ -118,7 +118,7 @@ impl<'a> HostRun<'a> {
     }
 
     fn show(&self, step: &Ready<'a>, plan: &Plan) {
-        let changes = plan.changes.iter().map(|change| PlannedChange::new(change, step.task.no_log));
+        let changes = plan.changes.iter().map(|change| PlannedChange::new(change.clone()));
         self.shared.emit(Event::Planned {
             host: self.host.name.clone(),
             task: step.head.clone(),
@@ -149,7 +149,7 @@ impl<'a> HostRun<'a> {
     /// Makes the changes, asks again whether they hold, and asks for the following steps, all in one trip.
     async fn apply(
         &mut self,
-        step: &Ready<'a>,
+        step: &mut Ready<'a>,
         plan: Plan,
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
@@ -187,7 +187,7 @@ impl<'a> HostRun<'a> {
     /// The step once more, to prove its effect, and the steps after it.
     async fn prove_and_follow(
         &mut self,
-        step: &Ready<'a>,
+        step: &mut Ready<'a>,
         changes: &[Change],
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<VecDeque<Ready<'a>>, Left> {
@@ -249,7 +249,7 @@ impl<'a> HostRun<'a> {
         for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
             scripts.of(&Identity::Login).act(id, &call);
         }
-        match scripts.run(&self.controller, self.shared).await {
+        match scripts.run("localhost", &self.controller, self.shared).await {
             Ok(frames) => (0..changes.len()).map(|id| frames.get(id).cloned()).collect(),
             Err(error) => vec![Some(Frame { status: 1, body: format!("b:{}", encode(&error.to_string())) })],
         }

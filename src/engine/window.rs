@@ -1,7 +1,6 @@
 //! The window: as many steps as can be made ready by now, and the one script that asks for all of them.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use modules::{Answer, Ask, Change, Frame, Frames, Script, Step, decode_facts};
 
@@ -334,7 +333,8 @@ impl<'a> HostRun<'a> {
     async fn send(&mut self, scripts: &Scripts) -> Result<Frames, Left> {
         let transport = std::sync::Arc::clone(&self.transport);
         self.recap.trips += 1;
-        match scripts.run(&transport, self.shared).await {
+        let name = self.host.name.clone();
+        match scripts.run(&name, &transport, self.shared).await {
             Ok(frames) => Ok(frames),
             Err(error) => Err(self.lost(&error)),
         }
@@ -348,7 +348,7 @@ impl<'a> HostRun<'a> {
         for (id, call) in calls.iter().enumerate() {
             scripts.of(&Identity::Login).answer(id, call);
         }
-        match scripts.run(&self.controller, self.shared).await {
+        match scripts.run("localhost", &self.controller, self.shared).await {
             Ok(frames) => {
                 asking.frames = (0..calls.len()).map(|id| frames.get(id).cloned()).collect();
                 if asking.frames.is_none() {
@@ -364,13 +364,8 @@ impl<'a> HostRun<'a> {
 
     /// A lost or unreachable host, as an event.
     pub(super) fn lost(&mut self, error: &TransportError) -> Left {
-        let reason = Reason {
-            kind: error.kind().to_owned(),
-            message: error.to_string(),
-            help: error.help(),
-            place: None,
-        };
-        if error.is_unreachable() {
+        let reason = super::reach::reason(error);
+        if super::reach::is_unreachable(&error.cause) {
             return self.unreachable(reason);
         }
         self.recap.reason = Some(reason.clone());
@@ -415,26 +410,30 @@ impl Scripts {
     }
 
     /// Runs them in one session and reads the frames.
-    pub async fn run(&self, to: &transport::Transport, shared: &Shared) -> Result<Frames, TransportError> {
+    pub async fn run(
+        &self,
+        host: &str,
+        to: &transport::Transport,
+        shared: &Shared,
+    ) -> Result<Frames, TransportError> {
         let sections = self.scripts.iter().map(|(identity, script)| transport::Section {
             identity: identity.clone(),
             text: script.text(),
         });
         let script = transport::Script { sections: sections.collect() };
-        let output = to.run(&script, &shared.options.limits).await?;
+        let output = to.run(host, &script, &shared.options.limits).await?;
         let mut frames = Frames::default();
         if let Some((_, first)) = self.scripts.first() {
             frames = first.read(&String::from_utf8_lossy(&output.stdout));
         }
         if frames.ends() < self.scripts.len() {
-            return Err(TransportError::cut(&output));
+            return Err(TransportError {
+                host: host.to_owned(),
+                cause: Box::new(transport::Cause::Shell { status: output.status, detail: output.stderr_tail }),
+                attempt: None,
+                partial: output.stdout,
+            });
         }
         Ok(frames)
     }
-}
-
-/// The directory of a playbook, for messages.
-#[must_use]
-pub fn shown(directory: &Path) -> String {
-    if directory.as_os_str().is_empty() { ".".to_owned() } else { directory.display().to_string() }
 }

@@ -50,19 +50,8 @@ fn mappings(value: Node, problems: &mut Problems) -> Vec<Vec<Entry>> {
 }
 
 fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
-<<<<<<< HEAD
-    match node.value {
-        Value::Map(entries) => Some(entries),
-        _ => {
-            let message = format!("`<<` merges mappings, and this is {}", node.kind());
-            problems
-                .push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
-            None
-        }
-=======
     if let Value::Map(entries) = node.value {
         return Some(entries);
->>>>>>> lang
     }
     let message = format!("`<<` merges mappings, and this is {}", node.kind());
     problems.push(Problem::new(message, node.place()).help("refer to an anchored mapping: `<<: *name`"));
