@@ -68,7 +68,7 @@ fn directives(config: &Map<String, Value>) -> Map<String, Value> {
     let mut out = Map::new();
     for (key, value) in config {
         match value {
-            Value::Object(inner) if !keys::is_flat(key) => out.extend(inner.clone()),
+            Value::Object(inner) if !keys::is_flat(key, None) => out.extend(inner.clone()),
             other => {
                 out.insert(key.clone(), other.clone());
             }

@@ -118,6 +118,9 @@ impl Kind {
             return out.push(Mistyped { path: path.to_vec(), wanted: self.noun(), found: shown(value) });
         }
         match (self, value) {
+            (Self::Size, Value::String(text)) if !is_size(text) => {
+                out.push(Mistyped { path: path.to_vec(), wanted: self.noun(), found: format!("`{text}`") });
+            }
             (Self::Address, Value::String(text)) if !text.is_empty() => address(text, self, path, out),
             (Self::Addresses, Value::Array(_)) => each(value, path, |value, path| match value {
                 Value::String(text) => address(text.trim(), Self::Address, path, out),
@@ -147,6 +150,18 @@ fn address(text: &str, kind: Kind, path: &[String], out: &mut Vec<Mistyped>) {
     if text.parse::<IpAddr>().is_err() {
         out.push(Mistyped { path: path.to_vec(), wanted: kind.noun(), found: format!("`{text}`") });
     }
+}
+
+/// A number, an optional space and an optional unit: `64M`, `1.5 GiB`, `100b`.
+fn is_size(text: &str) -> bool {
+    let unit = text.trim_end_matches(['b', 'B']);
+    let unit = if text.len() - unit.len() > 1 { return false } else { unit };
+    let unit = unit.strip_suffix(['i', 'I']).unwrap_or(unit);
+    let unit = unit.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T', 'p', 'P']).unwrap_or(unit);
+    let number = unit.strip_suffix(' ').unwrap_or(unit);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(fraction)
 }
 
 fn each(value: &Value, path: &[String], mut check: impl FnMut(&Value, &[String])) {
