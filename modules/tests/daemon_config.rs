@@ -250,6 +250,8 @@ fn the_rules_are_those_of_dockerd() {
         "[\"a=b\"]",
         "[\"a=b\",\"a=c\"]",
         "[1]",
+        "[null]",
+        "\"io.containerd.x.v1\"",
         "{}",
         "{\"a\":\"b\"}",
         "{\"a\":1}",

@@ -177,7 +177,7 @@ impl Judge {
                     self.error(path, Trouble::TooNew { since: key.since, engine });
                 }
                 (_, _, Some(since)) if key.ignored_by(self.engine) => {
-                    self.warn(path, Trouble::Ignored { since })
+                    self.warn(path, Trouble::Ignored { since });
                 }
                 _ => {}
             }
@@ -281,17 +281,19 @@ impl Judge {
     }
 
     fn runtimes(&mut self, config: &Map<String, Value>) {
+        const BUILTIN: &[&str] =
+            &["runc", "io.containerd.runtime.v1.linux", "io.containerd.runc.v1", "io.containerd.runc.v2"];
         let defined = config.get("runtimes").and_then(Value::as_object);
         if defined.is_some_and(|runtimes| runtimes.contains_key("runc")) {
             self.error(&["runtimes", "runc"], Trouble::ReservedRuntime);
         }
         let Some(Value::String(default)) = config.get("default-runtime") else { return };
-        let builtin = default.is_empty() || default == "runc" || default.starts_with("io.containerd.");
-        if !builtin && !defined.is_some_and(|runtimes| runtimes.contains_key(default)) {
-            // Later engines take any runtime that containerd can find in its path, `runsc` for one.
-            let path = self.engine.is_some_and(|engine| engine >= Version::new(23, 0, 0));
-            let severity = if path { Severity::Warning } else { Severity::Error };
-            self.say(severity, &["default-runtime"], Trouble::NoRuntime(default.clone()));
+        // From 23.0 on any runtime will do that containerd may find by its name, `io.containerd.runsc.v1` for one.
+        let by_name = self.engine.is_none_or(|engine| engine >= Version::new(23, 0, 0));
+        let shim = by_name && !default.contains('/') && default.find('.').is_some_and(|dot| dot > 0);
+        let builtin = default.is_empty() || BUILTIN.contains(&default.as_str());
+        if !builtin && !shim && !defined.is_some_and(|runtimes| runtimes.contains_key(default)) {
+            self.error(&["default-runtime"], Trouble::NoRuntime(default.clone()));
         }
     }
 }

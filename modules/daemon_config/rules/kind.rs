@@ -124,13 +124,14 @@ impl Kind {
             (Self::Address, Value::String(text)) if !text.is_empty() => address(text, self, path, out),
             (Self::Addresses, Value::Array(_)) => each(value, path, |value, path| match value {
                 Value::String(text) => address(text.trim(), Self::Address, path, out),
+                Value::Null => address("", Self::Address, path, out),
                 other => Self::Text.check(other, path, out),
             }),
             (Self::Texts, Value::Array(_)) | (Self::TextMap, Value::Object(_)) => {
                 each(value, path, |value, path| Self::Text.check(value, path, out));
             }
             (Self::BoolMap, Value::Object(_)) => {
-                each(value, path, |value, path| Self::Bool.check(value, path, out))
+                each(value, path, |value, path| Self::Bool.check(value, path, out));
             }
             (Self::TextMaps, Value::Object(_)) => {
                 each(value, path, |value, path| Self::TextMap.check(value, path, out));
@@ -168,7 +169,7 @@ fn each(value: &Value, path: &[String], mut check: impl FnMut(&Value, &[String])
     let below = |name: String| path.iter().cloned().chain([name]).collect::<Vec<_>>();
     match value {
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| check(item, &below(i.to_string())))
+            items.iter().enumerate().for_each(|(i, item)| check(item, &below(i.to_string())));
         }
         Value::Object(members) => members.iter().for_each(|(key, value)| check(value, &below(key.clone()))),
         _ => {}
