@@ -75,13 +75,13 @@ impl Layout {
             Value::Array(items) if !items.is_empty() => {
                 let tall = self.mapping_lines && (self.list_lines || items.iter().any(is_nested));
                 let items = items.iter().map(|item| self.value(item, if tall { &inner } else { indent }));
-                self.bracketed(['[', ']'], items.collect(), indent, tall, &self.pad)
+                self.bracketed(['[', ']'], &items.collect::<Vec<_>>(), indent, tall, &self.pad)
             }
             Value::Object(members) if !members.is_empty() => {
                 let tall = self.mapping_lines;
                 let inner = if tall { &inner } else { indent };
                 let members = members.iter().map(|(key, value)| self.member(key, value, inner));
-                self.bracketed(['{', '}'], members.collect(), indent, tall, "")
+                self.bracketed(['{', '}'], &members.collect::<Vec<_>>(), indent, tall, "")
             }
             other => other.to_string(),
         }
@@ -90,7 +90,7 @@ impl Layout {
     fn bracketed(
         &self,
         [open, close]: [char; 2],
-        parts: Vec<String>,
+        parts: &[String],
         indent: &str,
         tall: bool,
         pad: &str,

@@ -24,7 +24,7 @@ pub(crate) struct Patches<'a> {
     text: &'a str,
     root: &'a Node,
     layout: Layout,
-    patches: Vec<Patch>,
+    made: Vec<Patch>,
     /// The lists that a removal has emptied.
     pub(crate) emptied: Vec<Vec<String>>,
 }
@@ -33,15 +33,15 @@ type Patched = Result<(), Wrong>;
 
 impl<'a> Patches<'a> {
     pub(crate) fn new(text: &'a str, root: &'a Node) -> Self {
-        Self { text, root, layout: Layout::of(text, root), patches: Vec::new(), emptied: Vec::new() }
+        Self { text, root, layout: Layout::of(text, root), made: Vec::new(), emptied: Vec::new() }
     }
 
     /// The text with all replacements made.
     pub(crate) fn splice(mut self) -> String {
-        self.patches.sort_by_key(|patch| patch.span.start);
+        self.made.sort_by_key(|patch| patch.span.start);
         let mut out = String::with_capacity(self.text.len());
         let mut at = 0;
-        for patch in &self.patches {
+        for patch in &self.made {
             out.push_str(&self.text[at..patch.span.start]);
             out.push_str(&patch.text);
             at = patch.span.end;
@@ -51,7 +51,7 @@ impl<'a> Patches<'a> {
     }
 
     fn put(&mut self, span: Range<usize>, text: String) {
-        self.patches.push(Patch { span, text });
+        self.made.push(Patch { span, text });
     }
 
     pub(crate) fn merge(
@@ -128,8 +128,8 @@ impl<'a> Patches<'a> {
         let separator = self.layout.separator(self.text, node);
         let indent = self.layout.indent_of_next(self.text, node);
         let members = added.iter().map(|(key, value)| self.layout.member(key, value, &indent));
-        let text = members.map(|member| format!("{separator}{member}")).collect();
-        self.put(last.end..last.end, text);
+        let text: Vec<String> = members.flat_map(|member| [separator.clone(), member]).collect();
+        self.put(last.end..last.end, text.concat());
     }
 
     fn append(&mut self, node: &Node, new: &[Value]) {

@@ -1,5 +1,7 @@
 //! Properties that hold for every text and every edit.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -26,7 +28,9 @@ impl Writer<'_> {
         self.out.push('"');
         for c in text.chars() {
             match self.pick(&["plain", "plain", "plain", "escaped"]) {
-                "escaped" if (c as u32) < 0x10000 => self.out.push_str(&format!("\\u{:04x}", c as u32)),
+                "escaped" if (c as u32) < 0x10000 => {
+                    write!(self.out, "\\u{:04x}", c as u32).expect("a string takes it");
+                }
                 _ if c == '/' => self.out.push_str("\\/"),
                 _ => {
                     let quoted = Value::String(c.to_string()).to_string();
@@ -39,7 +43,7 @@ impl Writer<'_> {
 
     fn value(&mut self, value: &Value) {
         match value {
-            Value::Array(items) => self.all(['[', ']'], items.iter(), |writer, item| writer.value(item)),
+            Value::Array(items) => self.all(['[', ']'], items.iter(), Writer::value),
             Value::Object(members) => self.all(['{', '}'], members.iter(), |writer, (key, value)| {
                 writer.string(key);
                 writer.blank();
@@ -121,7 +125,7 @@ fn removal(value: &Value, noise: &mut dyn Iterator<Item = u8>) -> Map<String, Va
             (0, _) => Value::Null,
             (1 | 2, Value::Array(items)) => items
                 .iter()
-                .filter(|_| noise.next().unwrap_or(0) % 2 == 0)
+                .filter(|_| noise.next().unwrap_or(0).is_multiple_of(2))
                 .cloned()
                 .collect::<Vec<_>>()
                 .into(),

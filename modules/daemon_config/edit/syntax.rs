@@ -85,7 +85,7 @@ fn decode(bytes: &[u8]) -> Parsed<&str> {
         return wrong(0, Fault::Utf16);
     }
     if let Some(at) = bytes.iter().position(|&b| b == 0) {
-        let nuls = bytes.iter().filter(|&&b| b == 0).count();
+        let nuls = bytes.split(|&b| b == 0).count() - 1;
         // ASCII in UTF-16 is half NUL bytes.
         let utf16 = at < 2 && nuls * 3 > bytes.len();
         return if utf16 { wrong(0, Fault::Utf16) } else { wrong(at, Fault::Nul) };

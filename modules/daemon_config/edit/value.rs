@@ -76,7 +76,7 @@ pub(crate) fn remove(from: &mut Map<String, Value>, unwanted: &Map<String, Value
                 from.shift_remove(key);
             }
             (Some(Value::Array(items)), Value::Array(unwanted)) => {
-                items.retain(|item| !unwanted.contains(item))
+                items.retain(|item| !unwanted.contains(item));
             }
             (Some(Value::Object(inner)), Value::Object(unwanted)) => remove(inner, unwanted),
             _ => {}

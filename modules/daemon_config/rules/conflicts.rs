@@ -40,17 +40,16 @@ pub fn sentence(conflicts: &[Conflict]) -> String {
 #[must_use]
 pub fn conflicts(cmdline: &[String], config: &Value) -> Vec<Conflict> {
     let Value::Object(config) = config else { return Vec::new() };
-    let directives = directives(config);
+    let file = directives(config);
     let mut given = flags(cmdline);
     given.sort_by(|a, b| a.name.cmp(&b.name));
-    given.iter().filter_map(|flag| conflict(flag, &directives)).collect()
+    given.iter().filter_map(|flag| conflict(flag, &file)).collect()
 }
 
 fn conflict(flag: &Flag, directives: &Map<String, Value>) -> Option<Conflict> {
-    let named = KEYS.iter().filter(|key| key.flag == flag.name).map(|key| key.name);
-    // A flag of the same meaning but another name guards the key's name only, not its own.
-    let mut names: Vec<&str> = named.collect();
-    if names.is_empty() || names.contains(&"host-gateway-ips") {
+    let mut names: Vec<&str> = KEYS.iter().filter(|key| key.flag == flag.name).map(|key| key.name).collect();
+    // A flag whose key is named otherwise guards the key, and not its own name.
+    if names.is_empty() {
         names.push(&flag.name);
     }
     let key = names.into_iter().find(|name| directives.contains_key(*name) && *name != "runtimes")?;
@@ -68,7 +67,7 @@ fn directives(config: &Map<String, Value>) -> Map<String, Value> {
     let mut out = Map::new();
     for (key, value) in config {
         match value {
-            Value::Object(inner) if !keys::is_flat(key) => out.extend(inner.clone()),
+            Value::Object(inner) if !keys::is_flat(key, None) => out.extend(inner.clone()),
             other => {
                 out.insert(key.clone(), other.clone());
             }

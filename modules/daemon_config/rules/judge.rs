@@ -62,6 +62,10 @@ pub enum Trouble {
     Label(String),
     #[error("the label `{0}` has two values; keep one")]
     LabelTwice(String),
+    #[error("`{0}` is no domain name; correct it")]
+    Domain(String),
+    #[error("a resource is written `kind=value`; correct `{0}`")]
+    Resource(String),
     #[error("`{found}` is none of {allowed}; correct it")]
     Choice { found: String, allowed: &'static str },
     #[error("`{found}` is less than {least}; correct it")]
@@ -119,6 +123,7 @@ impl Judge {
         }
         self.registries(config);
         self.labels(config);
+        self.items(config);
         self.choices(config);
         self.least(config);
         self.runtimes(config);
@@ -129,10 +134,13 @@ impl Judge {
 
     fn top_level(&mut self, name: &str, value: &Value) {
         let key = keys::find(name);
-        if let Some(inner) = value.as_object().filter(|_| !keys::is_flat(name)) {
+        if let Some(inner) = value.as_object().filter(|_| !keys::is_flat(name, self.engine)) {
             self.flattened(name, inner);
-            if key.is_none() {
+            if !keys::is_field(name) || key.is_some_and(|key| !key.known_to(self.engine)) {
                 return self.warn(&[name], Trouble::Nested);
+            }
+            if key.is_none() {
+                self.name(&[name], name);
             }
         } else {
             self.name(&[name], name);
@@ -169,7 +177,7 @@ impl Judge {
                     self.error(path, Trouble::TooNew { since: key.since, engine });
                 }
                 (_, _, Some(since)) if key.ignored_by(self.engine) => {
-                    self.warn(path, Trouble::Ignored { since })
+                    self.warn(path, Trouble::Ignored { since });
                 }
                 _ => {}
             }
@@ -221,6 +229,20 @@ impl Judge {
         }
     }
 
+    fn items(&mut self, config: &Map<String, Value>) {
+        for (i, domain) in texts(config, "dns-search") {
+            if !is_search_domain(domain) {
+                self.error(&["dns-search", &i.to_string()], Trouble::Domain(domain.to_owned()));
+            }
+        }
+        for (i, resource) in texts(config, "node-generic-resources") {
+            if resource.split_once('=').is_none_or(|(kind, value)| kind.is_empty() || value.is_empty()) {
+                let trouble = Trouble::Resource(resource.to_owned());
+                self.error(&["node-generic-resources", &i.to_string()], trouble);
+            }
+        }
+    }
+
     fn choices(&mut self, config: &Map<String, Value>) {
         const LEVELS: &[&str] = &["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
         self.choice(config, "default-ipc-mode", &["shareable", "private"], "`shareable` and `private`");
@@ -259,17 +281,19 @@ impl Judge {
     }
 
     fn runtimes(&mut self, config: &Map<String, Value>) {
+        const BUILTIN: &[&str] =
+            &["runc", "io.containerd.runtime.v1.linux", "io.containerd.runc.v1", "io.containerd.runc.v2"];
         let defined = config.get("runtimes").and_then(Value::as_object);
         if defined.is_some_and(|runtimes| runtimes.contains_key("runc")) {
             self.error(&["runtimes", "runc"], Trouble::ReservedRuntime);
         }
         let Some(Value::String(default)) = config.get("default-runtime") else { return };
-        let builtin = default.is_empty() || default == "runc" || default.starts_with("io.containerd.");
-        if !builtin && !defined.is_some_and(|runtimes| runtimes.contains_key(default)) {
-            // Later engines take any runtime that containerd can find in its path, `runsc` for one.
-            let path = self.engine.is_some_and(|engine| engine >= Version::new(23, 0, 0));
-            let severity = if path { Severity::Warning } else { Severity::Error };
-            self.say(severity, &["default-runtime"], Trouble::NoRuntime(default.clone()));
+        // From 23.0 on any runtime will do that containerd may find by its name, `io.containerd.runsc.v1` for one.
+        let by_name = self.engine.is_none_or(|engine| engine >= Version::new(23, 0, 0));
+        let shim = by_name && !default.contains('/') && default.find('.').is_some_and(|dot| dot > 0);
+        let builtin = default.is_empty() || BUILTIN.contains(&default.as_str());
+        if !builtin && !shim && !defined.is_some_and(|runtimes| runtimes.contains_key(default)) {
+            self.error(&["default-runtime"], Trouble::NoRuntime(default.clone()));
         }
     }
 }
@@ -282,6 +306,13 @@ fn texts<'a>(config: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = 
         Value::Null => Some((i, "")),
         _ => None,
     })
+}
+
+/// A domain with a letter in it, or a lone dot, which stands for no search.
+fn is_search_domain(text: &str) -> bool {
+    let text = text.trim();
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    text == "." || (domain.contains(|c: char| c.is_ascii_alphabetic()) && registry::is_domain(domain))
 }
 
 fn suggestion(name: &str) -> Option<&'static str> {

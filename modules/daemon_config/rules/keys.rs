@@ -228,19 +228,30 @@ pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// Whether dockerd takes the keys of this mapping for names of its own, rather than as keys of the file.
-pub(super) fn is_flat(name: &str) -> bool {
-    const FLAT: &[&str] = &[
-        "builder",
-        "cluster-store-opts",
-        "default-network-opts",
-        "default-ulimits",
-        "features",
-        "log-opts",
-        "nri-opts",
-        "runtimes",
-    ];
+/// Whether a release takes the keys of this mapping for names of its own, rather than as keys of the file.
+pub(super) fn is_flat(name: &str, engine: Option<Version>) -> bool {
+    const FLAT: &[&str] =
+        &["builder", "cluster-store-opts", "default-ulimits", "features", "log-opts", "runtimes"];
+    const FLAT_ONCE_KNOWN: &[&str] = &["default-network-opts", "nri-opts"];
     FLAT.contains(&name)
+        || (FLAT_ONCE_KNOWN.contains(&name) && find(name).is_some_and(|key| key.known_to(engine)))
+}
+
+/// Fields of dockerd's configuration that have no flag, so that it refuses their names in the file.
+const FIELDS_ONLY: &[&str] = &[
+    "containerd-plugin-namespace",
+    "default-init",
+    "resolv-conf",
+    "swarm-raft-election-tick",
+    "swarm-raft-heartbeat-tick",
+];
+
+/// Whether Go reads a value of this name into a field: it does so without regard to case.
+pub(super) fn is_field(name: &str) -> bool {
+    KEYS.iter()
+        .map(|key| key.name)
+        .chain(FIELDS_ONLY.iter().copied())
+        .any(|field| field.eq_ignore_ascii_case(name))
 }
 
 /// Whether a release lets a name stand in the file, be it a key of the file or only a flag.

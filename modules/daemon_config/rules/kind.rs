@@ -118,16 +118,20 @@ impl Kind {
             return out.push(Mistyped { path: path.to_vec(), wanted: self.noun(), found: shown(value) });
         }
         match (self, value) {
+            (Self::Size, Value::String(text)) if !is_size(text) => {
+                out.push(Mistyped { path: path.to_vec(), wanted: self.noun(), found: format!("`{text}`") });
+            }
             (Self::Address, Value::String(text)) if !text.is_empty() => address(text, self, path, out),
             (Self::Addresses, Value::Array(_)) => each(value, path, |value, path| match value {
                 Value::String(text) => address(text.trim(), Self::Address, path, out),
+                Value::Null => address("", Self::Address, path, out),
                 other => Self::Text.check(other, path, out),
             }),
             (Self::Texts, Value::Array(_)) | (Self::TextMap, Value::Object(_)) => {
                 each(value, path, |value, path| Self::Text.check(value, path, out));
             }
             (Self::BoolMap, Value::Object(_)) => {
-                each(value, path, |value, path| Self::Bool.check(value, path, out))
+                each(value, path, |value, path| Self::Bool.check(value, path, out));
             }
             (Self::TextMaps, Value::Object(_)) => {
                 each(value, path, |value, path| Self::TextMap.check(value, path, out));
@@ -149,11 +153,23 @@ fn address(text: &str, kind: Kind, path: &[String], out: &mut Vec<Mistyped>) {
     }
 }
 
+/// A number, an optional space and an optional unit: `64M`, `1.5 GiB`, `100b`.
+fn is_size(text: &str) -> bool {
+    let unit = text.trim_end_matches(['b', 'B']);
+    let unit = if text.len() - unit.len() > 1 { return false } else { unit };
+    let unit = unit.strip_suffix(['i', 'I']).unwrap_or(unit);
+    let unit = unit.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T', 'p', 'P']).unwrap_or(unit);
+    let number = unit.strip_suffix(' ').unwrap_or(unit);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(fraction)
+}
+
 fn each(value: &Value, path: &[String], mut check: impl FnMut(&Value, &[String])) {
     let below = |name: String| path.iter().cloned().chain([name]).collect::<Vec<_>>();
     match value {
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| check(item, &below(i.to_string())))
+            items.iter().enumerate().for_each(|(i, item)| check(item, &below(i.to_string())));
         }
         Value::Object(members) => members.iter().for_each(|(key, value)| check(value, &below(key.clone()))),
         _ => {}

@@ -114,7 +114,7 @@ fn split(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn is_domain(host: &str) -> bool {
+pub(super) fn is_domain(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')

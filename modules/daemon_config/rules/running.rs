@@ -24,25 +24,25 @@ pub fn running_matches(config: &Value, info: &Value) -> Vec<Mismatch> {
     let mut found = Vec::new();
     if let Some(registries) = info.get("RegistryConfig").filter(|value| value.is_object()) {
         let shown = insecure_shown(registries);
-        found.extend(compare("insecure-registries", insecure_wanted(config), shown));
+        found.extend(compare("insecure-registries", &insecure_wanted(config), &shown));
         let mirrors = strings(registries.get("Mirrors"));
-        found.extend(compare("registry-mirrors", mirrors_wanted(config), mirrors));
+        found.extend(compare("registry-mirrors", &mirrors_wanted(config), &mirrors));
     }
     if info.get("Labels").is_some() {
-        found.extend(compare("labels", strings(config.get("labels")), strings(info.get("Labels"))));
+        found.extend(compare("labels", &strings(config.get("labels")), &strings(info.get("Labels"))));
     }
     for (key, name) in [("live-restore", "LiveRestoreEnabled"), ("debug", "Debug")] {
         if let Some(Value::Bool(running)) = info.get(name) {
             let wanted = config.get(key).and_then(Value::as_bool).unwrap_or(false);
-            found.extend(compare(key, vec![wanted.to_string()], vec![running.to_string()]));
+            found.extend(compare(key, &[wanted.to_string()], &[running.to_string()]));
         }
     }
     found
 }
 
-fn compare(key: &'static str, wanted: Vec<String>, running: Vec<String>) -> Option<Mismatch> {
+fn compare(key: &'static str, wanted: &[String], running: &[String]) -> Option<Mismatch> {
     let mut extra: Vec<String> = running.iter().filter(|item| !wanted.contains(item)).cloned().collect();
-    let mut missing: Vec<String> = wanted.into_iter().filter(|item| !running.contains(item)).collect();
+    let mut missing: Vec<String> = wanted.iter().filter(|item| !running.contains(item)).cloned().collect();
     for list in [&mut extra, &mut missing] {
         // `/info` lists networks in any order.
         list.sort();
