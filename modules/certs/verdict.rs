@@ -226,7 +226,8 @@ impl Fault {
 }
 
 fn at(time: &OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+    let seconds = time.replace_nanosecond(0).unwrap_or(*time);
+    seconds.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 fn signature_text(error: SignatureError, scheme: &SignatureScheme) -> String {
