@@ -191,6 +191,15 @@ impl From<Fault> for Verdict {
     }
 }
 
+impl Verdict {
+    /// What the engine says, and which engines see it otherwise.
+    #[must_use]
+    pub fn with_note(&self) -> String {
+        let note = self.note.map(|note| format!(" ({note})")).unwrap_or_default();
+        format!("`{}`{note}", self.fault)
+    }
+}
+
 fn note(fault: &Fault) -> Option<EngineNote> {
     match fault {
         Fault::CommonNameOnly => Some(EngineNote::CommonNameAcceptedBefore20_10_8),
@@ -217,7 +226,8 @@ impl Fault {
 }
 
 fn at(time: &OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+    let seconds = time.replace_nanosecond(0).unwrap_or(*time);
+    seconds.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 fn signature_text(error: SignatureError, scheme: &SignatureScheme) -> String {

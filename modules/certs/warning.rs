@@ -48,8 +48,8 @@ pub enum Warning {
     },
     /// The name is wrong, which no anchor mends.
     #[error(
-        "the engine refuses the server's certificate whatever is trusted: `{verdict}`{}; reissue it with subjectAltName `{wanted}`",
-        note(verdict)
+        "the engine refuses the server's certificate whatever is trusted: {}; reissue it with subjectAltName `{wanted}`",
+        verdict.with_note()
     )]
     Name {
         /// What the engine says.
@@ -91,10 +91,6 @@ pub enum Warning {
 
 fn date(time: &OffsetDateTime) -> String {
     time.date().to_string()
-}
-
-fn note(verdict: &Verdict) -> String {
-    verdict.note.map(|note| format!(" ({note})")).unwrap_or_default()
 }
 
 const SOON: i64 = 30;

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use modules::certs::{Certificate, encode};
+use modules::certs::{Certificate, encode, verify};
+
+use crate::cases::Case;
 
 /// The docker programs at hand: the one that `DTRCTL_DOCKER` names, and the one on PATH.
 pub fn dockers() -> Vec<PathBuf> {
@@ -40,4 +42,62 @@ pub fn parses(docker: &Path, certificate: &Certificate, folder: &Path) -> bool {
     let file = folder.join("ca.pem");
     std::fs::write(&file, encode(certificate)).unwrap();
     !ask(docker, &file, "127.0.0.1:1", None).contains("seems invalid")
+}
+
+/// What stands behind docker's own words: the fault of the certificate, none when it is accepted.
+fn fault(said: &str) -> Option<String> {
+    let at = said.find("x509: ").or_else(|| said.find("tls: ")).or_else(|| said.find("crypto/rsa: "))?;
+    let tail = said[at..].lines().next().unwrap_or_default();
+    (!tail.starts_with("tls: first record"))
+        .then(|| tail.trim_start_matches("tls: failed to verify certificate: ").to_owned())
+}
+
+/// Asks every docker about a case whose server listens on `port`; what is wrong with the answers.
+pub async fn differs(case: &Case, port: u16, proxy: &str, folder: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for docker in dockers() {
+        let file = folder.join("anchors.pem");
+        std::fs::write(&file, case.anchors.iter().map(encode).collect::<String>()).unwrap();
+        let (address, proxy) = (format!("{}:{port}", case.host), proxy.to_owned());
+        let name = docker.display().to_string();
+        let said = tokio::task::spawn_blocking(move || ask(&docker, &file, &address, Some(&proxy)));
+        let said = said.await.unwrap();
+        if !agrees(case, &said) {
+            wrong.push(format!("{}: {name} says {said:?} and not {:?}", case.name, case.says));
+        }
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn go_says_of_every_case_what_is_written_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let proxy = crate::server::proxy().await;
+    let at = format!("http://{}", proxy.address);
+    let cases = crate::cases::all();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let config = crate::server::config(&case.chain, &case.key, rustls::ALL_VERSIONS);
+        let server = crate::server::tls(config, b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n").await;
+        wrong.extend(differs(case, server.address.port(), &at, scratch.path()).await);
+    }
+    println!("{} cases asked of {} dockers, {} differ", cases.len(), dockers().len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether docker says what the case expects, and the judge the same to the letter.
+fn agrees(case: &Case, said: &str) -> bool {
+    let host = case.host.parse().unwrap();
+    let own = verify(&case.chain[0], &case.chain[1..], &case.anchors, &host, crate::pki::now());
+    match (fault(said), own, case.says) {
+        // Its words for a 404, which only a trusted server can have said.
+        (None, Ok(_), None) => said.contains("API route and version"),
+        (Some(go), Err(own), Some(says)) => {
+            let own = own.to_string();
+            // The clock goes on between the two, and Go cuts long lists only in later versions.
+            let loose = says.contains("current time") || case.name == "many names";
+            go.starts_with(says) && own.starts_with(says) && (loose || go == own)
+        }
+        _ => false,
+    }
 }

@@ -1,4 +1,8 @@
 //! Certificates: the corpus, the matrix of what engines accept, and real handshakes.
 
+mod cases;
 mod corpus;
 mod go;
+mod matrix;
+mod pki;
+mod server;

@@ -1,0 +1,10 @@
+//! Handshakes and requests from the controller to a registry.
+//!
+//! Absent on purpose: any judgement by webpki. A handshake only captures what is sent and proves
+//! that the server has the key; `modules::certs` judges it as dockerd would.
+
+pub mod connect;
+pub mod http;
+mod tap;
+pub mod tls;
+mod verifier;
