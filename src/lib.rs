@@ -1,1 +1,2 @@
 //! dtrctl.
+pub mod transport;
