@@ -1,0 +1,157 @@
+//! The shell text around a script: what the host's login shell is told, and what is fed to it.
+
+use super::quote::quote;
+use super::script::{Identity, Script, Section};
+use super::secret::Secret;
+
+/// Two random words, new for each run. The nonce stands in the argument list of processes and says where the script
+/// begins and ends; the mark is known to the script's frame alone, so no neighbour on the host can forge an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Words {
+    pub(super) nonce: String,
+    pub(super) mark: String,
+}
+
+/// What the frame needs to know besides the script.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    pub(super) words: &'a Words,
+    pub(super) password: Option<&'a Secret>,
+    pub(super) seconds: u64,
+    pub(super) root: &'a str,
+    /// In a sandbox every section is run by the current user.
+    pub(super) ignore_identity: bool,
+}
+
+/// Discards lines up to the nonce, takes the rest, and evaluates it only if it ends with the nonce. No single quote, `!`,
+/// backslash or line break: the whole stands between single quotes for whatever login shell there is, csh and fish too.
+/// The locale is set before the text is read, as bash takes quadratic time over long words in UTF-8.
+pub(super) fn bootstrap(words: &Words) -> String {
+    format!(
+        "LC_ALL=C;export LC_ALL;n={};while IFS= read -r l;do [ \"$l\" = $n ]&&break;done;s=$(cat);t=${{s%$n}};\
+         [ \"$t\" = \"$s\" ]&&exit 97;unset s;eval \"$t\"",
+        words.nonce
+    )
+}
+
+/// The status of a bootstrap whose input does not end with the nonce.
+pub(super) const TRUNCATED: i32 = 97;
+
+impl Frame<'_> {
+    /// What goes to the bootstrap's standard input.
+    pub(super) fn input(&self, script: &Script) -> String {
+        let nonce = &self.words.nonce;
+        let body = match script.sections.as_slice() {
+            [only] if self.direct(only) => self.single(only),
+            sections => self.several(sections),
+        };
+        format!("{nonce}\n{body}{nonce}\n")
+    }
+
+    fn direct(&self, section: &Section) -> bool {
+        self.ignore_identity || section.identity == Identity::Login
+    }
+
+    /// One section of the login user needs no second shell: nothing secret is in its frame.
+    fn single(&self, section: &Section) -> String {
+        let mark = &self.words.mark;
+        format!(
+            "unset n l s t\n{}{}printf '\\n%s end\\n' {mark}\n",
+            started(mark),
+            self.framed(&section.text)
+        )
+    }
+
+    /// Each section in a shell of its own, so that nothing of one, and no password, can be seen in another.
+    fn several(&self, sections: &[Section]) -> String {
+        let mark = &self.words.mark;
+        let mut text = format!("unset n l s t\n{}", started(mark));
+        text.push_str(PATH);
+        text.push_str(&format!(
+            "b={}\ne=$(date +%s)\nleft() {{ d=$(({} - $(date +%s) + e)); [ $d -gt 0 ] || d=1; echo $d; }}\n",
+            quote(&bootstrap(self.words)),
+            self.seconds
+        ));
+        for section in sections {
+            text.push_str(&self.section(section));
+        }
+        text.push_str(&format!("printf '\\n%s end\\n' {mark}\n"));
+        text
+    }
+
+    fn section(&self, section: &Section) -> String {
+        let mark = &self.words.mark;
+        let inner = format!("unset n l s t\n{}[ $s = 0 ] || exit 3\n", self.framed(&section.text));
+        let feed = format!(
+            "feed() {{ printf '%s\\n' {nonce} {text} {nonce}; }}\n",
+            nonce = self.words.nonce,
+            text = quote(&inner)
+        );
+        let run = match &section.identity {
+            Identity::User(user) if !self.ignore_identity => self.by_sudo(&quote(user)),
+            _ => format!("{OWN}; r=$?\n"),
+        };
+        // A status of 1 is sudo's own refusal, as the inner shell ends with 0, 3 or 97 only.
+        format!(
+            "{feed}{run}case $r in\n0) ;;\n3) printf '\\n%s end\\n' {mark}; exit 0;;\n\
+             *) printf '\\n%s broken %s\\n' {mark} \"$r\"; exit 0;;\nesac\n"
+        )
+    }
+
+    fn by_sudo(&self, user: &str) -> String {
+        let mark = &self.words.mark;
+        let refused = |why: &str| format!("printf '\\n%s sudo {why}\\n' {mark}; exit 0");
+        let with_password = self.password.map_or_else(String::new, |password| {
+            let line = format!("printf '%s\\n' {}", quote(password.reveal()));
+            // The password is tried alone first: sudo would take the lines of the script for further attempts, and lock
+            // the account.
+            format!(
+                "if [ $r = 1 ]; then\ncase $(command -v printf) in */*) {unsafe_shell};; esac\nprintf '%s\\n' {mark} >&2\n\
+                 {line} | sudo -S -p '' -u {user} -v || {{ {wrong}; }}\n\
+                 {{ {line}; feed; }} | sudo -S -p '' -u {user} -- sh -c \"$b\" sh \"$(left)\"; r=$?\nfi\n",
+                unsafe_shell = refused("shell"),
+                wrong = refused("password"),
+            )
+        });
+        format!(
+            "if [ \"$(id -un)\" = {user} ]; then {OWN}; r=$?\nelse\n\
+             command -v sudo >/dev/null 2>&1 || {{ {missing}; }}\nprintf '%s\\n' {mark} >&2\n\
+             feed | sudo -n -u {user} -- sh -c \"$b\" sh \"$(left)\"; r=$?\n{with_password}\
+             [ $r != 1 ] || {{ {refused}; }}\nfi\n",
+            missing = refused("missing"),
+            refused = refused("refused"),
+        )
+    }
+
+    /// The section itself, evaluated in a subshell: its `exit` and its syntax errors end it and not its frame.
+    fn framed(&self, text: &str) -> String {
+        let mark = &self.words.mark;
+        format!(
+            "unset CDPATH ENV BASH_ENV\nR={root}; export R\n{PATH}{watchdog}( eval {text} ) </dev/null\n\
+             s=$?; kill $w 2>/dev/null\nprintf '\\n%s %s\\n' {mark} $s\n",
+            root = quote(self.root),
+            watchdog = watchdog(self.seconds),
+            text = quote(text),
+        )
+    }
+}
+
+const OWN: &str = "feed | sh -c \"$b\" sh \"$(left)\"";
+
+/// A login without a terminal often lacks the directories of the administrator's tools.
+const PATH: &str = "for d in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do\n\
+                    case :$PATH: in *:$d:*) ;; *) PATH=${PATH:+$PATH:}$d;; esac\ndone; unset d; export PATH\n";
+
+/// Nothing is started that could not be reported.
+fn started(mark: &str) -> String {
+    format!("printf '\\n%s start\\n' {mark} || exit 97\n")
+}
+
+/// Ends the whole process group at the deadline: sshd signals nothing to a session without a terminal. It leaves no
+/// `sleep` behind, whenever it is killed.
+fn watchdog(seconds: u64) -> String {
+    format!(
+        "( trap 'kill -9 $! 2>/dev/null; exit 0' TERM; sleep ${{1:-{seconds}}} & wait $! || exit 0\n\
+         trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &\nw=$!\n"
+    )
+}

@@ -1,0 +1,69 @@
+use super::error::Cause;
+
+/// Who runs a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The user that the connection logs in as.
+    Login,
+    /// Another user of the host, reached by sudo unless the login already is that user.
+    User(String),
+}
+
+/// A piece of POSIX shell text, run by a shell of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Who runs it.
+    pub identity: Identity,
+    /// The shell text: ASCII, binary content encoded.
+    pub text: String,
+}
+
+/// What one session runs: its sections in order. A section that ends with another status than 0 ends the script.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The sections, in order.
+    pub sections: Vec<Section>,
+}
+
+impl Script {
+    /// A script of one section, run by the login user.
+    #[must_use]
+    pub fn login(text: impl Into<String>) -> Self {
+        Self { sections: vec![Section { identity: Identity::Login, text: text.into() }] }
+    }
+
+    /// A script of one section, run by `user`.
+    #[must_use]
+    pub fn user(user: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { sections: vec![Section { identity: Identity::User(user.into()), text: text.into() }] }
+    }
+
+    /// Bytes that shells lose or read differently are refused here, before anything is connected to.
+    pub(super) fn check(&self) -> Result<(), Cause> {
+        for (index, section) in self.sections.iter().enumerate() {
+            if let Some(at) = section.text.bytes().position(|b| b == 0 || !b.is_ascii()) {
+                let line = 1 + section.text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+                return Err(Cause::Script { section: index + 1, line, byte: section.text.as_bytes()[at] });
+            }
+            if let Identity::User(user) = &section.identity {
+                super::name::user(user)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, Script};
+
+    #[test]
+    fn ascii_without_nul() {
+        assert!(Script::login("printf '\u{1}\t\u{7f}'\n").check().is_ok());
+        let refused = Script::login("a\nb\0").check();
+        assert!(matches!(refused, Err(Cause::Script { section: 1, line: 2, byte: 0 })), "{refused:?}");
+        let refused = Script::user("root", "é").check();
+        assert!(matches!(refused, Err(Cause::Script { section: 1, line: 1, byte: 0xc3 })), "{refused:?}");
+        assert!(matches!(Script::user("-u", "").check(), Err(Cause::Name { .. })));
+    }
+}

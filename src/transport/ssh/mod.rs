@@ -1,0 +1,143 @@
+//! The system's own ssh: a master that we start, and one session on it for each script.
+
+mod arguments;
+mod config;
+mod destination;
+mod jump;
+mod log;
+mod master;
+mod option;
+mod pool;
+mod sockets;
+
+pub use destination::{Destination, HostKeyChecking};
+pub use pool::{Pool, PoolSettings};
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use openssh::{Child, Error, Session, Stdio};
+use tokio::time::{sleep, timeout};
+
+use super::error::{Cause, Phase};
+use super::limits::{Limits, Output};
+use super::pump::{Ended, Streams, pump};
+use super::quote::quote;
+use super::render::{Frame, bootstrap};
+use super::script::Script;
+use super::verdict::{Failure, judge, words};
+use pool::{Link, Use};
+
+/// A host behind ssh.
+#[derive(Debug, Clone)]
+pub struct Ssh {
+    pool: Arc<Pool>,
+    destination: Destination,
+    link: Arc<OnceLock<Link>>,
+}
+
+/// How often a host is asked again that refuses one more session on a connection.
+const REFUSALS: u32 = 5;
+
+impl Ssh {
+    /// A destination whose connection is one of the pool's.
+    #[must_use]
+    pub fn new(pool: Arc<Pool>, destination: Destination) -> Self {
+        Self { pool, destination, link: Arc::default() }
+    }
+
+    pub(super) fn attempt(&self, cause: &Cause) -> Option<String> {
+        arguments::attempt(&self.destination, cause)
+    }
+
+    pub(super) async fn run(&self, script: &Script, limits: &Limits) -> Result<Output, Failure> {
+        let nothing = |cause| (cause, Vec::new());
+        let link = self.link().map_err(nothing)?;
+        let _permit = self.pool.sessions.acquire().await;
+        let words = super::words()?;
+        let password = self.destination.password.as_ref();
+        let frame =
+            Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
+        let input = frame.input(script);
+        let used = self.pool.connect(link, limits).await.map_err(nothing)?;
+        let command = format!("sh -c {}", quote(&bootstrap(&words)));
+        let mut child = self.open(link, &used, &command, limits).await.map_err(nothing)?;
+        let streams = take(&mut child).map_err(nothing)?;
+        let seen = pump(streams, wait(child), input.as_bytes(), &words.mark, limits).await;
+        judge(seen, &words.mark, script, limits, &used.log())
+    }
+
+    /// The socket is named once: a key that is accepted on the way must not send the next task to another one.
+    fn link(&self) -> Result<&Link, Cause> {
+        if let Some(link) = self.link.get() {
+            return Ok(link);
+        }
+        let link = self.pool.link(&self.destination)?;
+        Ok(self.link.get_or_init(|| link))
+    }
+
+    /// Opens the session. Until it is open no byte of the script is sent, so a dead connection is replaced once.
+    async fn open(
+        &self,
+        link: &Link,
+        used: &Use,
+        command: &str,
+        limits: &Limits,
+    ) -> Result<Child<Arc<Session>>, Cause> {
+        let (mut replaced, mut refusals) = (false, 0);
+        loop {
+            let late = match timeout(limits.connect, spawn(link, command)).await {
+                Ok(Ok(child)) => return Ok(child),
+                Ok(Err(error)) if is_refusal(&error) && refusals < REFUSALS => {
+                    refusals += 1;
+                    sleep(Duration::from_millis(100 << refusals)).await;
+                    continue;
+                }
+                Ok(Err(error)) if replaced || is_refusal(&error) => {
+                    return Err(Cause::Session { detail: words(&[&used.log(), &reason(&error)]) });
+                }
+                Err(_) if replaced => {
+                    return Err(Cause::Timeout { phase: Phase::Session, seconds: limits.connect.as_secs() });
+                }
+                Ok(Err(_)) => false,
+                Err(_) => true,
+            };
+            replaced = true;
+            self.pool.reconnect(link, limits, used, late).await?;
+        }
+    }
+}
+
+async fn spawn(link: &Link, command: &str) -> Result<Child<Arc<Session>>, Error> {
+    let session = Arc::new(Session::resume_mux(link.socket.as_path().into(), None));
+    let mut command = session.arc_raw_command(command);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().await
+}
+
+/// The master answers, and says no.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::SshMux(_)) && reason(error).contains("refused the request")
+}
+
+fn reason(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+type ChildStreams = Streams<openssh::ChildStdin, openssh::ChildStdout, openssh::ChildStderr>;
+
+fn take(child: &mut Child<Arc<Session>>) -> Result<ChildStreams, Cause> {
+    match (child.stdin().take(), child.stdout().take(), child.stderr().take()) {
+        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Streams { stdin, stdout, stderr }),
+        _ => Err(Cause::local("taking the session's streams", std::io::ErrorKind::Other.into())),
+    }
+}
+
+async fn wait(child: Child<Arc<Session>>) -> Ended {
+    match child.wait().await {
+        Ok(status) => status.code().map_or(Ended::Vanished, Ended::Status),
+        // The crate's reading of the status 127.
+        Err(Error::Remote(_)) => Ended::Status(127),
+        Err(_) => Ended::Vanished,
+    }
+}

@@ -1,0 +1,307 @@
+//! A real sshd: how many sessions, how many connections, what is left over.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dtrctl::transport::{Cause, HostKeyChecking, HostKeyFault, Script, Ssh, Transport};
+
+use super::{limits, login, script};
+use crate::sshd::{Sshd, eventually, free_port, keygen};
+
+#[tokio::test]
+async fn one_run_is_one_session() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let begin = Instant::now();
+    let output = transport
+        .run("web1", &Script::login("echo hello; echo oops >&2; exit 127"), &limits())
+        .await
+        .unwrap();
+    eprintln!("cold: {:?}", begin.elapsed());
+    assert_eq!(
+        (output.stdout.as_slice(), output.stderr_tail.as_str(), output.status),
+        (&b"hello\n"[..], "oops\n", 127)
+    );
+    let begin = Instant::now();
+    for _ in 0..20 {
+        transport.run("web1", &script(&[login("echo a")]), &limits()).await.unwrap();
+    }
+    eprintln!("warm, one section: {:?} a run", begin.elapsed() / 20);
+    let begin = Instant::now();
+    for _ in 0..20 {
+        transport.run("web1", &script(&[login("echo a"), login("echo b")]), &limits()).await.unwrap();
+    }
+    eprintln!("warm, two sections: {:?} a run", begin.elapsed() / 20);
+    assert_eq!((sshd.sessions(), sshd.logins()), (41, 1));
+    sshd.pool.close_all().await;
+    assert!(
+        eventually(2, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
+        "{:?}",
+        sshd.processes()
+    );
+}
+
+#[tokio::test]
+async fn the_next_run_of_dtrctl_rides_on() {
+    let Some(sshd) = Sshd::start() else { return };
+    let script = Script::login("echo a");
+    sshd.transport().run("web1", &script, &limits()).await.unwrap();
+    sshd.pool.finish().await;
+    let other = Transport::Ssh(Ssh::new(sshd.another_pool(), sshd.destination()));
+    other.run("web1", &script, &limits()).await.unwrap();
+    assert_eq!((sshd.sessions(), sshd.logins()), (2, 1));
+}
+
+#[tokio::test]
+async fn two_runs_at_once_start_one_master() {
+    let Some(sshd) = Sshd::start() else { return };
+    let script = Script::login("echo a");
+    let limits = limits();
+    let other = Transport::Ssh(Ssh::new(sshd.another_pool(), sshd.destination()));
+    let (ours, again) = (sshd.transport(), sshd.transport());
+    let (a, b, c) = tokio::join!(
+        ours.run("a", &script, &limits),
+        other.run("b", &script, &limits),
+        again.run("c", &script, &limits)
+    );
+    assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 1));
+}
+
+#[tokio::test]
+async fn not_kept_means_gone_at_the_end() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut destination = sshd.destination();
+    destination.persist = Duration::ZERO;
+    let transport = sshd.to(destination);
+    for _ in 0..2 {
+        transport.run("web1", &Script::login(""), &limits()).await.unwrap();
+    }
+    assert_eq!(sshd.logins(), 1);
+    sshd.pool.finish().await;
+    assert!(
+        eventually(2, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
+        "{:?}",
+        sshd.processes()
+    );
+}
+
+#[tokio::test]
+async fn a_kept_master_ends_by_itself() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut destination = sshd.destination();
+    destination.persist = Duration::from_secs(1);
+    sshd.to(destination).run("web1", &Script::login(""), &limits()).await.unwrap();
+    assert!(
+        eventually(5, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
+        "{:?}",
+        sshd.processes()
+    );
+}
+
+#[tokio::test]
+async fn a_dead_socket_is_replaced_before_a_byte_is_sent() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    transport.run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    let socket = sshd.sockets().pop().unwrap();
+    sshd.pool.close_all().await;
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let output = transport.run("web1", &Script::login("echo b"), &limits()).await.unwrap();
+    assert_eq!((output.stdout.as_slice(), sshd.sessions(), sshd.logins()), (&b"b\n"[..], 2, 2));
+}
+
+#[tokio::test]
+async fn a_master_that_does_not_answer_is_replaced() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    transport.run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    let socket = sshd.sockets().pop().unwrap();
+    sshd.pool.close_all().await;
+    let _mute = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let limits = dtrctl::transport::Limits { connect: Duration::from_secs(2), ..limits() };
+    let output = transport.run("web1", &Script::login("echo b"), &limits).await.unwrap();
+    assert_eq!(output.stdout, b"b\n");
+}
+
+#[tokio::test]
+async fn an_emptied_known_hosts_does_not_ride_the_old_socket() {
+    let Some(sshd) = Sshd::start() else { return };
+    sshd.transport().run("web1", &Script::login(""), &limits()).await.unwrap();
+    fs::write(sshd.path("known_hosts"), "").unwrap();
+    let error = sshd.transport().run("web1", &Script::login(""), &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::HostKey { fault: HostKeyFault::Unknown, .. }), "{error}");
+    assert_eq!((sshd.sessions(), sshd.logins()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_new_host_is_accepted_by_choice_and_then_known() {
+    let Some(sshd) = Sshd::start() else { return };
+    fs::write(sshd.path("known_hosts"), "").unwrap();
+    let mut destination = sshd.destination();
+    destination.host_key_checking = HostKeyChecking::AcceptNew;
+    let transport = sshd.to(destination);
+    for _ in 0..3 {
+        transport.run("web1", &Script::login(""), &limits()).await.unwrap();
+    }
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 1));
+    assert!(!fs::read_to_string(sshd.path("known_hosts")).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn another_key_stops_whatever_the_policy() {
+    let Some(sshd) = Sshd::start() else { return };
+    keygen(&sshd.path("stranger"));
+    let stranger = fs::read_to_string(sshd.path("stranger.pub")).unwrap();
+    let ours = fs::read_to_string(sshd.path("host.pub")).unwrap();
+    let cases = [
+        (format!("* {stranger}"), HostKeyChecking::Strict, HostKeyFault::Changed),
+        (format!("* {stranger}"), HostKeyChecking::AcceptNew, HostKeyFault::Changed),
+        (format!("@revoked * {ours}"), HostKeyChecking::AcceptNew, HostKeyFault::Revoked),
+        (format!("@cert-authority * {stranger}"), HostKeyChecking::Strict, HostKeyFault::Unknown),
+    ];
+    for (known, policy, expected) in cases {
+        fs::write(sshd.path("known_hosts"), &known).unwrap();
+        let mut destination = sshd.destination();
+        destination.host_key_checking = policy;
+        let error =
+            sshd.to(destination).run("web1", &Script::login("echo payload"), &limits()).await.unwrap_err();
+        assert!(
+            matches!(*error.cause, Cause::HostKey { fault, .. } if fault == expected),
+            "{known}: {error}"
+        );
+        assert!(!error.may_have_started());
+    }
+    assert_eq!((sshd.sessions(), sshd.logins()), (0, 0));
+}
+
+#[tokio::test]
+async fn errors_have_types_and_a_command_to_try() {
+    let Some(sshd) = Sshd::start() else { return };
+    keygen(&sshd.path("other"));
+    let mut wrong_key = sshd.destination();
+    wrong_key.key = Some(sshd.path("other"));
+    let error = sshd.to(wrong_key).run("web1", &Script::login(""), &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::Authentication { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("-p {} -- 127.0.0.1 true`", sshd.port)), "{error}");
+    let mut nobody_there = sshd.destination();
+    nobody_there.port = Some(free_port());
+    let error = sshd.to(nobody_there).run("web1", &Script::login(""), &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::Tcp { .. }), "{error}");
+    let mut nameless = sshd.destination();
+    nameless.address = "nothing-like-this.invalid".into();
+    let error = sshd.to(nameless).run("web1", &Script::login(""), &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::Dns { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_without_a_shell() {
+    let Some(sshd) = Sshd::with("ForceCommand echo This account is not available; exit 1") else { return };
+    let error = sshd.transport().run("web1", &Script::login("echo a"), &limits()).await.unwrap_err();
+    let Cause::Shell { status: 1, detail } = &*error.cause else { panic!("{error}") };
+    assert_eq!(detail, "This account is not available");
+}
+
+#[tokio::test]
+async fn a_talkative_login_does_not_disturb() {
+    let noisy =
+        "ForceCommand echo 'Welcome!'; echo hi >&2; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"";
+    let Some(sshd) = Sshd::with(noisy) else { return };
+    let output = sshd.transport().run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    assert_eq!(output.stdout, b"a\n");
+}
+
+#[tokio::test]
+async fn sessions_beyond_max_sessions_wait() {
+    let Some(sshd) = Sshd::with("MaxSessions 2") else { return };
+    let transport = Arc::new(sshd.transport());
+    let mut runs = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let transport = Arc::clone(&transport);
+        runs.spawn(async move { transport.run("web1", &Script::login("sleep 0.2"), &limits()).await });
+    }
+    for done in runs.join_all().await {
+        done.unwrap();
+    }
+    assert_eq!(sshd.logins(), 1);
+}
+
+#[tokio::test]
+async fn through_jump_hosts() {
+    let Some(sshd) = Sshd::start() else { return };
+    let key = format!("IdentityFile {}\n", sshd.path("user").display());
+    let config = fs::read_to_string(sshd.path("ssh_config")).unwrap() + &key;
+    fs::write(sshd.path("ssh_config"), &config).unwrap();
+    let hop = format!("127.0.0.1:{}", sshd.port);
+    for jump in [hop.clone(), format!("{hop},{hop}")] {
+        let mut destination = sshd.destination();
+        destination.jump = Some(jump);
+        let output = sshd.to(destination).run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+        assert_eq!(output.stdout, b"a\n");
+    }
+    assert_eq!((sshd.sessions(), sshd.logins()), (2, 5));
+    fs::write(
+        sshd.path("ssh_config"),
+        format!("Host web1\nHostName localhost\nProxyJump {hop}\nHost *\n{config}"),
+    )
+    .unwrap();
+    let mut alias = sshd.destination();
+    alias.address = "web1".into();
+    sshd.to(alias).run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 7));
+}
+
+#[tokio::test]
+async fn a_jump_host_s_own_fault_is_named() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut destination = sshd.destination();
+    destination.jump = Some(format!("127.0.0.1:{}", free_port()));
+    let error = sshd.to(destination).run("web1", &Script::login(""), &limits()).await.unwrap_err();
+    let Cause::Tcp { detail } = &*error.cause else { panic!("{error}") };
+    assert!(detail.contains("Connection refused"), "{detail}");
+}
+
+#[tokio::test]
+async fn idle_masters_are_bounded() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut settings = dtrctl::transport::PoolSettings::new(sshd.path(""), Some(sshd.path("")));
+    settings.masters = 2;
+    let pool = dtrctl::transport::Pool::new(settings).unwrap();
+    for number in 0..5 {
+        let mut destination = sshd.destination();
+        destination.options = vec![("ConnectionAttempts".into(), format!("{}", number + 1))];
+        let transport = Transport::Ssh(Ssh::new(Arc::clone(&pool), destination));
+        transport.run("web1", &Script::login(""), &limits()).await.unwrap();
+    }
+    assert!(eventually(2, || sshd.sockets().len() == 2), "{:?}", sshd.sockets());
+    pool.close_all().await;
+}
+
+#[tokio::test]
+async fn dropping_a_run_leaves_the_master_only() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let script = Script::login("sleep 3");
+    let long = super::Limits::default();
+    let run = transport.run("web1", &script, &long);
+    assert!(tokio::time::timeout(Duration::from_millis(1500), run).await.is_err());
+    assert_eq!(sshd.processes().len(), 1, "{:?}", sshd.processes());
+    transport.run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    assert_eq!(sshd.logins(), 1);
+}
+
+#[tokio::test]
+async fn eight_mebibytes_of_script() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    transport.run("web1", &Script::login(""), &limits()).await.unwrap();
+    let line = ": 'abcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'\n";
+    let text = line.repeat((8 << 20) / line.len()) + "echo done";
+    for sections in [vec![login(&text)], vec![login(""), login(&text)]] {
+        let (count, begin) = (sections.len(), Instant::now());
+        let output = transport.run("web1", &script(&sections), &limits()).await.unwrap();
+        eprintln!("8 MiB through ssh, {count} section(s): {:?}", begin.elapsed());
+        assert_eq!(output.stdout, b"done\n");
+    }
+}
