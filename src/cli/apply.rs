@@ -93,6 +93,10 @@ pub struct Apply {
     /// The configuration file for ssh, instead of ~/.ssh/config.
     #[arg(long, value_name = "FILE")]
     pub ssh_config: Option<PathBuf>,
+    /// Where facts and answers of hosts are remembered between runs; they save round trips and decide nothing. Default:
+    /// `dtrctl` in the user's cache directory.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// A play without hosts is no mistake.
     #[arg(long)]
     pub allow_empty: bool,
@@ -325,7 +329,7 @@ impl Prepared<'_> {
             options: self.options,
             inventory: self.inventory,
             renderer: self.renderer,
-            memory: memory(),
+            memory: memory(self.apply.cache.as_deref()),
             stop: Arc::clone(&stop),
             events: sender,
         });
@@ -381,7 +385,10 @@ fn watch_signals(stop: Arc<AtomicBool>) {
     });
 }
 
-fn memory() -> Memory {
+fn memory(chosen: Option<&Path>) -> Memory {
+    if let Some(directory) = chosen {
+        return Memory::in_directory(directory);
+    }
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())

@@ -6,5 +6,6 @@
 pub mod connect;
 pub mod http;
 mod tap;
+pub mod stand_in;
 pub mod tls;
 mod verifier;
