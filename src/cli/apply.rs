@@ -21,7 +21,7 @@ use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::Playbook;
-use crate::report::{self, DiffMode, Report};
+use crate::report::{self, DiffMode, Look, Progress, Report, Reports};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
 use crate::yaml::{Problem, Problems};
 
@@ -40,7 +40,7 @@ pub struct Apply {
     /// How differences are shown: once for all hosts that share them, for each host, as counts, or not at all.
     /// Default: `grouped` with --check, else `none`.
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "grouped")]
-    pub diff: Option<Diff>,
+    pub diff: Option<DiffMode>,
     /// Only tasks with one of these tags.
     #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
     pub tags: Vec<String>,
@@ -109,19 +109,6 @@ pub struct Apply {
     /// Says more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// How differences are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Diff {
-    /// For each host.
-    Full,
-    /// Once for all hosts that share them.
-    Grouped,
-    /// As counts.
-    Stat,
-    /// Not at all.
-    None,
 }
 
 /// What goes to standard output.
@@ -267,34 +254,26 @@ impl Apply {
         Ok(std::env::var("DTRCTL_BECOME_PASSWORD").ok().map(Secret::new))
     }
 
-    fn reports(&self) -> Result<Vec<Box<dyn Report>>, Failure> {
+    fn reports(&self) -> Result<Reports, Failure> {
         let stdout = std::io::stdout();
         let stderr = std::io::stderr();
-        let diff = match self.diff {
-            Some(Diff::Full) => DiffMode::Full,
-            Some(Diff::Grouped) => DiffMode::Grouped,
-            Some(Diff::Stat) => DiffMode::Stat,
-            Some(Diff::None) => DiffMode::None,
-            None if self.check => DiffMode::Grouped,
-            None => DiffMode::None,
-        };
+        let by_default = if self.check { DiffMode::Grouped } else { DiffMode::None };
+        let diff = self.diff.unwrap_or(by_default);
         let mut reports: Vec<Box<dyn Report>> = Vec::new();
+        let terminal = stdout.is_terminal();
+        let progress = if terminal && stderr.is_terminal() { Progress::stderr() } else { Progress::none() };
+        let look = Look { colour: output::colour(terminal), width: terminal.then(output::width), diff };
         reports.push(match self.format {
-            Format::Human => Box::new(report::Human::new(report::Look {
-                colour: output::colour(stdout.is_terminal()),
-                progress: stderr.is_terminal() && stdout.is_terminal(),
-                width: output::width(),
-                diff,
-            })),
+            Format::Human => Box::new(report::Human::new(Box::new(stdout), Box::new(stderr), look, progress)),
             Format::Jsonl => Box::new(report::Jsonl::new(Box::new(stdout))),
         });
         if let Some(path) = &self.events {
             reports.push(Box::new(report::Jsonl::new(Box::new(create(path)?))));
         }
         if let Some(path) = &self.junit {
-            reports.push(Box::new(report::JUnit::new(Box::new(create(path)?))));
+            reports.push(Box::new(report::Junit::new(Box::new(create(path)?))));
         }
-        Ok(reports)
+        Ok(Reports(reports))
     }
 }
 
@@ -309,7 +288,7 @@ struct Prepared<'a> {
     renderer: Renderer,
     access: Access,
     selected: Vec<Selected>,
-    reports: Vec<Box<dyn Report>>,
+    reports: Reports,
     apply: &'a Apply,
 }
 
@@ -354,12 +333,12 @@ impl Prepared<'_> {
         });
         while let Some(event) = events.recv().await {
             let last = matches!(event, Event::RunFinished { .. });
-            self.reports.iter_mut().for_each(|report| report.on(&event));
+            self.reports.on(&event);
             if last {
                 break;
             }
         }
-        self.reports.iter_mut().for_each(|report| report.finish());
+        self.reports.finish().map_err(|error| Failure::said(error.to_string()))?;
         let finished: (BTreeMap<String, Recap>, u8) =
             run.await.map_err(|error| Failure::said(format!("the run broke off: {error}")))?;
         pool.finish().await;

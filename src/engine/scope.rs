@@ -20,7 +20,7 @@ pub enum NoValue {
 }
 
 /// Renders what a playbook's author wrote.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Renderer {
     templater: Arc<Templater>,
     become_default: bool,

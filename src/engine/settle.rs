@@ -118,7 +118,7 @@ impl<'a> HostRun<'a> {
     }
 
     fn show(&self, step: &Ready<'a>, plan: &Plan) {
-        let changes = plan.changes.iter().map(|change| PlannedChange::new(change.clone()));
+        let changes = plan.changes.iter().map(|change| PlannedChange::new(change, step.task.no_log));
         self.shared.emit(Event::Planned {
             host: self.host.name.clone(),
             task: step.head.clone(),
