@@ -185,10 +185,19 @@ fn before<'a>(text: &'a str, node: &Node, parts: &[Range<usize>], i: usize) -> &
 }
 
 fn unit(text: &str, root: &Node, tail: Option<&str>) -> String {
-    let base = line_indent(text, root.span.start);
-    let blank = |unit: &&str| !unit.is_empty() && unit.bytes().all(|b| b == b' ' || b == b'\t');
-    let step = tail.and_then(|tail| tail.strip_prefix(base)).filter(blank);
-    step.map(str::to_owned).or_else(|| nested_unit(text, root)).unwrap_or_else(|| "  ".to_owned())
+    let step = tail.and_then(|tail| tail.strip_prefix(line_indent(text, root.span.start)));
+    let step = step.filter(|step| !step.is_empty()).map(str::to_owned).or_else(|| nested_unit(text, root));
+    match step {
+        Some(step) if is_step(&step) => step,
+        // Indented at random: no multiple of that.
+        Some(step) if step.contains('\t') => "\t".to_owned(),
+        _ => "  ".to_owned(),
+    }
+}
+
+fn is_step(step: &str) -> bool {
+    (step.len() <= 8 && step.bytes().all(|b| b == b' '))
+        || (step.len() <= 2 && step.bytes().all(|b| b == b'\t'))
 }
 
 fn nested_unit(text: &str, node: &Node) -> Option<String> {

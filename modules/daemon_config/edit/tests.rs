@@ -54,6 +54,10 @@ fn a_new_key_follows_its_siblings() {
             "{\n    \"debug\" : true\n}",
             "{\n    \"debug\" : true,\n    \"insecure-registries\" : [\n        \"r:5000\"\n    ]\n}",
         ),
+        (
+            "{\n\t\t   \t\"debug\": true\n}",
+            "{\n\t\t   \t\"debug\": true,\n\t\t   \t\"insecure-registries\": [\n\t\t   \t\t\"r:5000\"\n\t\t   \t]\n}",
+        ),
         ("{}\n", "{\n  \"insecure-registries\": [\n    \"r:5000\"\n  ]\n}\n"),
         ("\n\n{\n}\n", "\n\n{\n  \"insecure-registries\": [\n    \"r:5000\"\n  ]\n}\n"),
         (
