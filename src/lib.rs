@@ -1,1 +1,3 @@
 //! dtrctl.
+
+pub mod template;
