@@ -23,7 +23,7 @@ pub(super) fn prepare_template(text: &str, keep_backslashes: bool) -> Eval<Strin
     while let Some(open) = scan.next_delimiter() {
         match open {
             b'#' => scan.skip_past(b"#}"),
-            b'%' if scan.at_raw_tag() => scan.skip_raw(),
+            b'%' if scan.tag(scan.at, b"raw").is_some() => scan.skip_raw()?,
             b'%' => scan.code(Some(b"%}"), false)?,
             _ => scan.code(Some(b"}}"), keep_backslashes)?,
         }
@@ -86,20 +86,35 @@ impl Scan {
         rest.strip_prefix(b"%}").map(|tail| self.bytes.len() - tail.len())
     }
 
-    fn at_raw_tag(&self) -> bool {
-        self.tag(self.at, b"raw").is_some()
-    }
-
-    fn skip_raw(&mut self) {
-        let mut from = self.at;
+    fn skip_raw(&mut self) -> Eval<()> {
+        let end = self.tag(self.at, b"raw").unwrap_or(self.at);
+        if matches!(self.bytes.get(end), Some(b'\n' | b'\r')) {
+            self.keep_line_end(end)?;
+        }
+        let mut from = end;
         while let Some(open) = self.find(b"{%", from) {
             if let Some(end) = self.tag(open + 2, b"endraw") {
                 self.at = end;
-                return;
+                return Ok(());
             }
             from = open + 2;
         }
         self.at = self.bytes.len();
+        Ok(())
+    }
+
+    /// Jinja keeps the line end after `{% raw %}`, the parser only after `+%}`: a space makes room for the `+`.
+    fn keep_line_end(&mut self, end: usize) -> Eval<()> {
+        let tag = &mut self.bytes[self.at..end - 2];
+        match tag.iter().rposition(u8::is_ascii_whitespace) {
+            _ if tag.ends_with(b"-") => Ok(()),
+            Some(space) => {
+                tag[space..].rotate_left(1);
+                tag[tag.len() - 1] = b'+';
+                Ok(())
+            }
+            None => Err(syntax("`{%raw%}` before a line end is not supported; write `{% raw %}`")),
+        }
     }
 
     /// Walks through code up to its closing delimiter.
