@@ -3,4 +3,5 @@
 pub mod event;
 pub mod inventory;
 pub mod playbook;
+pub mod report;
 pub mod yaml;
