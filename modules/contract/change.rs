@@ -58,10 +58,17 @@ impl Content {
         digest(&self.bytes)
     }
 
+    /// Whether it must not be shown: it is said to be a secret, or holds a private key.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        const KEY: &[u8] = b"PRIVATE KEY-----";
+        self.secret || self.bytes.windows(KEY.len()).any(|window| window == KEY)
+    }
+
     /// The content as a reader may see it; none for a secret and for what is no text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        if self.secret || self.bytes.contains(&0) {
+        if self.is_secret() || self.bytes.contains(&0) {
             return None;
         }
         std::str::from_utf8(&self.bytes).ok()
@@ -90,7 +97,7 @@ impl Serialize for Content {
             None => map.serialize_entry("bytes", &self.bytes.len())?,
         }
         // A bare digest of a short secret could be guessed.
-        if !self.secret {
+        if !self.is_secret() {
             map.serialize_entry("sha256", &self.digest())?;
         }
         map.end()

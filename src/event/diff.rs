@@ -22,7 +22,8 @@ pub fn diff(change: &Change) -> Option<String> {
         Change::WriteFile(write) => Some(written(write)),
         Change::Remove(remove) => {
             let path = visible::line(remove.path.as_str());
-            let head = format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
+            let head =
+                format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
         _ => None,
@@ -70,7 +71,8 @@ fn body(old: Option<&Content>, new: Option<&Content>) -> String {
     if sides.iter().flatten().any(|content| content.is_secret()) {
         return sizes("secret", "byte", size(old), size(new));
     }
-    let text = |content: Option<&Content>| content.map_or(Some(String::new()), |c| c.text().map(str::to_owned));
+    let text =
+        |content: Option<&Content>| content.map_or(Some(String::new()), |c| c.text().map(str::to_owned));
     let (Some(old_text), Some(new_text)) = (text(old), text(new)) else {
         return sizes("binary", "byte", size(old), size(new));
     };
@@ -133,3 +135,6 @@ pub fn stat(diff: &str) -> Option<(usize, usize)> {
     }
     (added + removed > 0).then_some((added, removed))
 }
+
+#[cfg(test)]
+mod tests;

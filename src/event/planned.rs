@@ -60,3 +60,48 @@ fn mask_run(run: &mut Run) {
         HIDDEN.clone_into(stdin);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use modules::{Before, HostPath, Mode, Ownership, Remove, WriteFile};
+
+    const SECRET: &str = "hunter2";
+
+    fn shown(change: &Change) -> String {
+        serde_json::to_string(&PlannedChange::new(change, true)).expect("a change is JSON")
+    }
+
+    #[test]
+    fn no_log_hides_values_and_keeps_what_is_done() {
+        let owner = "root".to_owned();
+        let attributes = modules::Attributes {
+            mode: Mode::new(0o600),
+            uid: 0,
+            gid: 0,
+            owner: owner.clone(),
+            group: owner,
+            size: 7,
+            mtime: 0,
+        };
+        let content = Content::new(SECRET.as_bytes().to_vec());
+        let before = Before { content: content.clone(), attributes };
+        let path = HostPath::new("/etc/token").expect("an absolute path");
+        let ownership = Ownership::default();
+        let write = WriteFile { path: path.clone(), before: Some(before.clone()), content, ownership };
+        let run = Run {
+            argv: vec!["login".to_owned(), SECRET.to_owned()],
+            chdir: None,
+            stdin: Some(SECRET.to_owned()),
+            guarded: false,
+            environment: vec![("TOKEN".to_owned(), SECRET.to_owned())],
+        };
+        let changes = [Change::WriteFile(write), Change::Remove(Remove { path, before }), Change::Run(run)];
+        for (change, kept) in
+            changes.iter().zip(["change /etc/token", "remove /etc/token", "run login (hidden)"])
+        {
+            let text = shown(change);
+            assert!(text.contains(kept) && !text.contains(SECRET), "{text}");
+        }
+    }
+}

@@ -32,7 +32,7 @@ fn shown(text: &str, kept: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// Characters that a terminal obeys or does not draw: C1 controls, marks of direction, spaces without width, tags.
+/// Characters that a terminal obeys or does not draw: C1 controls, marks of direction, spaces without width, tags, and the two that XML forbids.
 const fn is_hidden(c: char) -> bool {
     matches!(
         c,
@@ -45,6 +45,7 @@ const fn is_hidden(c: char) -> bool {
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}'
             | '\u{e0000}'..='\u{e007f}'
     )
 }

@@ -11,7 +11,7 @@ pub fn fold<S: AsRef<str>>(hosts: &[S]) -> String {
         hosts.iter().map(AsRef::as_ref).filter(|name| seen.insert(*name)).map(Name::new).collect();
     loop {
         let before = names.len();
-        names = once(names);
+        names = once(&names);
         // `a[1:2]b1` and `a[1:2]b2` fold once more.
         if names.len() == before {
             return names.iter().map(|name| name.0.concat()).collect::<Vec<_>>().join(",");
@@ -54,23 +54,28 @@ impl Name {
     /// The name with a range in the place of a number.
     fn ranged(&self, place: usize, last: &str) -> Self {
         let mut parts = self.0.clone();
-        let range = format!("{}[{}:{last}]{}", parts[place - 1], parts[place], parts.get(place + 1).map_or("", |p| p));
+        let range = format!(
+            "{}[{}:{last}]{}",
+            parts[place - 1],
+            parts[place],
+            parts.get(place + 1).map_or("", |p| p)
+        );
         parts.splice(place - 1..parts.len().min(place + 2), [range]);
         Self(parts)
     }
 }
 
 /// Folds along one number of each name: the one that most names share, the leftmost of equals.
-fn once(names: Vec<Name>) -> Vec<Name> {
+fn once(names: &[Name]) -> Vec<Name> {
     let mut sizes: HashMap<_, usize> = HashMap::new();
-    for name in &names {
+    for name in names {
         for place in name.numbers() {
             *sizes.entry(name.family(place)).or_default() += 1;
         }
     }
     let mut families: HashMap<_, usize> = HashMap::new();
     let mut members: Vec<(Option<usize>, Vec<&Name>)> = Vec::new();
-    for name in &names {
+    for name in names {
         let size = |place: &usize| sizes.get(&name.family(*place)).copied().unwrap_or_default();
         let best = name.numbers().max_by_key(|place| (size(place), std::cmp::Reverse(*place)));
         match best.filter(|place| size(place) > 1) {
@@ -135,7 +140,10 @@ mod tests {
         assert_eq!(folded("a b a"), "a,b");
         assert_eq!(folded("1 2 3"), "[1:3]");
         assert_eq!(folded("x[1:2] x3"), "x[1:2],x3");
-        assert_eq!(folded("n18446744073709551615 n99999999999999999999999"), "n18446744073709551615,n99999999999999999999999");
+        assert_eq!(
+            folded("n18446744073709551615 n99999999999999999999999"),
+            "n18446744073709551615,n99999999999999999999999"
+        );
         assert_eq!(fold::<&str>(&[]), "");
     }
 
@@ -148,7 +156,8 @@ mod tests {
         let (first, last) = range.split_once(':').expect("a range has two ends");
         let numbers = first.parse::<u64>().expect("a number")..=last.parse::<u64>().expect("a number");
         let tails = expand(after);
-        let name = |n: u64| tails.iter().map(move |tail| format!("{before}{n:0width$}{tail}", width = first.len()));
+        let name =
+            |n: u64| tails.iter().map(move |tail| format!("{before}{n:0width$}{tail}", width = first.len()));
         numbers.flat_map(name).collect()
     }
 

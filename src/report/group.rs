@@ -82,6 +82,11 @@ pub fn likened(reason: &Reason, host: &str) -> Reason {
     }
 }
 
+/// Whether a text says a host's name.
+pub fn says(text: &str, host: &str) -> bool {
+    replace_word(text, host, "\0") != text
+}
+
 /// Replaces a word where it stands by itself, not within a longer name.
 fn replace_word(text: &str, word: &str, by: &str) -> String {
     let inner = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
@@ -106,7 +111,11 @@ impl<'a> Key<'a> {
             name: &part.name,
             item: part.item.as_deref(),
             outcome: part.outcome.map(word),
-            changes: part.changes.iter().map(|change| (change.summary.as_str(), lines(&change.diff))).collect(),
+            changes: part
+                .changes
+                .iter()
+                .map(|change| (change.summary.as_str(), lines(&change.diff)))
+                .collect(),
             notes: part.notes.iter().map(|note| (note.level == Level::Warning, note.text.as_str())).collect(),
             owed: part.owed.as_deref(),
             reason: part.reason.as_ref().map(|reason| likened(reason, host)),

@@ -87,7 +87,13 @@ impl Human {
         if hosts.len() < self.play.len() {
             self.print(|page| {
                 page.gap();
-                page.headed(0, &[(Tone::Strong, "batch"), (Tone::Quiet, " · ")], 2, Tone::Plain, &many(hosts));
+                page.headed(
+                    0,
+                    &[(Tone::Strong, "batch"), (Tone::Quiet, " · ")],
+                    2,
+                    Tone::Plain,
+                    &many(hosts),
+                );
             });
         }
     }
@@ -110,7 +116,9 @@ impl Human {
         if run.hosts.len() < setting.all {
             self.print_lost(setting);
         }
-        self.print_block(|page| task::print(page, run, setting));
+        if !run.hosts.is_empty() {
+            self.print_block(|page| task::print(page, run, setting));
+        }
     }
 
     fn print_lost(&mut self, setting: Setting) {

@@ -54,7 +54,14 @@ impl Junit {
         self.planned.insert(host.to_owned(), lines.collect());
     }
 
-    fn finished(&mut self, host: &str, task: &TaskHead, outcome: Outcome, reason: Option<&Reason>, said: Vec<String>) {
+    fn finished(
+        &mut self,
+        host: &str,
+        task: &TaskHead,
+        outcome: Outcome,
+        reason: Option<&Reason>,
+        said: Vec<String>,
+    ) {
         let name = match &task.item {
             Some(item) => format!("{} [{item}]", task.name),
             None => task.name.clone(),
@@ -106,7 +113,10 @@ fn xml(text: &str) -> XmlString {
 fn wrong(kind: NonSuccessKind, reason: Option<&Reason>) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     if let Some(reason) = reason {
-        status.set_type(xml(&reason.kind)).set_message(xml(&reason.message)).set_description(xml(&text(reason)));
+        status
+            .set_type(xml(&reason.kind))
+            .set_message(xml(&reason.message))
+            .set_description(xml(&text(reason)));
     }
     status
 }
@@ -119,7 +129,11 @@ fn skipped(message: &str) -> TestCaseStatus {
 
 fn text(reason: &Reason) -> String {
     let help = reason.help.as_ref().map(|help| format!("help: {help}"));
-    [Some(reason.message.clone()), reason.place.clone(), help].into_iter().flatten().collect::<Vec<_>>().join("\n")
+    [Some(reason.message.clone()), reason.place.clone(), help]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl Report for Junit {

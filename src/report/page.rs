@@ -1,5 +1,7 @@
 //! Text for people: colours, and lines no wider than the terminal.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
@@ -113,7 +115,8 @@ impl Page {
 
     /// A paragraph behind a heading; its further lines begin at `hang`.
     pub fn headed(&mut self, indent: usize, head: &[(Tone, &str)], hang: usize, tone: Tone, text: &str) {
-        let head: Vec<(Tone, String)> = head.iter().map(|(tone, text)| (*tone, visible::line(text))).collect();
+        let head: Vec<(Tone, String)> =
+            head.iter().map(|(tone, text)| (*tone, visible::line(text))).collect();
         let taken = indent + head.iter().map(|(_, text)| display_width(text)).sum::<usize>();
         let text = visible::text(text);
         for (number, line) in text.split('\n').enumerate() {
@@ -156,7 +159,7 @@ impl Page {
         for (tone, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
             let style = tone.style();
             if self.look.colour && *tone != Tone::Plain {
-                line += &format!("{style}{text}{style:#}");
+                _ = write!(line, "{style}{text}{style:#}");
             } else {
                 line += text;
             }
@@ -168,14 +171,14 @@ impl Page {
 
 /// Words: they end at spaces, and after a comma of a list, but not within backquotes.
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-    let quotes = line.matches('`').count().is_multiple_of(2);
+    let paired = line.matches('`').count().is_multiple_of(2);
     let (mut quoted, mut last) = (false, ' ');
     let mut cuts = vec![0];
     for (index, c) in line.char_indices() {
         if !quoted && c != ' ' && matches!(last, ' ' | ',') && index > 0 {
             cuts.push(index);
         }
-        quoted ^= quotes && c == '`';
+        quoted ^= paired && c == '`';
         last = c;
     }
     cuts.push(line.len());
@@ -190,8 +193,26 @@ mod tests {
     #[test]
     fn what_can_be_copied_stays_whole() {
         let mut page = Page::new(Look { width: Some(30), ..Look::default() });
-        page.headed(2, &[(Tone::Help, "help: ")], 4, Tone::Plain, "try `ssh -v -o BatchMode=yes -- root@web1` and read on");
-        page.put(2, Tone::Plain, "web[1:2],web[4:5],web[7:8],web[10:11]\n  as it is, however long that may be\nend\x1b[0m");
-        insta::assert_snapshot!(page.into_text(), @"");
+        page.headed(
+            2,
+            &[(Tone::Help, "help: ")],
+            4,
+            Tone::Plain,
+            "try `ssh -v -o BatchMode=yes -- root@web1` and read on",
+        );
+        page.put(
+            2,
+            Tone::Plain,
+            "web[1:2],web[4:5],web[7:8],web[10:11]\n  as it is, however long that may be\nend\x1b[0m",
+        );
+        insta::assert_snapshot!(page.into_text(), @"
+        help: try
+          `ssh -v -o BatchMode=yes -- root@web1`
+          and read on
+        web[1:2],web[4:5],web[7:8],
+        web[10:11]
+          as it is, however long that may be
+        end^[[0m
+        ");
     }
 }

@@ -1,7 +1,7 @@
 //! The end of the human report: what became of every host, the bad ones last, and what the exit status means.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Display;
+use std::fmt::Write as _;
 
 use super::fold;
 use super::group::likened;
@@ -25,6 +25,9 @@ pub struct Ending<'a> {
 }
 
 type Row<'a> = (&'a str, &'a Recap);
+/// The task that failed, and why.
+type Cause<'a> = (Option<&'a String>, Reason);
+type Count = fn(&Recap) -> u32;
 
 /// Prints the recap.
 pub fn print(page: &mut Page, ending: &Ending<'_>) {
@@ -76,11 +79,11 @@ const fn said(state: State, check: bool) -> (&'static str, Tone) {
 
 /// Counts over hosts, as a range where they differ; `tasks: 3 ok, 1-2 changed · 2 trips`.
 fn counts(rows: &[Row<'_>], check: bool) -> String {
-    let span = |count: fn(&Recap) -> u32| {
+    let span = |count: Count| {
         let all = || rows.iter().map(|(_, recap)| count(recap));
         (all().min().unwrap_or_default(), all().max().unwrap_or_default())
     };
-    let kinds: [(&str, fn(&Recap) -> u32); 7] = [
+    let kinds: [(&str, Count); 7] = [
         ("ok", |recap| recap.ok),
         (if check { "would change" } else { "changed" }, |recap| recap.changed),
         ("skipped", |recap| recap.skipped),
@@ -90,7 +93,8 @@ fn counts(rows: &[Row<'_>], check: bool) -> String {
         ("failed", |recap| recap.failed),
     ];
     let tasks = kinds.iter().map(|(word, count)| (word, span(*count))).filter(|(_, (_, most))| *most > 0);
-    let tasks: Vec<String> = tasks.map(|(word, (least, most))| format!("{} {word}", range(least, most))).collect();
+    let tasks: Vec<String> =
+        tasks.map(|(word, (least, most))| format!("{} {word}", range(least, most))).collect();
     let (least, most) = span(|recap| recap.trips);
     let mut parts = Vec::new();
     if !tasks.is_empty() {
@@ -102,7 +106,7 @@ fn counts(rows: &[Row<'_>], check: bool) -> String {
     parts.join(" · ")
 }
 
-fn range<T: PartialEq + Display>(least: T, most: T) -> String {
+fn range(least: u32, most: u32) -> String {
     if least == most { least.to_string() } else { format!("{least}-{most}") }
 }
 
@@ -121,13 +125,19 @@ fn owed(page: &mut Page, rows: &[Row<'_>]) {
     }
     for (text, hosts) in groups {
         let whom = if hosts.len() == rows.len() { String::new() } else { format!(" by {}", names(&hosts)) };
-        page.headed(6, &[(Tone::Changed, "owed"), (Tone::Plain, &whom), (Tone::Plain, ": ")], 8, Tone::Plain, text);
+        page.headed(
+            6,
+            &[(Tone::Changed, "owed"), (Tone::Plain, &whom), (Tone::Plain, ": ")],
+            8,
+            Tone::Plain,
+            text,
+        );
     }
 }
 
 /// Why, with the hosts where not all of the state have the same reason.
 fn reasons(page: &mut Page, rows: &[Row<'_>], failed: &HashMap<String, String>) {
-    let mut groups: Vec<((Option<&String>, Reason), Vec<Row<'_>>)> = Vec::new();
+    let mut groups: Vec<(Cause<'_>, Vec<Row<'_>>)> = Vec::new();
     for row in rows {
         let Some(reason) = &row.1.reason else { continue };
         let task = if row.1.failed > 0 { failed.get(row.0) } else { None };
@@ -138,10 +148,12 @@ fn reasons(page: &mut Page, rows: &[Row<'_>], failed: &HashMap<String, String>) 
         }
     }
     for ((task, _), hosts) in groups {
-        let Some((first, Some(reason))) = hosts.first().map(|(host, recap)| (host, &recap.reason)) else { continue };
+        let Some((first, Some(reason))) = hosts.first().map(|(host, recap)| (host, &recap.reason)) else {
+            continue;
+        };
         let mut head = if hosts.len() == rows.len() { String::new() } else { format!("{}: ", names(&hosts)) };
         if let Some(task) = task {
-            head += &format!("at `{task}`: ");
+            _ = write!(head, "at `{task}`: ");
         }
         let message = alike(&reason.message, first, hosts.len());
         page.headed(6, &[(Tone::Plain, &head)], 8, Tone::Plain, &message);
@@ -154,9 +166,9 @@ fn meaning(ending: &Ending<'_>) -> String {
     let owed = any(|recap| !recap.owed.is_empty());
     let text = match ending.exit {
         0 if ending.check && (owed || any(|recap| recap.changed + recap.unknown > 0)) => {
-            "changes are pending (with `--detailed-exitcode` this is 2)"
+            "changes are pending (2 with `--detailed-exitcode`)"
         }
-        0 if owed => "done, but something stays owed (with `--detailed-exitcode` this is 2)",
+        0 if owed => "done, but something stays owed (2 with `--detailed-exitcode`)",
         0 if any(|recap| recap.changed > 0) => "the changes were made",
         0 => "every host is as desired",
         1 => "usage or input is wrong; no host was touched",

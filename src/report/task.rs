@@ -4,7 +4,7 @@ use modules::Level;
 
 use super::batch::{Lost, Part, TaskRun};
 use super::fold;
-use super::group::{Group, groups, lost_groups};
+use super::group::{Group, groups, lost_groups, says};
 use super::page::{DiffMode, Page, Tone};
 use crate::event::diff::stat;
 use crate::event::{Outcome, PlannedChange, Reason};
@@ -44,7 +44,7 @@ pub fn print_lost(page: &mut Page, lost: &[Lost], setting: Setting) {
 
 /// A message of one host of several, whose own messages differ by their names alone.
 pub fn alike(message: &str, host: &str, hosts: usize) -> String {
-    if hosts > 1 && message.contains(host) {
+    if hosts > 1 && says(message, host) {
         format!("{message} (the others alike)")
     } else {
         message.to_owned()
@@ -92,19 +92,29 @@ fn head(page: &mut Page, handler: bool, group: &Group, setting: Setting) {
     let hang = 2 + label.len();
     let kind = if handler { "handler: " } else { "" };
     if group.hosts.len() == setting.all {
-        page.headed(2, &[(tone, &label), (Tone::Plain, kind)], hang, Tone::Plain, &group.name.replace('\n', " "));
+        page.headed(
+            2,
+            &[(tone, &label), (Tone::Plain, kind)],
+            hang,
+            Tone::Plain,
+            &group.name.replace('\n', " "),
+        );
     } else {
-        let pieces = [(tone, label.as_str()), (Tone::Plain, kind), (Tone::Plain, &group.name), (Tone::Quiet, " · ")];
+        let pieces =
+            [(tone, label.as_str()), (Tone::Plain, kind), (Tone::Plain, &group.name), (Tone::Quiet, " · ")];
         page.headed(2, &pieces, hang, Tone::Plain, &fold(&group.hosts));
     }
 }
 
 fn body(page: &mut Page, group: &Group, setting: Setting) {
-    let (plain, items): (Vec<&Part>, Vec<&Part>) = group.task.parts.iter().partition(|part| part.item.is_none());
+    let (plain, items): (Vec<&Part>, Vec<&Part>) =
+        group.task.parts.iter().partition(|part| part.item.is_none());
     for part in plain {
         details(page, BODY, part, group, setting);
     }
-    let quiet = |part: &Part| part.changes.is_empty() && part.notes.is_empty() && part.owed.is_none() && part.reason.is_none();
+    let quiet = |part: &Part| {
+        part.changes.is_empty() && part.notes.is_empty() && part.owed.is_none() && part.reason.is_none()
+    };
     if items.iter().all(|part| quiet(part) && part.outcome == Some(Outcome::Ok)) {
         return;
     }
@@ -114,7 +124,9 @@ fn body(page: &mut Page, group: &Group, setting: Setting) {
         let (word, tone) = said(outcome, setting.check);
         let mut names = vec![named(part)];
         // Items of which nothing is to be said share a line.
-        while quiet(part) && let Some(next) = items.next_if(|next| quiet(next) && next.outcome == part.outcome) {
+        while quiet(part)
+            && let Some(next) = items.next_if(|next| quiet(next) && next.outcome == part.outcome)
+        {
             names.push(named(next));
         }
         page.headed(BODY, &[(tone, word), (Tone::Plain, ": ")], BODY + 2, Tone::Plain, &names.join(", "));
@@ -134,9 +146,16 @@ fn details(page: &mut Page, indent: usize, part: &Part, group: &Group, setting: 
     for change in &part.changes {
         show(page, indent, change);
     }
-    if group.varies && page.diff() == DiffMode::Grouped && part.changes.iter().any(|change| change.diff.is_some()) {
+    if group.varies
+        && page.diff() == DiffMode::Grouped
+        && part.changes.iter().any(|change| change.diff.is_some())
+    {
         let first = group.hosts.first().map_or("", String::as_str);
-        page.put(indent, Tone::Quiet, &format!("(as on `{first}`; the lines around the change differ on others)"));
+        page.put(
+            indent,
+            Tone::Quiet,
+            &format!("(as on `{first}`; the lines around the change differ on others)"),
+        );
     }
     for note in &part.notes {
         match note.level {
@@ -178,7 +197,8 @@ fn show(page: &mut Page, indent: usize, change: &PlannedChange) {
     match (&change.diff, page.diff()) {
         (Some(diff), DiffMode::Full | DiffMode::Grouped) => coloured(page, indent, diff),
         (Some(diff), DiffMode::Stat) => {
-            let count = stat(diff).map(|(added, removed)| format!(" (+{added} -{removed})")).unwrap_or_default();
+            let count =
+                stat(diff).map(|(added, removed)| format!(" (+{added} -{removed})")).unwrap_or_default();
             page.put(indent, Tone::Plain, &format!("{}{count}", change.summary));
         }
         _ => page.put(indent, Tone::Plain, &change.summary),

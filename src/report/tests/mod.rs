@@ -111,7 +111,15 @@ pub fn reason(kind: &str, message: &str, help: Option<&str>) -> Reason {
 
 pub fn attributes(mode: u16) -> Attributes {
     let owner = "root".to_owned();
-    Attributes { mode: Mode::new(mode), uid: 0, gid: 0, owner: owner.clone(), group: owner, size: 0, mtime: 0 }
+    Attributes {
+        mode: Mode::new(mode),
+        uid: 0,
+        gid: 0,
+        owner: owner.clone(),
+        group: owner,
+        size: 0,
+        mtime: 0,
+    }
 }
 
 /// The change of a file from one text to another.

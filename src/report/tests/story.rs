@@ -5,7 +5,8 @@ use modules::{Change, Level, Need, OwedRecord, ReloadDocker, Run};
 use super::*;
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUO0bRrJqUe5vC3p1rYp0uY2b1c2MwCgYIKoZIzj0EAwIw\nGjEYMBYGA1UEAwwPcmVnaXN0cnkuY29ycC5jYTAeFw0yNjAxMDEwMDAwMDBaFw0z\n-----END CERTIFICATE-----\n";
-const OLD: &str = "{\n  \"log-driver\": \"journald\",\n  \"insecure-registries\": [\n    \"old.corp\"\n  ]\n}\n";
+const OLD: &str =
+    "{\n  \"log-driver\": \"journald\",\n  \"insecure-registries\": [\n    \"old.corp\"\n  ]\n}\n";
 const NEW: &str = "{\n  \"log-driver\": \"journald\",\n  \"insecure-registries\": [\n    \"old.corp\",\n    \"dtr.corp:5000\"\n  ]\n}\n";
 
 fn daemon_json() -> Vec<Change> {
@@ -19,7 +20,11 @@ fn daemon_json() -> Vec<Change> {
 
 fn reload() -> Vec<Change> {
     let reason = "`insecure-registries` in daemon.json is not what the daemon has".to_owned();
-    vec![Change::ReloadDocker(ReloadDocker { reason, visible: true, settles: vec!["daemon.json".to_owned()] })]
+    vec![Change::ReloadDocker(ReloadDocker {
+        reason,
+        visible: true,
+        settles: vec!["daemon.json".to_owned()],
+    })]
 }
 
 fn command() -> Vec<Change> {
@@ -29,7 +34,10 @@ fn command() -> Vec<Change> {
 
 fn fetched() -> End {
     let notes = vec![
-        note(Level::Info, "the registry sends 2 certificates; `CN=registry.corp.ca` is installed, valid until 2035-12-30"),
+        note(
+            Level::Info,
+            "the registry sends 2 certificates; `CN=registry.corp.ca` is installed, valid until 2035-12-30",
+        ),
         note(Level::Warning, "the leaf expires in 20 days, on 2026-12-14; renew it, or trust its root"),
     ];
     End { notes, ..End::default() }
@@ -59,7 +67,8 @@ fn web(events: &mut Vec<Event>, host: &str, check: bool) {
 fn db(events: &mut Vec<Event>, host: &str) {
     events.push(end_with(host, task(0, "fetch the registry's certificate"), Outcome::Ok, fetched()));
     events.push(end(host, task(1, "install its anchor"), Outcome::Ok));
-    let skip = End { reason: Some(reason("condition", "`old_docker` does not hold", None)), ..End::default() };
+    let skip =
+        End { reason: Some(reason("condition", "`old_docker` does not hold", None)), ..End::default() };
     events.push(end_with(host, task(2, "let old hosts talk to it insecurely"), Outcome::Skipped, skip));
     for (name, outcome) in [("hello", Outcome::Ok), ("alpine", Outcome::Ok)] {
         events.push(end(host, item(3, "pull an image", name), outcome));
@@ -69,9 +78,21 @@ fn db(events: &mut Vec<Event>, host: &str) {
 
 fn failing(events: &mut Vec<Event>, host: &str) {
     events.push(end_with(host, task(0, "fetch the registry's certificate"), Outcome::Ok, fetched()));
-    let mut why = reason("plan", "`/etc/docker/certs.d` is no directory", Some("move it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`"));
-    why.place = Some("playbooks/trust-registry.yml:31:9\n 31 |       - install_anchor:\n    |         ^^^^^^^^^^^^^^".to_owned());
-    events.push(end_with(host, task(1, "install its anchor"), Outcome::Failed, End { reason: Some(why), ..End::default() }));
+    let mut why = reason(
+        "plan",
+        "`/etc/docker/certs.d` is no directory",
+        Some("move it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`"),
+    );
+    why.place = Some(
+        "playbooks/trust-registry.yml:31:9\n 31 |       - install_anchor:\n    |         ^^^^^^^^^^^^^^"
+            .to_owned(),
+    );
+    events.push(end_with(
+        host,
+        task(1, "install its anchor"),
+        Outcome::Failed,
+        End { reason: Some(why), ..End::default() },
+    ));
     events.push(gone(host));
 }
 
@@ -95,7 +116,11 @@ pub fn events(check: bool) -> Vec<Event> {
     failing(&mut hosts[4], "web4");
     lost(&mut hosts[5], "web6");
     let mut events = vec![run(check)];
-    events.push(Event::Said { text: "inventory.yml:4: `ansible_sudo_pass` is an old name; write `ansible_become_password`".to_owned(), warning: true });
+    events.push(Event::Said {
+        text: "inventory.yml:4: `ansible_sudo_pass` is an old name; write `ansible_become_password`"
+            .to_owned(),
+        warning: true,
+    });
     events.extend(play("web1 web2 web3 web4 web5 web6 db1"));
     events.push(Event::HostUnreachable { host: "web5".to_owned(), reason: timeout("web5") });
     events.push(gone("web5"));
@@ -109,13 +134,30 @@ pub fn events(check: bool) -> Vec<Event> {
 
 fn recaps(check: bool) -> Vec<(String, Recap)> {
     let changed = if check { state(State::Unknown, 2) } else { state(State::Changed, 5) };
-    let web = |trips| Recap { ok: 1, changed: if check { 3 } else { 4 }, unknown: u32::from(check), trips, ..changed.clone() };
-    let why = reason("plan", "`/etc/docker/certs.d` is no directory", Some("move it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`"));
+    let web = |trips| Recap {
+        ok: 1,
+        changed: if check { 3 } else { 4 },
+        unknown: u32::from(check),
+        trips,
+        ..changed.clone()
+    };
+    let why = reason(
+        "plan",
+        "`/etc/docker/certs.d` is no directory",
+        Some("move it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`"),
+    );
     let failed = Recap { ok: 1, failed: 1, reason: Some(why), ..state(State::Failed, 2) };
     let lost = |host| Recap { unreachable: 1, reason: Some(timeout(host)), ..state(State::Unreachable, 0) };
-    let owed = vec!["a restart of docker: a removed anchor is still trusted; permit it with `-e restart=true`".to_owned()];
+    let owed = vec![
+        "a restart of docker: a removed anchor is still trusted; permit it with `-e restart=true`".to_owned(),
+    ];
     let rows = [
-        ("web1", web(2)), ("web2", web(3)), ("web3", web(2)), ("web4", failed), ("web5", lost("web5")), ("web6", lost("web6")),
+        ("web1", web(2)),
+        ("web2", web(3)),
+        ("web3", web(2)),
+        ("web4", failed),
+        ("web5", lost("web5")),
+        ("web6", lost("web6")),
         ("db1", Recap { ok: 3, skipped: 1, owed, ..state(State::Ok, 1) }),
     ];
     rows.map(|(host, recap)| (host.to_owned(), recap)).to_vec()
