@@ -334,6 +334,9 @@ pub(super) fn check(name: &str, node: &Node) -> Option<Problem> {
 }
 
 fn fault(topic: Topic, name: &'static str, node: &Node) -> Option<Problem> {
+    if node.is_null() {
+        return None;
+    }
     let text = plain_text(node);
     let check: fn(&str) -> Result<(), String> = match topic {
         Topic::Host => name::check_address,

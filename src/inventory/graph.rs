@@ -151,6 +151,7 @@ impl Graph {
             }
         }
         self.measure_depth()?;
+        self.check_ungrouped()?;
         let mut misplaced = Vec::new();
         for id in self.host_ids() {
             let groups = &self[id].groups;
@@ -162,6 +163,17 @@ impl Graph {
         }
         self.leave_ungrouped(&misplaced);
         Ok(())
+    }
+
+    /// `ungrouped` is made of what is left over; Ansible takes hosts away from it where it stands among other groups.
+    fn check_ungrouped(&self) -> Result<(), Problem> {
+        let strange = self.edges.iter().find(|((parent, child), _)| {
+            *parent == UNGROUPED || (*child == UNGROUPED && *parent != ALL)
+        });
+        let Some(((parent, child), place)) = strange else { return Ok(()) };
+        let (parent, child) = (&self[*parent].name, &self[*child].name);
+        let message = format!("`{child}` cannot be within `{parent}`: `ungrouped` only holds hosts of no group");
+        Err(Problem::new(message, place.clone()).help("use a group of another name"))
     }
 
     fn leave_ungrouped(&mut self, hosts: &[HostId]) {

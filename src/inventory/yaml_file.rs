@@ -212,6 +212,10 @@ pub(super) fn add_hosts(
             problems.push(name::refused("the name of a host", &host, &why, at.place()));
             return;
         }
+        if !vars.is_empty() && graph.group_id(&host).is_some() {
+            problems.push(same_name(&host, at));
+            return;
+        }
         let (id, new) = graph.add_host(&host, || at.place());
         graph.put_host(group, id);
         if let Some(Some(port)) = &port
@@ -223,6 +227,13 @@ pub(super) fn add_hosts(
             graph[id].vars.insert(Arc::clone(name), Arc::clone(definition));
         }
     }
+}
+
+fn same_name(host: &str, at: &Node) -> Problem {
+    let message = format!("the host `{host}` has the name of a group");
+    Problem::new(message, at.place())
+        .label("its variables would go to the group")
+        .help("rename one of them; or put the variables into `host_vars` or `group_vars`")
 }
 
 fn set(graph: &mut Graph, host: HostId, name: &str, definition: &Arc<super::vars::Definition>) {
