@@ -182,6 +182,8 @@ pub(super) fn check_group(name: &str) -> Result<(), String> {
     }
 }
 
+const TOO_MANY: &str = "the inventory names more than a million hosts";
+
 /// Puts every host that a pattern stands for into a group, and gives it the variables and the pattern's port.
 pub(super) fn add_hosts(
     graph: &mut Graph,
@@ -193,9 +195,11 @@ pub(super) fn add_hosts(
 ) {
     let split = range::split_port(pattern);
     let port = split.port.map(|port| port_value(port, at, problems));
-    let names = match range::expand(split.name) {
-        Ok(names) => names,
-        Err(why) => {
+    let expanded = if graph.has_room(0) { range::expand(split.name) } else { Err(TOO_MANY.to_owned()) };
+    let names = match expanded {
+        Ok(names) if graph.has_room(names.len()) => names,
+        refused => {
+            let why = refused.err().unwrap_or_else(|| TOO_MANY.to_owned());
             let message = format!("`{}` does not name hosts: {why}", pattern.escape_debug());
             problems.push(Problem::new(message, at.place()));
             return;

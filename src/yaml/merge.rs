@@ -23,7 +23,9 @@ pub(super) fn entries(written: Vec<Entry>, problems: &mut Problems) -> Vec<Entry
             continue;
         };
         if let Some(&first) = keys.get(&identity) {
-            problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
+            if !problems.is_full() {
+                problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
+            }
             continue;
         }
         keys.insert(identity, own.len());
