@@ -60,7 +60,7 @@ pub(super) struct Graph {
 /// Deeper nesting of groups than anyone keeps track of.
 const MAX_DEPTH: usize = 100;
 /// Far more hosts than can be managed from one machine: ranges can otherwise fill the memory with a few lines.
-const MAX_NAMED: usize = 1_000_000;
+const MAX_NAMED: usize = 250_000;
 
 impl Graph {
     pub fn new() -> Self {

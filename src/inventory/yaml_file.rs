@@ -182,7 +182,7 @@ pub(super) fn check_group(name: &str) -> Result<(), String> {
     }
 }
 
-const TOO_MANY: &str = "the inventory names more than a million hosts";
+const TOO_MANY: &str = "the inventory names more than 250,000 hosts";
 
 /// Puts every host that a pattern stands for into a group, and gives it the variables and the pattern's port.
 pub(super) fn add_hosts(
