@@ -6,3 +6,4 @@ mod go;
 mod matrix;
 mod pki;
 mod server;
+mod weak;
