@@ -84,6 +84,7 @@ impl Human {
     fn batch(&mut self, hosts: &[String]) {
         self.batch = Batch::new(hosts.to_vec());
         self.block = None;
+        self.flush(false);
         if hosts.len() < self.play.len() {
             self.print(|page| {
                 page.gap();

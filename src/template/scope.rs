@@ -49,6 +49,11 @@ impl Scope {
         Self { parent: Some(parent), entries: HashMap::new() }
     }
 
+    /// Puts the scope in front of another one.
+    pub fn set_parent(&mut self, parent: Arc<Self>) {
+        self.parent = Some(parent);
+    }
+
     /// Sets a variable from an inventory, playbook or command line: strings in it may be templates.
     pub fn set_source(&mut self, name: impl Into<String>, value: &Json) {
         self.entries.insert(name.into(), Entry::Source(Val::from_json(value)));

@@ -11,7 +11,9 @@ use crate::report::{Jsonl, Junit, ReportError, Reports};
 fn written(make: impl FnOnce(Box<dyn Write + Send>) -> Box<dyn Report>, events: &[Event]) -> String {
     let buffer = Buffer::default();
     let mut report = make(Box::new(buffer.clone()));
-    events.iter().for_each(|event| report.on(event));
+    for event in events {
+        report.on(event);
+    }
     report.finish().expect("a buffer takes all");
     buffer.text()
 }
@@ -105,7 +107,9 @@ fn reports(kind: io::ErrorKind) -> Result<(), ReportError> {
     let to = || Box::new(Broken(kind)) as Box<dyn Write + Send>;
     let human = Human::new(to(), to(), Look::default(), Progress::none());
     let mut all = Reports(vec![Box::new(Jsonl::new(to())), Box::new(Junit::new(to())), Box::new(human)]);
-    events(true).iter().for_each(|event| all.on(event));
+    for event in events(true) {
+        all.on(&event);
+    }
     all.finish()
 }
 

@@ -39,7 +39,9 @@ impl Write for Buffer {
 pub fn printed(look: Look, events: &[Event]) -> (String, String) {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut human = Human::new(Box::new(out.clone()), Box::new(err.clone()), look, Progress::none());
-    events.iter().for_each(|event| human.on(event));
+    for event in events {
+        human.on(event);
+    }
     human.finish().expect("a buffer takes all");
     (out.text(), err.text())
 }

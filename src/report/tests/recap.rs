@@ -6,7 +6,7 @@ fn recap(check: bool, exit: u8, hosts: Vec<(&str, Recap)>) -> String {
     let hosts = hosts.into_iter().map(|(host, recap)| (host.to_owned(), recap));
     let events = [run(check), finished(exit, hosts)];
     let text = printed(look(80, DiffMode::None), &events).0;
-    text.lines().skip(2).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').skip(2).collect()
 }
 
 #[test]
