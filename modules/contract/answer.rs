@@ -116,7 +116,8 @@ pub struct Attributes {
     pub group: String,
     /// Size in bytes.
     pub size: u64,
-    /// Last modification, in seconds since 1970.
+    /// Last modification, in seconds since 1970. It changes by itself, so no plan shows it.
+    #[serde(skip)]
     pub mtime: i64,
 }
 

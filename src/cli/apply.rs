@@ -106,9 +106,6 @@ pub struct Apply {
     /// Lists the tasks of each play and ends.
     #[arg(long)]
     pub list_tasks: bool,
-    /// Says more.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
 
 /// What goes to standard output.
@@ -197,11 +194,16 @@ impl Apply {
                 false => Pattern::from_node(&play.hosts)?,
             };
             match self.inventory.select(inventory, &pattern) {
-                Ok(hosts) if hosts.is_empty() && !self.allow_empty => problems.push(
-                    Problem::new("the play has no hosts", play.hosts.place())
-                        .help("name a group or host of the inventory, or permit it with --allow-empty"),
-                ),
-                Ok(hosts) => selected.push(Selected { play, hosts }),
+                Ok((hosts, unmatched)) if hosts.is_empty() && !self.allow_empty => {
+                    if unmatched.is_empty() {
+                        problems.push(Problem::new("the play has no hosts", play.hosts.place()).help(PERMIT_EMPTY));
+                    }
+                    problems.extend(unmatched);
+                }
+                Ok((hosts, unmatched)) => {
+                    output::warn(&unmatched);
+                    selected.push(Selected { play, hosts });
+                }
                 Err(more) => problems.extend(more),
             }
         }
@@ -277,6 +279,8 @@ impl Apply {
     }
 }
 
+const PERMIT_EMPTY: &str = "name a group or host of the inventory, or permit it with --allow-empty";
+
 fn create(path: &Path) -> Result<std::fs::File, Failure> {
     std::fs::File::create(path).map_err(|error| Failure::said(format!("`{}` cannot be written: {error}", path.display())))
 }
@@ -312,6 +316,7 @@ impl Prepared<'_> {
             stop: Arc::clone(&stop),
             events: sender,
         });
+        shared.preflight(&self.selected)?;
         let playbooks = self.apply.playbooks.iter().map(|path| path.display().to_string()).collect();
         shared.emit(Event::RunStarted {
             version: 1,

@@ -33,9 +33,8 @@ impl InventoryOptions {
         Ok(Inventory::load(&self.inventory, playbook_dir)?)
     }
 
-    /// The hosts that a pattern selects, within the limit. Terms that match nothing are an error: less would be done than
-    /// was meant.
-    pub fn select(&self, inventory: &Inventory, pattern: &Pattern) -> Result<Vec<String>, Problems> {
+    /// The hosts that a pattern selects, within the limit, and its terms that match nothing.
+    pub fn select(&self, inventory: &Inventory, pattern: &Pattern) -> Result<(Vec<String>, Problems), Problems> {
         let selection = match &self.limit {
             Some(limit) => {
                 let limit = Pattern::from_limit(limit, || std::io::read_to_string(std::io::stdin()))?;
@@ -44,7 +43,7 @@ impl InventoryOptions {
             None => inventory.select(pattern)?,
         };
         let hosts = selection.hosts.iter().map(ToString::to_string).collect();
-        selection.unmatched.or(hosts)
+        Ok((hosts, selection.unmatched))
     }
 
     /// Reads `-e`, in order; a later one of the same name wins.

@@ -10,17 +10,18 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::connect::Connections;
+use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::host::{HostRun, Variables};
 use super::memory::Memory;
 use super::scope::Renderer;
 use super::tags::Tags;
-use crate::event::{Event, Recap, State, TaskHead};
+use crate::event::{Event, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
 use crate::playbook::{Play, Playbook, Task};
 use crate::template::{Hosts, Scope};
 use crate::transport::Limits;
+use crate::yaml::Problems;
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -183,6 +184,26 @@ impl Shared {
         self.local.get_or_init(find).await.clone()
     }
 
+    /// Finds every host whose connection variables cannot be used, before any process is started.
+    ///
+    /// # Errors
+    /// All that is wrong with them, each at its place.
+    pub fn preflight(&self, plays: &[Selected]) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        let mut seen = BTreeSet::new();
+        for Selected { play, hosts } in plays {
+            for name in hosts {
+                let upper = Arc::new(self.variables(play, name, hosts, hosts).upper);
+                if let Err(NoWay::Wrong(more)) = self.connections.to(name, &self.inventory, &self.renderer, &upper)
+                    && seen.insert(more.to_string())
+                {
+                    problems.extend(more);
+                }
+            }
+        }
+        problems.or(())
+    }
+
     /// Runs playbooks. Gives what became of every selected host.
     pub async fn run(self: &Arc<Self>, plays: &[Selected]) -> BTreeMap<String, Recap> {
         for selected in plays {
@@ -248,7 +269,11 @@ impl Shared {
         let connection = self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
         let connection = match connection {
             Ok(connection) => connection,
-            Err((state, reason)) => {
+            Err(no_way) => {
+                let (state, reason) = match no_way {
+                    NoWay::Unsupported(reason) => (State::Unsupported, reason),
+                    NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
+                };
                 self.emit(Event::HostUnreachable { host: name.to_owned(), reason: reason.clone() });
                 self.emit(Event::HostFinished { host: name.to_owned() });
                 return Recap { state, reason: Some(reason), ..earlier };
@@ -347,6 +372,16 @@ impl HostScopes {
             (name.clone(), Arc::new(scope))
         });
         Self { scopes: scopes.collect(), names }
+    }
+}
+
+fn wrong_connection(problems: &Problems) -> Reason {
+    let first = problems.0.first();
+    Reason {
+        kind: "inventory".to_owned(),
+        message: problems.to_string(),
+        help: first.and_then(|problem| problem.help.clone()),
+        place: None,
     }
 }
 
