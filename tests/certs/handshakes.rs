@@ -53,11 +53,11 @@ async fn the_chain_is_captured_as_sent_and_not_judged() {
     for versions in EACH {
         let config = server::config(&chain, &pki.leaf.key.serialize_der(), versions);
         let server = server::tls(config, OK).await;
-        let served = shake(&server).await.unwrap();
-        assert_eq!(served.chain, ders(&chain));
-        assert_eq!(served.peer_addr, server.address);
-        assert_eq!(served.protocol == "TLSv1.3", versions[0] == &version::TLS13);
-        assert!(!served.asks_for_client_certificate);
+        let seen = shake(&server).await.unwrap();
+        assert_eq!(seen.chain, ders(&chain));
+        assert_eq!(seen.peer_addr, server.address);
+        assert_eq!(seen.protocol == "TLSv1.3", versions[0] == &version::TLS13);
+        assert!(!seen.asks_for_client_certificate);
     }
 }
 
@@ -99,9 +99,9 @@ async fn a_server_that_wants_a_client_is_still_captured() {
             .with_client_cert_verifier(clients)
             .with_cert_resolver(resolver);
         let server = server::tls(config, OK).await;
-        let served = shake(&server).await.unwrap();
-        assert_eq!(served.chain, ders(&pki.chain()));
-        assert!(served.asks_for_client_certificate);
+        let seen = shake(&server).await.unwrap();
+        assert_eq!(seen.chain, ders(&pki.chain()));
+        assert!(seen.asks_for_client_certificate);
         let error = ask(&server, &Trust::Unverified).await.unwrap_err();
         assert!(matches!(error, HttpError::ClientCertificate), "{error:?}");
     }
@@ -174,11 +174,14 @@ async fn an_answer_is_had_only_from_a_trusted_server() {
     );
 }
 
+/// A leaf, what is sent with it, and the fault.
+type Bad<'a> = (Made, Vec<&'a Made>, fn(&Fault) -> bool);
+
 #[tokio::test]
 async fn every_fault_of_a_certificate_keeps_the_request_back() {
     let Pki { root, middle, leaf } = Pki::new();
     let anchors = Trust::Anchors(ders(std::slice::from_ref(&root.certificate)));
-    let faults: [(Made, Vec<&Made>, fn(&Fault) -> bool); 5] = [
+    let faults: [Bad<'_>; 5] = [
         (leaf, vec![], |fault| matches!(fault, Fault::UnknownAuthority { .. })),
         (Spec::server(&["10.0.0.1"]).signed_by(&middle), vec![&middle], |fault| {
             matches!(fault, Fault::OtherNames { .. })

@@ -76,7 +76,7 @@ fn other_things_are_refused_with_their_name() {
     assert_eq!(error(without_end.as_bytes()), PemError::Unclosed { line: 1 });
     assert_eq!(error(format!("{without_end}\n{pem}").as_bytes()), PemError::Unclosed { line: 1 });
     assert_eq!(error(lines[1..].join("\n").as_bytes()), PemError::Boundary { line: lines.len() - 1 });
-    let indented = lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
+    let indented = format!("  {}\n", lines.join("\n  "));
     assert_eq!(error(indented.as_bytes()), PemError::Boundary { line: 1 });
     assert_eq!(error(format!("{pem}{indented}").as_bytes()), PemError::Boundary { line: lines.len() + 1 });
     assert_eq!(
