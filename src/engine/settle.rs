@@ -51,6 +51,8 @@ impl Done {
 
     fn refused(error: PlanError) -> Self {
         let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
+        // Nothing has been touched: where `failed_when` lets it pass, it is no change.
+        done.result.insert("changed".to_owned(), false.into());
         done.result.extend(error.result);
         done
     }

@@ -75,7 +75,9 @@ impl<'a> HostRun<'a> {
         let Some(name) = &step.task.register else { return };
         match &step.stage {
             Stage::Known(planned) if step.item.is_none() => {
+                // What a command prints is known only when it has run; a window must not be made ready without it.
                 if let Ok(plan) = planned.as_ref()
+                    && !plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
                     && step.task.changed_when.is_empty()
                     && step.task.failed_when.is_empty()
                 {
