@@ -20,7 +20,12 @@ impl Validate {
         for playbook in playbooks::read(&self.playbooks)? {
             let tasks: usize = playbook.plays.iter().map(|play| play.tasks.len() + play.handlers.len()).sum();
             let plays = playbook.plays.len();
-            said += &format!("{}: {}, {}, no mistakes\n", playbook.path.display(), count(plays, "play"), count(tasks, "task"));
+            said += &format!(
+                "{}: {}, {}, no mistakes\n",
+                playbook.path.display(),
+                count(plays, "play"),
+                count(tasks, "task")
+            );
         }
         output::print(&said);
         Ok(0)
