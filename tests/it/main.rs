@@ -4,6 +4,7 @@ mod files;
 mod harness;
 mod imports;
 mod language;
+mod reference;
 mod sshd;
 mod transport;
 mod tree;
