@@ -70,6 +70,25 @@ async fn two_runs_at_once_start_one_master() {
 }
 
 #[tokio::test]
+async fn closing_waits_for_the_scripts_of_another_run() {
+    let Some(sshd) = Sshd::start() else { return };
+    sshd.transport().run("web1", &Script::login(""), &limits()).await.unwrap();
+    let other = Transport::Ssh(Ssh::new(sshd.another_pool(), sshd.destination()));
+    let (script, limits) = (Script::login("sleep 1; echo a"), limits());
+    let close = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sshd.pool.close_all().await;
+    };
+    let (output, ()) = tokio::join!(other.run("web1", &script, &limits), close);
+    assert_eq!((output.unwrap().stdout, sshd.logins()), (b"a\n".to_vec(), 1));
+    assert!(
+        eventually(2, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
+        "{:?}",
+        sshd.processes()
+    );
+}
+
+#[tokio::test]
 async fn not_kept_means_gone_at_the_end() {
     let Some(sshd) = Sshd::start() else { return };
     let mut destination = sshd.destination();
