@@ -7,11 +7,17 @@ pub mod certs;
 pub mod contract;
 pub mod daemon_config;
 
+mod arguments;
 mod assert;
 mod command;
 mod copy;
 mod debug;
+mod fetch_cert;
 mod file;
+mod platform;
+#[cfg(test)]
+mod testing;
+mod trouble;
 
 pub use contract::*;
 
@@ -21,6 +27,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
     Entry::of::<debug::Debug>(),
+    Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
 ];
 
