@@ -86,7 +86,8 @@ impl Module for FetchCert {
         let chain = self.chain(&seen)?;
         let (basis, proof) = self.proof(&seen)?;
         let served = Served { host: self.registry.clone(), chain };
-        let choice = certs::choose(&served, &proof, seen.now).map_err(|error| self.refusal(error, &basis))?;
+        let choice =
+            certs::choose(&served, &proof, seen.now).map_err(|error| self.refusal(&error, &basis))?;
         self.check_name(&choice)?;
         self.report(&served, &choice, &basis, &proof)
     }
@@ -162,12 +163,12 @@ impl FetchCert {
         Ok((Basis::Lock(locked.clone()), proof))
     }
 
-    fn refusal(&self, error: ChooseError, basis: &Basis) -> PlanError {
+    fn refusal(&self, error: &ChooseError, basis: &Basis) -> PlanError {
         let registry = &self.registry;
-        match (&error, basis) {
+        match (error, basis) {
             (ChooseError::Unproven { path }, _) => {
                 let message = format!("nothing proves that this is `{registry}`; it shows\n{}", list(path));
-                PlanError::new(message).help(self.how_to_prove(path))
+                PlanError::new(message).help(how_to_prove(path))
             }
             (
                 ChooseError::PinMismatch { path } | ChooseError::PinnedStranger { path, .. },
@@ -207,13 +208,6 @@ impl FetchCert {
         }
     }
 
-    fn how_to_prove(&self, path: &[Certificate]) -> String {
-        format!(
-            "compare the fingerprint with the one that the registry's owner reads from its own file (`openssl x509 -noout -fingerprint -sha256 -in FILE`), then give {}; or its root with `-e registry_ca=FILE`; or, to believe what is seen now, `-e trust_on_first_use=true` (Docker's store only)",
-            pin_argument(path)
-        )
-    }
-
     /// A name that the certificate does not have is a fault that no trust mends.
     fn check_name(&self, choice: &Choice) -> Result<(), PlanError> {
         let wrong = choice.warnings.iter().find_map(|warning| match warning {
@@ -230,7 +224,7 @@ impl FetchCert {
             self.registry
         );
         if let Some(note) = verdict.note {
-            message += &format!(" ({note})");
+            message = format!("{message} ({note})");
             help += "; for such engines alone, say `allow_common_name: true`";
         }
         Err(PlanError::new(message).help(help))
@@ -257,7 +251,9 @@ impl FetchCert {
         // p11-kit's rule is the business of the host's own store, which `install_anchor` knows.
         let told = |warning: &&Warning| !matches!(warning, Warning::NotForP11Kit { .. });
         let warnings: Vec<String> = choice.warnings.iter().filter(told).map(ToString::to_string).collect();
-        warnings.iter().for_each(|warning| plan.warn(warning.clone()));
+        for warning in &warnings {
+            plan.warn(warning.clone());
+        }
         let facts = leaf.facts();
         plan.set("registry", self.registry.to_string());
         plan.set("anchors", choice.anchors.iter().map(certs::encode).collect::<String>());
@@ -289,6 +285,13 @@ impl FetchCert {
         };
         format!("`{}` is proven by {by}; its anchor is `{}`", self.registry, anchor.facts().subject)
     }
+}
+
+fn how_to_prove(path: &[Certificate]) -> String {
+    format!(
+        "compare the fingerprint with the one that the registry's owner reads from its own file (`openssl x509 -noout -fingerprint -sha256 -in FILE`), then give {}; or its root with `-e registry_ca=FILE`; or, to believe what is seen now, `-e trust_on_first_use=true` (Docker's store only)",
+        pin_argument(path)
+    )
 }
 
 /// The names of subjectAltName.

@@ -14,6 +14,7 @@ mod copy;
 mod debug;
 mod fetch_cert;
 mod file;
+mod install_anchor;
 mod platform;
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<debug::Debug>(),
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
+    Entry::of::<install_anchor::InstallAnchor>(),
 ];
 
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.

@@ -104,8 +104,8 @@ const ROWS: &[TrustStoreRow] = &[
 /// The row of a host, by its ID, else by the families that it names, nearest first.
 #[must_use]
 pub fn of(facts: &Facts) -> Option<&'static TrustStoreRow> {
-    let names = std::iter::once(&facts.id).chain(&facts.id_like);
-    names.filter_map(|name| ROWS.iter().find(|row| row.ids.contains(&name.as_str()))).next()
+    let mut names = std::iter::once(&facts.id).chain(&facts.id_like);
+    names.find_map(|name| ROWS.iter().find(|row| row.ids.contains(&name.as_str())))
 }
 
 /// A path of a table.
