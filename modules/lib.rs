@@ -6,12 +6,15 @@
 pub mod certs;
 pub mod contract;
 pub mod daemon_config;
+pub mod platform;
 
 mod assert;
 mod command;
 mod copy;
+mod daemon_json;
 mod debug;
 mod file;
+mod restart_docker;
 
 pub use contract::*;
 
@@ -20,8 +23,10 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<assert::Assert>(),
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
+    Entry::of::<daemon_json::DaemonJson>(),
     Entry::of::<debug::Debug>(),
     Entry::of::<file::FileState>(),
+    Entry::of::<restart_docker::RestartDocker>(),
 ];
 
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
