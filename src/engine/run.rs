@@ -280,7 +280,7 @@ impl Shared {
                     NoWay::Unsupported(reason) => (State::Unsupported, reason),
                     NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
                 };
-                self.emit(Event::HostUnreachable { host: name.to_owned(), reason: reason.clone() });
+                self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
                 self.emit(Event::HostFinished { host: name.to_owned() });
                 return Recap { state, reason: Some(reason), ..earlier };
             }

@@ -392,7 +392,7 @@ impl<'a> HostRun<'a> {
         }
         self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        self.shared.emit(crate::event::Event::HostUnreachable { host: self.host.name.clone(), reason });
+        self.shared.emit(crate::event::Event::HostFailed { host: self.host.name.clone(), reason });
         Left::Failed
     }
 

@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod cut;
+mod examples;
 mod files;
 mod harness;
 mod hostile;
