@@ -48,7 +48,7 @@ impl Check<'_> {
     }
 
     fn value(&mut self, node: &Node) {
-        if let Ok(json) = node.to_json() {
+        if let Ok(json) = node.to_source() {
             let read = self.templater.variables_of(&json);
             self.note(node, read);
         }
