@@ -16,6 +16,7 @@ mod fetch_cert;
 mod file;
 mod install_anchor;
 mod platform;
+mod registry_check;
 #[cfg(test)]
 mod testing;
 mod trouble;
@@ -31,6 +32,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<registry_check::RegistryCheck>(),
 ];
 
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
