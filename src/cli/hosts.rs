@@ -36,7 +36,9 @@ impl Hosts {
         output::warn(&unmatched);
         let text = match self.format {
             Format::Text => hosts.iter().map(|host| format!("{host}\n")).collect(),
-            Format::Json => serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n",
+            Format::Json => {
+                serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n"
+            }
         };
         output::print(&text);
         Ok(0)

@@ -12,7 +12,11 @@ pub fn colour(terminal: bool) -> bool {
 
 /// The width of the terminal, or a good width for a file.
 pub fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width >= 40).unwrap_or(100)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|width| *width >= 40)
+        .unwrap_or(100)
 }
 
 /// Says why a command could not begin.

@@ -25,8 +25,13 @@ impl Validate {
             let before = problems.0.len();
             crate::engine::check_templates(&playbook, &mut problems);
             if problems.0.len() == before {
-                let tasks: usize = playbook.plays.iter().map(|play| play.tasks.len() + play.handlers.len()).sum();
-                said += &format!("{}: {} plays, {tasks} tasks, no mistakes\n", path.display(), playbook.plays.len());
+                let tasks: usize =
+                    playbook.plays.iter().map(|play| play.tasks.len() + play.handlers.len()).sum();
+                said += &format!(
+                    "{}: {} plays, {tasks} tasks, no mistakes\n",
+                    path.display(),
+                    playbook.plays.len()
+                );
             }
         }
         output::print(&said);

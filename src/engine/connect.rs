@@ -10,10 +10,10 @@ use super::scope::Renderer;
 use crate::event::Reason;
 use crate::inventory::{self, Inventory};
 use crate::template::Scope;
-use crate::yaml::Problems;
 use crate::transport::{
     self, Destination, HostKeyChecking, Limits, Local, Pool, Sandbox, Secret, Section, Ssh, Transport,
 };
+use crate::yaml::Problems;
 
 /// What the command line says about reaching hosts; the inventory wins where it says something.
 #[derive(Debug, Clone)]
@@ -97,7 +97,9 @@ impl Connections {
     ) -> Result<Connection, NoWay> {
         let mut variables = inventory.connection_vars(host);
         for setting in variables.templates() {
-            let value = renderer.value(setting.node(), scope).map_err(|error| NoWay::Wrong(super::scope::problem_of(error).into()))?;
+            let value = renderer
+                .value(setting.node(), scope)
+                .map_err(|error| NoWay::Wrong(super::scope::problem_of(error).into()))?;
             setting.set(plain(value));
         }
         let connection = variables.resolve().map_err(NoWay::Wrong)?;
@@ -108,7 +110,9 @@ impl Connections {
         let key = modules::digest(format!("{host}\n{connection:?}\n{:?}", self.access.user).as_bytes());
         let transport = match connection.transport {
             inventory::Transport::Local => Arc::clone(&self.local),
-            inventory::Transport::Sandbox { root } => Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root)))),
+            inventory::Transport::Sandbox { root } => {
+                Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root))))
+            }
             inventory::Transport::Ssh => Arc::new(Transport::Ssh(self.ssh(host, connection))),
             inventory::Transport::Unsupported { name } => return Err(NoWay::Unsupported(unsupported(&name))),
         };
@@ -149,11 +153,15 @@ fn plain(value: serde_json::Value) -> crate::yaml::Value {
     match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(value),
-        serde_json::Value::Number(number) if number.is_i64() => Value::Int(number.as_i64().unwrap_or_default().into()),
+        serde_json::Value::Number(number) if number.is_i64() => {
+            Value::Int(number.as_i64().unwrap_or_default().into())
+        }
         serde_json::Value::String(text) => {
             Value::String(Text { text: text.into(), style: Style::DoubleQuoted, literal: true })
         }
-        other => Value::String(Text { text: other.to_string().into(), style: Style::DoubleQuoted, literal: true }),
+        other => {
+            Value::String(Text { text: other.to_string().into(), style: Style::DoubleQuoted, literal: true })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
 use serde_json::{Map, Value as Json, json};
@@ -156,6 +156,9 @@ impl Shared {
     }
 
     /// 32 random hex digits.
+    ///
+    /// # Panics
+    /// The system has no randomness to give.
     #[must_use]
     pub fn random(&self) -> String {
         let mut bytes = [0; 16];
@@ -167,12 +170,12 @@ impl Shared {
     /// The changes that earlier plays have planned for a host.
     #[must_use]
     pub fn overlay_of(&self, host: &str) -> Overlay {
-        self.overlays.lock().expect("no holder panics").remove(host).unwrap_or_default()
+        self.overlays.lock().unwrap_or_else(PoisonError::into_inner).remove(host).unwrap_or_default()
     }
 
     /// Keeps the changes that a play has planned for a host.
     pub fn keep_overlay(&self, host: &str, overlay: Overlay) {
-        self.overlays.lock().expect("no holder panics").insert(host.to_owned(), overlay);
+        self.overlays.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), overlay);
     }
 
     /// The controller as a host: modules that are delegated to it need its facts.
@@ -194,7 +197,8 @@ impl Shared {
         for Selected { play, hosts } in plays {
             for name in hosts {
                 let upper = Arc::new(self.variables(play, name, hosts, hosts).upper);
-                if let Err(NoWay::Wrong(more)) = self.connections.to(name, &self.inventory, &self.renderer, &upper)
+                if let Err(NoWay::Wrong(more)) =
+                    self.connections.to(name, &self.inventory, &self.renderer, &upper)
                     && seen.insert(more.to_string())
                 {
                     problems.extend(more);
@@ -207,7 +211,7 @@ impl Shared {
     /// Runs playbooks. Gives what became of every selected host.
     pub async fn run(self: &Arc<Self>, plays: &[Selected]) -> BTreeMap<String, Recap> {
         for selected in plays {
-            let mut recaps = self.recaps.lock().expect("no holder panics");
+            let mut recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
             for host in &selected.hosts {
                 recaps.entry(host.clone()).or_default();
             }
@@ -218,7 +222,7 @@ impl Shared {
             }
             self.play(selected).await;
         }
-        self.recaps.lock().expect("no holder panics").clone()
+        self.recaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn play(self: &Arc<Self>, selected: &Selected) {
@@ -250,7 +254,7 @@ impl Shared {
             let (name, batch, all) = (name.clone(), batch.to_vec(), selected.hosts.clone());
             hosts.spawn(async move {
                 let _slot = forks.acquire_owned().await;
-                let recap = shared.host(&play, &name, &batch, &all).await;
+                let recap = Box::pin(shared.host(&play, &name, &batch, &all)).await;
                 (name, recap)
             });
         }
@@ -264,9 +268,11 @@ impl Shared {
     }
 
     async fn host(self: &Arc<Self>, play: &Play, name: &str, batch: &[String], all: &[String]) -> Recap {
-        let earlier = self.recaps.lock().expect("no holder panics").get(name).cloned().unwrap_or_default();
+        let earlier =
+            self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
         let variables = self.variables(play, name, batch, all);
-        let connection = self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
+        let connection =
+            self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
         let connection = match connection {
             Ok(connection) => connection,
             Err(no_way) => {
@@ -274,7 +280,7 @@ impl Shared {
                     NoWay::Unsupported(reason) => (State::Unsupported, reason),
                     NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
                 };
-                self.emit(Event::HostUnreachable { host: name.to_owned(), reason: reason.clone() });
+                self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
                 self.emit(Event::HostFinished { host: name.to_owned() });
                 return Recap { state, reason: Some(reason), ..earlier };
             }
@@ -299,7 +305,7 @@ impl Shared {
             loop_outcome: None,
             recap: earlier,
         };
-        run.run().await
+        Box::pin(run.run()).await
     }
 
     fn variables(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Variables {
@@ -345,17 +351,22 @@ impl Shared {
     }
 
     fn goes_on(&self, host: &str) -> bool {
-        let recaps = self.recaps.lock().expect("no holder panics");
+        let recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
         !recaps.get(host).is_some_and(|recap| {
             matches!(
                 recap.state,
-                State::Failed | State::Unreachable | State::Unsupported | State::Aborted | State::Stale | State::RolledBack
+                State::Failed
+                    | State::Unreachable
+                    | State::Unsupported
+                    | State::Aborted
+                    | State::Stale
+                    | State::RolledBack
             )
         })
     }
 
     fn keep_recap(&self, host: &str, recap: Recap) {
-        self.recaps.lock().expect("no holder panics").insert(host.to_owned(), recap);
+        self.recaps.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), recap);
     }
 }
 

@@ -44,7 +44,9 @@ const CHECKS: &[Check] = &[
     check("mapping", &[], |_, v, _| Ok(is_mapping(&v))),
     check("sequence", &[], |_, v, _| Ok(is_sequence(&v))),
     check("iterable", &[], |_, v, _| Ok(is_sequence(&v) || matches!(v, Val::Absent))),
-    check("callable", &[], |_, v, _| Ok(matches!(v, Val::Object(Object::Function(_) | Object::Method(_) | Object::Macro(_))))),
+    check("callable", &[], |_, v, _| {
+        Ok(matches!(v, Val::Object(Object::Function(_) | Object::Method(_) | Object::Macro(_))))
+    }),
     check("lower", &[], |c, v, _| cased(c, &v, char::is_lowercase, char::is_uppercase)),
     check("upper", &[], |c, v, _| cased(c, &v, char::is_uppercase, char::is_lowercase)),
     check("odd", &[], |c, v, _| remainder(c, &v, &Val::Int(2), &Val::Int(1))),
@@ -89,7 +91,9 @@ const CHECKS: &[Check] = &[
     check("is_abs", &[], |_, v, _| Ok(hard_text(&v)?.starts_with('/'))),
     check("uri", &["schemes"], |c, v, args| uri(c, &v, args)),
     check("url", &["schemes"], |c, v, args| Ok(uri(c, &v, args)? && has_place(&v))),
-    check("urn", &[], |_, v, _| Ok(v.as_str().and_then(filters::split_url).is_some_and(|url| url.scheme == "urn"))),
+    check("urn", &[], |_, v, _| {
+        Ok(v.as_str().and_then(filters::split_url).is_some_and(|url| url.scheme == "urn"))
+    }),
     check("failed", &[], |_, v, _| field(&v, "failed")),
     check("failure", &[], |_, v, _| field(&v, "failed")),
     check("succeeded", &[], |_, v, _| field(&v, "failed").map(|failed| !failed)),
@@ -130,7 +134,12 @@ fn is_sequence(value: &Val) -> bool {
     matches!(value, Val::Str(_) | Val::List(_) | Val::Tuple(_) | Val::Range(_)) || is_mapping(value)
 }
 
-fn cased(context: &Context<'_>, value: &Val, wanted: fn(char) -> bool, other: fn(char) -> bool) -> Eval<bool> {
+fn cased(
+    context: &Context<'_>,
+    value: &Val,
+    wanted: fn(char) -> bool,
+    other: fn(char) -> bool,
+) -> Eval<bool> {
     let text = text::to_text(value, &context.budget)?;
     Ok(text.chars().any(wanted) && !text.chars().any(other))
 }
@@ -158,7 +167,8 @@ fn relation(context: &Context<'_>, value: &Val, args: &Bound, relation: Relation
 
 fn matches(context: &Context<'_>, value: &Val, args: &Bound, anchor: Anchor) -> Eval<bool> {
     let text = hard_text(value)?;
-    let flags = Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags =
+        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?.matches(&text, anchor, &context.budget)
 }
 
@@ -246,7 +256,9 @@ fn has_place(value: &Val) -> bool {
 fn field(value: &Val, name: &str) -> Eval<bool> {
     match value {
         Val::Dict(dict) => dict.get_str(name).map_or(Ok(false), truth),
-        other => Err(type_error(format!("it needs a task's result, not a value of type `{}`", other.type_name()))),
+        other => {
+            Err(type_error(format!("it needs a task's result, not a value of type `{}`", other.type_name())))
+        }
     }
 }
 

@@ -224,8 +224,10 @@ impl<'c, 'a> Interpreter<'c, 'a> {
             return Ok(marker);
         }
         match &callee {
-            Val::Object(Object::Method(method)) => methods::call(self.context, &method.owner, &method.name, args)
-                .or_else(|error| self.context.caught(error.called(&method.name))),
+            Val::Object(Object::Method(method)) => {
+                methods::call(self.context, &method.owner, &method.name, args)
+                    .or_else(|error| self.context.caught(error.called(&method.name)))
+            }
             other => Err(type_error(format!("a value of type `{}` cannot be called", other.type_name()))),
         }
     }

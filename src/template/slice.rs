@@ -21,7 +21,8 @@ pub(super) fn slice(value: &Val, bounds: [Option<Val>; 3], budget: &Budget) -> E
         }
         Val::List(seq) | Val::Tuple(seq) => {
             budget.items(seq.items.len())?;
-            let picked = positions(seq.items.len(), start, stop, step).map(|i| seq.items[i].clone()).collect();
+            let picked =
+                positions(seq.items.len(), start, stop, step).map(|i| seq.items[i].clone()).collect();
             Ok(if matches!(value, Val::List(_)) { Val::list(picked) } else { Val::tuple(picked) })
         }
         other => Err(type_error(format!("a value of type `{}` cannot be sliced", other.type_name()))),

@@ -24,7 +24,9 @@ pub(super) const FILTERS: &[Filter] = &[
 ];
 
 fn pairs(dict: &Dict) -> Val {
-    Val::list(dict.entries().iter().map(|(key, value)| Val::tuple(vec![key.clone(), value.clone()])).collect())
+    Val::list(
+        dict.entries().iter().map(|(key, value)| Val::tuple(vec![key.clone(), value.clone()])).collect(),
+    )
 }
 
 fn need_dict(value: &Val) -> Eval<&Dict> {
@@ -38,7 +40,8 @@ fn need_dict(value: &Val) -> Eval<&Dict> {
 fn dict2items(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let dict = need_dict(&value)?;
     context.budget.items(dict.len().saturating_mul(2))?;
-    let (key_name, value_name) = (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
+    let (key_name, value_name) =
+        (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
     let mut out = Vec::with_capacity(dict.len());
     for (key, value) in dict.entries() {
         let mut item = Dict::default();
@@ -53,7 +56,8 @@ fn items2dict(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     if !matches!(value, Val::List(_) | Val::Tuple(_)) {
         return Err(type_error(format!("it needs a list, not a value of type `{}`", value.type_name())));
     }
-    let (key_name, value_name) = (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
+    let (key_name, value_name) =
+        (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
     let mut out = Dict::default();
     for item in context.iterate(&value)? {
         let dict = need_dict(&item)?;
@@ -163,7 +167,12 @@ fn subelements(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let elements = match &value {
         Val::Dict(dict) => dict.values().cloned().collect(),
         Val::List(seq) => seq.items.clone(),
-        other => return Err(type_error(format!("it needs a list or mapping, not a value of type `{}`", other.type_name()))),
+        other => {
+            return Err(type_error(format!(
+                "it needs a list or mapping, not a value of type `{}`",
+                other.type_name()
+            )));
+        }
     };
     let path: Vec<Val> = match args.need("subelements")? {
         Val::Str(path) => path.split('.').map(Val::str).collect(),

@@ -13,7 +13,9 @@ pub(super) const FILTERS: &[Filter] = &[
         Ok(to_float(&v).map_or_else(|| args.or("default", Val::Float(0.0)), Val::Float))
     }),
     filter("abs", &[], |_, v, _| match Num::of(&v) {
-        Some(Num::Int(i)) => i.checked_abs().map(Val::Int).ok_or_else(|| type_error("the integer is too large")),
+        Some(Num::Int(i)) => {
+            i.checked_abs().map(Val::Int).ok_or_else(|| type_error("the integer is too large"))
+        }
         Some(Num::Float(f)) => Ok(Val::Float(f.abs())),
         None => Err(type_error(format!("it needs a number, not a value of type `{}`", v.type_name()))),
     }),
@@ -22,7 +24,11 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("pow", &["y"], |_, v, args| {
         let (base, exponent) = (number(&v)?, number(args.need("y")?)?);
         let result = base.powf(exponent);
-        if result.is_finite() { Ok(Val::Float(result)) } else { Err(type_error("the result is no finite number")) }
+        if result.is_finite() {
+            Ok(Val::Float(result))
+        } else {
+            Err(type_error("the result is no finite number"))
+        }
     }),
     filter("root", &["base"], root),
     filter("human_readable", &["isbits", "unit"], human_readable),
@@ -76,7 +82,9 @@ fn parse_int(text: &str, base: u32) -> Option<i128> {
         _ => "",
     };
     let digits = lower.strip_prefix(prefix).filter(|_| !prefix.is_empty()).unwrap_or(&lower);
-    let digits = without_underscores(digits.strip_prefix('_').filter(|_| digits.len() < lower.len()).unwrap_or(digits))?;
+    let digits = without_underscores(
+        digits.strip_prefix('_').filter(|_| digits.len() < lower.len()).unwrap_or(digits),
+    )?;
     if digits.starts_with(['+', '-']) {
         return None;
     }
@@ -131,7 +139,11 @@ fn round(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
             let scale = 10_f64.powi(i32::try_from(places).unwrap_or(0));
             let scaled = number.float() * scale;
             let whole = if &*method == "ceil" { scaled.ceil() } else { scaled.floor() };
-            if whole.is_finite() { Ok(Val::Float(whole / scale + 0.0)) } else { Err(type_error("the number is not finite")) }
+            if whole.is_finite() {
+                Ok(Val::Float(whole / scale + 0.0))
+            } else {
+                Err(type_error("the number is not finite"))
+            }
         }
         _ => Err(call_error("round", "the method must be `common`, `ceil` or `floor`")),
     }
@@ -154,15 +166,25 @@ fn log(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 
 fn number_base(base: &Val) -> Eval<f64> {
     let base = number(base)?;
-    if base > 0.0 && base != 1.0 { Ok(base) } else { Err(call_error("log", "the base must be positive and not 1")) }
+    if base > 0.0 && base != 1.0 {
+        Ok(base)
+    } else {
+        Err(call_error("log", "the base must be positive and not 1"))
+    }
 }
 
 fn root(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let number = number(&value)?;
     let base = args.get("base").map_or(Some(2.0), to_float);
-    let base = base.filter(|base| *base != 0.0).ok_or_else(|| call_error("root", "the base must be a number but 0"))?;
+    let base = base
+        .filter(|base| *base != 0.0)
+        .ok_or_else(|| call_error("root", "the base must be a number but 0"))?;
     let result = if base == 2.0 { number.sqrt() } else { number.powf(1.0 / base) };
-    if result.is_finite() { Ok(Val::Float(result)) } else { Err(call_error("root", "the number has no such root")) }
+    if result.is_finite() {
+        Ok(Val::Float(result))
+    } else {
+        Err(call_error("root", "the number has no such root"))
+    }
 }
 
 const UNITS: [(&str, i32); 9] =
@@ -192,8 +214,11 @@ fn human_to_bytes(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> 
     let trimmed = text.trim_end_matches(super::super::strings::is_space);
     let end = trimmed.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (digits, given) = trimmed.split_at(end);
-    let digits = if given.is_empty() { digits } else { digits.trim_end_matches(super::super::strings::is_space) };
-    let plain = !digits.is_empty() && !digits.ends_with('.') && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let digits =
+        if given.is_empty() { digits } else { digits.trim_end_matches(super::super::strings::is_space) };
+    let plain = !digits.is_empty()
+        && !digits.ends_with('.')
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
     let size: f64 = digits.parse().ok().filter(|_| plain).ok_or_else(|| refuse("it needs a number"))?;
     let bits = args.flag("isbits", false)?;
     let default = args.text("default_unit")?;

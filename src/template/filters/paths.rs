@@ -84,7 +84,8 @@ fn relpath(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         return Err(call_error("relpath", "both paths must be absolute"));
     }
     let (path, start) = (normalize(&path), normalize(&start));
-    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let parts =
+        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (path, start) = (parts(&path), parts(&start));
     let common = path.iter().zip(&start).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n("..".to_owned(), start.len() - common);
@@ -95,7 +96,12 @@ fn relpath(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 fn commonpath(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     let paths = match &value {
         Val::List(_) | Val::Tuple(_) => context.iterate(&value)?,
-        other => return Err(call_error("commonpath", format!("it needs a list, not a value of type `{}`", other.type_name()))),
+        other => {
+            return Err(call_error(
+                "commonpath",
+                format!("it needs a list, not a value of type `{}`", other.type_name()),
+            ));
+        }
     };
     let paths = paths.into_iter().map(|path| hard_text(&path.usable()?)).collect::<Eval<Vec<_>>>()?;
     let Some(first) = paths.first() else { return Err(call_error("commonpath", "the list is empty")) };

@@ -20,13 +20,17 @@ pub(super) const FILTERS: &[Filter] = &[
 
 fn regex_replace(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let text = soft_text(&value, &context.budget)?;
-    let flags = Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags =
+        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?;
     let replacement = Replacement::new(&args.text("replacement")?.unwrap_or_default(), &pattern)?;
     let (out, found) = pattern.replace(&text, &replacement, args.count("count", 0)?, &context.budget)?;
     let wanted = args.count("mandatory_count", 0)?;
     if wanted != 0 && wanted != found {
-        return Err(call_error("regex_replace", format!("the pattern should match {wanted} times, not {found}")));
+        return Err(call_error(
+            "regex_replace",
+            format!("the pattern should match {wanted} times, not {found}"),
+        ));
     }
     Ok(Val::str(out))
 }
@@ -58,7 +62,8 @@ fn regex_search(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 
 fn regex_findall(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let text = soft_text(&value, &context.budget)?;
-    let flags = Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags =
+        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.need_text("regex")?, flags)?;
     let mut out = Vec::new();
     for found in pattern.find_all(&text, &context.budget)? {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::super::call::{Args, Bound};
+use super::super::checks;
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
 use super::super::ops::truth;
 use super::super::value::Val;
-use super::super::checks;
 use super::{Filter, find, spreading};
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -34,7 +34,10 @@ impl Getter {
             Val::None => Vec::new(),
             other => {
                 let found = other.type_name();
-                return Err(call_error("attribute", format!("it must be a name or number, not of type `{found}`")));
+                return Err(call_error(
+                    "attribute",
+                    format!("it must be a name or number, not of type `{found}`"),
+                ));
             }
         };
         Ok(Self { steps, default: default.filter(|default| !matches!(default, Val::None)) })
@@ -74,10 +77,13 @@ fn map(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         return mapped.collect::<Eval<_>>().map(Val::list);
     }
     let option = |name: &str| args.rest.named.iter().find(|(key, _)| **key == *name).map(|(_, value)| value);
-    if let Some((name, _)) = args.rest.named.iter().find(|(name, _)| !["attribute", "default"].contains(&&**name)) {
+    if let Some((name, _)) =
+        args.rest.named.iter().find(|(name, _)| !["attribute", "default"].contains(&&**name))
+    {
         return Err(call_error("map", format!("it has no argument `{name}`")));
     }
-    let attribute = option("attribute").ok_or_else(|| call_error("map", "it needs a filter or an `attribute`"))?;
+    let attribute =
+        option("attribute").ok_or_else(|| call_error("map", "it needs a filter or an `attribute`"))?;
     let getter = Getter::new(attribute, option("default").cloned())?;
     items.iter().map(|item| getter.get(context, item)).collect::<Eval<_>>().map(Val::list)
 }

@@ -19,8 +19,12 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("count", &[], length),
     filter("list", &[], |c, v, _| c.iterate(&v).map(Val::list)),
     filter("sort", &["reverse", "case_sensitive", "attribute"], sort),
-    filter("min", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Less)),
-    filter("max", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Greater)),
+    filter("min", &["case_sensitive", "attribute"], |c, v, args| {
+        extreme(c, &v, args, std::cmp::Ordering::Less)
+    }),
+    filter("max", &["case_sensitive", "attribute"], |c, v, args| {
+        extreme(c, &v, args, std::cmp::Ordering::Greater)
+    }),
     filter("sum", &["attribute", "start"], sum),
     filter("join", &["d", "attribute"], join),
     filter("reverse", &[], reverse),
@@ -30,7 +34,8 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("flatten", &["levels", "skip_nulls"], flatten),
     spreading("zip", &[], |c, v, args| zip(c, &v, &args.rest, None)),
     spreading("zip_longest", &[], |c, v, args| {
-        let fill = args.rest.named.iter().find(|(name, _)| &**name == "fillvalue").map(|(_, fill)| fill.clone());
+        let fill =
+            args.rest.named.iter().find(|(name, _)| &**name == "fillvalue").map(|(_, fill)| fill.clone());
         zip(c, &v, &args.rest, Some(fill.unwrap_or(Val::None)))
     }),
     spreading("product", &[], product),
@@ -82,7 +87,9 @@ fn sort(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         let key = if getters.is_empty() {
             folded(item.clone(), case_sensitive)
         } else {
-            let keys = getters.iter().map(|getter| Ok(folded(getter.get(context, &item)?.usable()?, case_sensitive)));
+            let keys = getters
+                .iter()
+                .map(|getter| Ok(folded(getter.get(context, &item)?.usable()?, case_sensitive)));
             Val::list(keys.collect::<Eval<_>>()?)
         };
         keyed.push((key, item));

@@ -50,7 +50,10 @@ fn unique(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
                 }
             }
             // Lists and mappings cannot be hashed: Ansible then compares each with each.
-            Err(_) if args.given("attribute") || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) => {
+            Err(_)
+                if args.given("attribute")
+                    || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) =>
+            {
                 return Err(call_error("unique", "lists and mappings can only be compared as they are"));
             }
             Err(_) => return distinct(context, items).map(Val::list),
@@ -94,7 +97,10 @@ fn hashed(a: (Vec<Val>, Vec<Key>), b: (Vec<Val>, Vec<Key>), mode: Mode) -> Vec<V
     let pick = |(items, keys): &(Vec<Val>, Vec<Key>), other: &HashSet<Key>, inside: bool| {
         let mut seen = HashSet::new();
         let pairs = items.iter().zip(keys).filter(|(_, key)| other.contains(*key) == inside);
-        pairs.filter(|(_, key)| seen.insert((*key).clone())).map(|(item, _)| item.clone()).collect::<Vec<Val>>()
+        pairs
+            .filter(|(_, key)| seen.insert((*key).clone()))
+            .map(|(item, _)| item.clone())
+            .collect::<Vec<Val>>()
     };
     let picked = match mode {
         Mode::Intersect => pick(&a, &in_b, true),

@@ -99,7 +99,11 @@ fn truncate(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         return Ok(value);
     }
     let head: String = text.chars().take(keep).collect();
-    let head = if args.flag("killwords", false)? { &*head } else { head.rsplit_once(' ').map_or(&*head, |(h, _)| h) };
+    let head = if args.flag("killwords", false)? {
+        &*head
+    } else {
+        head.rsplit_once(' ').map_or(&*head, |(h, _)| h)
+    };
     Ok(Val::str([head, &end].concat()))
 }
 
@@ -163,8 +167,8 @@ fn escape(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
 }
 
 fn filesizeformat(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let bytes = super::math::to_float(&value)
-        .ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
+    let bytes =
+        super::math::to_float(&value).ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
     let binary = args.flag("binary", false)?;
     let (base, mark) = if binary { (1024.0, "iB") } else { (1000.0, "B") };
     if bytes == 1.0 {

@@ -113,7 +113,8 @@ fn urlsplit(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     };
     let port = match port.filter(|port| !port.is_empty()) {
         Some(port) => {
-            let number: Option<u16> = port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
+            let number: Option<u16> =
+                port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
             Val::Int(number.ok_or_else(|| call_error("urlsplit", format!("`{port}` is no port")))?.into())
         }
         None => Val::None,

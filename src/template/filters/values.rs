@@ -22,7 +22,10 @@ fn default(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         Some(Val::Bool(boolean)) => *boolean,
         Some(other) => {
             let found = other.type_name();
-            return Err(call_error("default", format!("its second argument must be a boolean, not of type `{found}`")));
+            return Err(call_error(
+                "default",
+                format!("its second argument must be a boolean, not of type `{found}`"),
+            ));
         }
     };
     let replace = match &value {
