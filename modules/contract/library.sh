@@ -97,7 +97,7 @@ ask_dir() { # PATH
   [ -d "$real" ] || return 0
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
-    link=file; [ ! -L "$f" ] || link=link
+    link='file'; [ ! -L "$f" ] || link='link'
     kind=$(kind "$f"); stat=-; content=-
     case $kind in file | dir) stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue ;; esac
     if [ "$kind" = file ] && [ -r "$f" ] && [ "$(wc -c <"$f")" -le 65536 ]; then content=$(enc <"$f"); fi

@@ -58,6 +58,15 @@ impl Done {
         done
     }
 
+    /// `no_log`: what was said beside the plan may hold what must not be seen.
+    fn hide(&mut self) {
+        self.notes.clear();
+        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+            "why is hidden by `no_log`".clone_into(&mut reason.message);
+            reason.help = None;
+        }
+    }
+
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
         Self { owed_is_whole: plan.owed_is_whole, outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
@@ -271,6 +280,9 @@ impl<'a> HostRun<'a> {
     fn finish(&mut self, step: &Ready<'a>, mut done: Done) -> Result<(), Left> {
         if let Err(wrong) = self.judge(step, &mut done) {
             done = *wrong;
+        }
+        if step.task.no_log {
+            done.hide();
         }
         if done.outcome == Outcome::Failed && self.ignored(step) {
             done.outcome = Outcome::Ignored;
