@@ -61,13 +61,8 @@ impl Template {
     fn parse(text: &Arc<str>) -> Eval<Self> {
         let whole = |error: TemplateError| error.at(text, 0..text.len());
         let (header, whitespace) = overrides(text).map_err(whole)?;
-        // The header is blanked, not cut off, so that places stay right; its newline goes with it.
-        let mut prepared = prepare_template(text, true).map_err(whole)?;
-        let blank = format!("{{#{}#}}", " ".repeat(header.saturating_sub(4)));
-        if header > 0 {
-            prepared.replace_range(..header, &blank);
-        }
-        Ok(Self { body: syntax::template(&prepared, text, whitespace).map_err(whole)? })
+        let prepared = prepare_template(&text[header..], true).map_err(whole)?;
+        Ok(Self { body: syntax::template(&prepared, header, text, whitespace).map_err(whole)? })
     }
 }
 

@@ -160,6 +160,11 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The items that a filter works on: errors in waiting among them end it.
+    pub(super) fn usable_items(&self, value: &Val) -> Eval<Vec<Val>> {
+        self.iterate(value)?.into_iter().map(Val::usable).collect()
+    }
+
     /// `value.name`.
     pub(super) fn attribute(&self, value: &Val, name: &str) -> Eval<Val> {
         if matches!(value, Val::Marker(_)) {
@@ -248,6 +253,7 @@ impl<'a> Context<'a> {
         });
         match result {
             Ok(value) if value.depth() > super::budget::DEPTH => Err(too_deep()),
+            Ok(range @ Val::Range(_)) => self.iterate(&range).map(Val::list),
             Ok(value) => Ok(value),
             Err(error) => self.caught(error.called(filter.name)),
         }

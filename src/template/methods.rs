@@ -92,6 +92,7 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
             for key in keys {
                 let value = context.item_or_none(owner, &key)?.unwrap_or(Val::None);
                 context.budget.items(1)?;
+                let value = value.usable()?;
                 out.push(if name == "values" { value } else { Val::tuple(vec![key, value]) });
             }
             Ok(Val::list(out))
@@ -103,6 +104,10 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
 fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<Val> {
     match name {
         "copy" => Ok(owner.clone()),
+        // Ansible's own lists do not find what they hold when they count.
+        "count" if matches!(owner, Val::List(_)) => {
+            Err(unsupported("the method `count` of a list", "use `select('eq', …) | length`"))
+        }
         "count" | "index" => {
             let args: Bound = args.bind("index", &["value"], false)?;
             let wanted = args.need("value")?;

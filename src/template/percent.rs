@@ -94,6 +94,9 @@ fn one<'f>(mut rest: &'f str, values: &mut Values<'_>, out: &mut Text<'_>) -> Ev
     }
     let rest = rest.trim_start_matches(['h', 'l', 'L']);
     let kind = rest.chars().next().ok_or_else(incomplete)?;
+    if kind == '%' && (spec.width > 0 || spec.precision.is_some()) {
+        return Err(type_error("a width before `%%` in a format is not supported"));
+    }
     if kind == '%' {
         out.push("%")?;
     } else {

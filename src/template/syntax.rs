@@ -120,40 +120,48 @@ pub(super) struct Whitespace {
     pub(super) lstrip_blocks: bool,
 }
 
-/// Parses prepared template text; errors point into the text as it was written.
-pub(super) fn template(prepared: &str, text: &Arc<str>, whitespace: Whitespace) -> Eval<Vec<Stmt>> {
+/// Parses prepared template text, which starts at `offset` in the text as it was written.
+pub(super) fn template(
+    prepared: &str,
+    offset: usize,
+    text: &Arc<str>,
+    whitespace: Whitespace,
+) -> Eval<Vec<Stmt>> {
     let mut config = SyntaxConfig::builder();
     config.trim_blocks(whitespace.trim_blocks).lstrip_blocks(whitespace.lstrip_blocks);
-    let config = config.build().map_err(|e| syntax_error(&e, text))?;
-    match parse(prepared, "", config).map_err(|e| syntax_error(&e, text))? {
-        ast::Stmt::Template(template) => Tree { depth: 0, text }.stmts(&template.children),
+    let config = config.build().map_err(|e| syntax_error(&e, offset, text))?;
+    match parse(prepared, "", config).map_err(|e| syntax_error(&e, offset, text))? {
+        ast::Stmt::Template(template) => Tree { depth: 0, offset, text }.stmts(&template.children),
         _ => Err(type_error("the template has no statements")),
     }
 }
 
 /// Parses a prepared expression.
 pub(super) fn expression(prepared: &str, text: &Arc<str>) -> Eval<Node> {
-    Tree { depth: 0, text }.node(&parse_expr(prepared).map_err(|e| syntax_error(&e, text))?)
+    let parsed = parse_expr(prepared).map_err(|e| syntax_error(&e, 0, text))?;
+    Tree { depth: 0, offset: 0, text }.node(&parsed)
 }
 
-fn syntax_error(error: &minijinja::Error, text: &Arc<str>) -> TemplateError {
+fn syntax_error(error: &minijinja::Error, offset: usize, text: &Arc<str>) -> TemplateError {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    let range = error.range().unwrap_or(0..text.len());
+    let range = error.range().map_or(0..text.len(), |range| range.start + offset..range.end + offset);
     TemplateError::from(ErrorKind::Syntax { message }).at(text, range)
-}
-
-fn range(span: Span) -> Range<usize> {
-    span.start_offset as usize..span.end_offset as usize
 }
 
 /// A conversion in progress, this deep.
 #[derive(Clone, Copy)]
 struct Tree<'t> {
     depth: usize,
+    /// Where the parsed text starts in the whole.
+    offset: usize,
     text: &'t Arc<str>,
 }
 
 impl Tree<'_> {
+    fn range(self, span: Span) -> Range<usize> {
+        self.offset + span.start_offset as usize..self.offset + span.end_offset as usize
+    }
+
     fn deeper(self) -> Eval<Self> {
         if self.depth < NESTING {
             Ok(Self { depth: self.depth + 1, ..self })
@@ -164,7 +172,8 @@ impl Tree<'_> {
 
     fn stmts(self, stmts: &[ast::Stmt<'_>]) -> Eval<Vec<Stmt>> {
         let tree = self.deeper()?;
-        stmts.iter().map(|stmt| tree.stmt(stmt)).collect()
+        let written = stmts.iter().filter(|stmt| !matches!(stmt, ast::Stmt::EmitRaw(raw) if raw.raw.is_empty()));
+        written.map(|stmt| tree.stmt(stmt)).collect()
     }
 
     fn stmt(self, stmt: &ast::Stmt<'_>) -> Eval<Stmt> {
@@ -192,7 +201,7 @@ impl Tree<'_> {
             }
             ast::Stmt::Macro(decl) => Stmt::Macro(Arc::new(self.macro_decl(decl)?)),
             ast::Stmt::CallBlock(block) => Stmt::CallBlock(
-                self.call(&block.call, range(block.call_expr_span))?,
+                self.call(&block.call, self.range(block.call_expr_span))?,
                 Arc::new(self.macro_decl(&block.macro_decl)?),
             ),
             other => return Err(self.refused(other)),
@@ -202,7 +211,7 @@ impl Tree<'_> {
     fn for_loop(self, repeat: &ast::Spanned<ast::ForLoop<'_>>) -> Eval<Stmt> {
         if repeat.recursive {
             return Err(unsupported("`recursive` in a `for` loop", "write a macro that calls itself")
-                .at(self.text, range(repeat.span())));
+                .at(self.text, self.range(repeat.span())));
         }
         Ok(Stmt::For(Box::new(ForLoop {
             target: self.target(&repeat.target)?,
@@ -242,7 +251,7 @@ impl Tree<'_> {
     }
 
     fn node(self, expr: &ast::Expr<'_>) -> Eval<Node> {
-        let at = range(expr.span());
+        let at = self.range(expr.span());
         let expr = self.deeper()?.expr(expr).map_err(|e| e.at(self.text, at.clone()))?;
         Ok(Node { at, expr })
     }
@@ -342,7 +351,7 @@ impl Tree<'_> {
             ast::Stmt::Block(s) => ("`{% block %}`", "write its content in place", s.span()),
             _ => return unsupported("this statement", "write it otherwise"),
         };
-        unsupported(what, instead).at(self.text, range(span))
+        unsupported(what, instead).at(self.text, self.range(span))
     }
 
     fn args(self, args: &[ast::CallArg<'_>]) -> Eval<Vec<Arg>> {

@@ -63,6 +63,11 @@ pub(super) struct Steps {
 }
 
 impl Steps {
+    pub(super) fn contains(self, i: i128) -> bool {
+        let offset = i - self.start;
+        offset % self.step == 0 && (0..self.count as i128).contains(&(offset / self.step))
+    }
+
     pub(super) fn values(self) -> impl Iterator<Item = Val> {
         (0..self.count as i128).map(move |i| Val::Int(self.start + i * self.step))
     }

@@ -31,12 +31,12 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     filter("b64encode", &["encoding", "urlsafe"], b64encode),
     filter("b64decode", &["encoding", "urlsafe"], b64decode),
-    filter("hash", &["hashtype"], |_, v, args| {
+    filter("hash", &["hashtype"], |c, v, args| {
         let kind = args.text("hashtype")?.unwrap_or_else(|| "sha1".into());
-        digest::hex(&kind, &hard_text(&v)?).map(Val::str)
+        digest::hex(&kind, &soft_text(&v, &c.budget)?).map(Val::str)
     }),
-    filter("checksum", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
-    filter("sha1", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
+    filter("checksum", &[], |c, v, _| digest::hex("sha1", &soft_text(&v, &c.budget)?).map(Val::str)),
+    filter("sha1", &[], |c, v, _| digest::hex("sha1", &soft_text(&v, &c.budget)?).map(Val::str)),
     filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(&v)?)))),
 ];
 
@@ -99,12 +99,9 @@ fn has_wide_integer(json: &serde_json::Value) -> bool {
 }
 
 fn from_yaml(context: &Context<'_>, value: &Val) -> Eval<Val> {
-    if matches!(value, Val::None) {
-        return Ok(Val::None);
-    }
-    let text = hard_text(value)?;
+    let Val::Str(text) = value else { return Ok(value.clone()) };
     context.budget.text(text.len().saturating_mul(8))?;
-    let json = context.templater.read_yaml(&text).map_err(|message| call_error("from_yaml", message))?;
+    let json = context.templater.read_yaml(text).map_err(|message| call_error("from_yaml", message))?;
     Ok(Val::from_json(&json))
 }
 
@@ -125,7 +122,7 @@ fn utf8_only(args: &Bound) -> Eval<()> {
 
 fn b64encode(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     utf8_only(args)?;
-    let text = hard_text(&value)?;
+    let text = soft_text(&value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(2))?;
     Ok(Val::str(engine(args.flag("urlsafe", false)?).encode(text.as_bytes())))
 }

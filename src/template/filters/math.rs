@@ -95,6 +95,9 @@ fn int(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     let base = base.ok_or_else(|| call_error("int", "the base must be 2 to 36"))?;
     let found = match &value {
         Val::Str(text) => {
+            if text.chars().any(|c| c.is_numeric() && !c.is_ascii()) {
+                return Err(call_error("int", "only ASCII digits are read"));
+            }
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
             if digits > 38 && text.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(call_error("int", "the number has more than 38 digits"));

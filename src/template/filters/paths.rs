@@ -38,6 +38,9 @@ fn path_join(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     if let Val::Str(_) = value {
         return Ok(value);
     }
+    if !matches!(value, Val::List(_) | Val::Tuple(_)) {
+        return Err(call_error("path_join", format!("it needs a list, not a value of type `{}`", value.type_name())));
+    }
     let parts = context.iterate(&value)?;
     if parts.is_empty() {
         return Err(call_error("path_join", "the list is empty"));

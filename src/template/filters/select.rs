@@ -65,8 +65,13 @@ fn named_first(what: &'static str, rest: &Args) -> Eval<Option<(Arc<str>, Args)>
     }
 }
 
+/// The items; of anything empty, even of none, there are none.
+fn iterate(context: &Context<'_>, value: &Val) -> Eval<Vec<Val>> {
+    if truth(value)? { context.iterate(value) } else { Ok(Vec::new()) }
+}
+
 fn map(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let items = context.iterate(&value)?;
+    let items = iterate(context, &value)?;
     context.budget.items(items.len())?;
     if let Some((name, args)) = named_first("map", &args.rest)? {
         let filter = find(&name)?;
@@ -91,7 +96,7 @@ fn select_attribute(context: &Context<'_>, value: &Val, args: &Bound, keep: bool
 }
 
 fn filter_items(context: &Context<'_>, value: &Val, getter: &Getter, rest: &Args, keep: bool) -> Eval<Val> {
-    let items = context.iterate(value)?;
+    let items = iterate(context, value)?;
     let test = match named_first("select", rest)? {
         Some((name, args)) => Some((checks::find(&name)?, args)),
         None => None,

@@ -17,7 +17,7 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("last", &[], |c, v, _| end(c, &v, "last", |mut items| items.pop())),
     filter("length", &[], length),
     filter("count", &[], length),
-    filter("list", &[], |c, v, _| c.iterate(&v).map(Val::list)),
+    filter("list", &[], |c, v, _| c.usable_items(&v).map(Val::list)),
     filter("sort", &["reverse", "case_sensitive", "attribute"], sort),
     filter("min", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Less)),
     filter("max", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Greater)),
@@ -140,7 +140,7 @@ fn reverse(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     if let Val::Str(text) = &value {
         return Ok(Val::str(text.chars().rev().collect::<String>()));
     }
-    let mut items = context.iterate(&value)?;
+    let mut items = context.usable_items(&value)?;
     items.reverse();
     Ok(Val::list(items))
 }
@@ -155,7 +155,7 @@ fn batch(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     if width == 0 {
         return Err(call_error("batch", "the size must be 1 at least"));
     }
-    let items = context.iterate(&value)?;
+    let items = context.usable_items(&value)?;
     let mut rows: Vec<Vec<Val>> = items.chunks(width).map(<[Val]>::to_vec).collect();
     if let (Some(last), Some(fill)) = (rows.last_mut(), fill(args)) {
         context.budget.items(width)?;
@@ -167,7 +167,7 @@ fn batch(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 fn slices(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     args.need("slices")?;
     let count = args.count("slices", 1)?;
-    let items = context.iterate(&value)?;
+    let items = context.usable_items(&value)?;
     if count == 0 {
         return Err(call_error("slice", "the number of slices must be 1 at least"));
     }
@@ -244,7 +244,7 @@ pub(super) fn flatten_into(
 }
 
 fn lists(context: &Context<'_>, value: &Val, rest: &Args) -> Eval<Vec<Vec<Val>>> {
-    std::iter::once(value).chain(&rest.plain).map(|list| context.iterate(list)).collect()
+    std::iter::once(value).chain(&rest.plain).map(|list| context.usable_items(list)).collect()
 }
 
 fn zip(context: &Context<'_>, value: &Val, rest: &Args, fill: Option<Val>) -> Eval<Val> {
@@ -282,7 +282,7 @@ fn product(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 
 /// Combinations, or permutations, of `r` items.
 fn choose(context: &Context<'_>, value: &Val, args: &Bound, ordered: bool) -> Eval<Val> {
-    let items = context.iterate(value)?;
+    let items = context.usable_items(value)?;
     if !ordered {
         args.need("r")?;
     }

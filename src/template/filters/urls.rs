@@ -34,7 +34,7 @@ fn urlencode(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     };
     let pairs = match &value {
         Val::Dict(dict) => dict.entries().to_vec(),
-        Val::List(_) | Val::Tuple(_) => {
+        Val::List(_) | Val::Tuple(_) | Val::Range(_) => {
             let mut pairs = Vec::new();
             for pair in context.iterate(&value)? {
                 match context.iterate(&pair)?.as_slice() {

@@ -1,5 +1,8 @@
 //! YAML as Python's library writes it.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::super::budget::{Budget, Text};
 use super::super::call::Bound;
 use super::super::context::Context;
@@ -68,22 +71,20 @@ pub(super) fn to_yaml(context: &Context<'_>, value: &Val, args: &Bound, indent: 
             out.push("\n")?;
         }
     }
-    let open = document(value, &style, &mut out)?;
-    out.push(if open { "\n...\n" } else { "\n" })?;
+    refuse_repeated(value, &mut HashSet::new())?;
+    document(value, &style, &mut out)?;
+    out.push("\n")?;
     Ok(Val::str(out.out.finish()))
 }
 
-/// Writes the whole and tells whether it is a plain scalar, which needs an end mark.
-fn document(value: &Val, style: &Style, out: &mut Writer<'_>) -> Eval<bool> {
+fn document(value: &Val, style: &Style, out: &mut Writer<'_>) -> Eval<()> {
     if is_scalar(value) {
-        return scalar(value, Place { indent: 0, flow: false, key: false }, out);
-    }
-    if style.flows(value) {
-        flow(value, style, 0, out)?;
+        scalar(value, Place { indent: style.indent, flow: false, key: false }, out)
+    } else if style.flows(value) {
+        flow(value, style, 0, out)
     } else {
-        block(value, style, 0, out)?;
+        block(value, style, 0, out)
     }
-    Ok(false)
 }
 
 fn is_scalar(value: &Val) -> bool {
@@ -156,7 +157,7 @@ fn entry(item: &Val, style: &Style, indent: usize, deeper: usize, out: &mut Writ
         scalar(item, Place { indent: deeper, flow: false, key: false }, out)?;
     } else if style.flows(item) {
         out.push(" ")?;
-        flow(item, style, deeper, out)?;
+        flow(item, style, indent, out)?;
     } else {
         out.spaces(deeper - indent - 1)?;
         block(item, style, deeper, out)?;
@@ -207,11 +208,10 @@ fn inner(item: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
     if !is_scalar(item) {
         return flow(item, style, indent, out);
     }
-    scalar(item, Place { indent, flow: true, key: false }, out).map(|_plain| ())
+    scalar(item, Place { indent, flow: true, key: false }, out)
 }
 
-/// Writes a scalar and tells whether it is plain.
-fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
+fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let budget: &Budget = out.out.budget();
     budget.work(1)?;
     let plain = match value {
@@ -223,8 +223,24 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
         Val::Marker(error) => return Err((**error).clone()),
         other => return Err(type_error(format!("a value of type `{}` cannot be written as YAML", other.type_name()))),
     };
-    out.push(&plain)?;
-    Ok(true)
+    out.push(&plain)
+}
+
+/// Refuses a collection that stands in the value twice: Ansible would write the second as a reference.
+fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
+    let address = match value {
+        Val::List(seq) => Arc::as_ptr(seq) as usize,
+        Val::Dict(dict) => Arc::as_ptr(dict) as usize,
+        _ => return Ok(()),
+    };
+    if !seen.insert(address) {
+        return Err(call_error("to_yaml", "the same collection stands in the value twice; use `to_json`"));
+    }
+    match value {
+        Val::List(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
+        Val::Dict(dict) => dict.values().try_for_each(|item| refuse_repeated(item, seen)),
+        _ => Ok(()),
+    }
 }
 
 fn yaml_float(f: f64) -> String {

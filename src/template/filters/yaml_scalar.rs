@@ -40,20 +40,17 @@ struct Allowed {
     single: bool,
 }
 
-/// Writes a text and tells whether it is plain.
-pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
+/// Writes a text.
+pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let allowed = analyze(text, place);
     let is_text = NOT_TEXT.as_ref().is_some_and(|regex| !regex.is_match(text));
     if allowed.plain && is_text {
-        folded(text, place, out)?;
-        return Ok(true);
-    }
-    if allowed.single {
-        single_quoted(text, place, out)?;
+        folded(text, place, out)
+    } else if allowed.single {
+        single_quoted(text, place, out)
     } else {
-        double_quoted(text, place, out)?;
+        double_quoted(text, place, out)
     }
-    Ok(false)
 }
 
 fn analyze(text: &str, place: Place) -> Allowed {
