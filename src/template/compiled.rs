@@ -216,7 +216,10 @@ impl Stmt {
                 all(body);
                 filter.names(names);
             }
-            Self::Macro(decl) => all(&decl.body),
+            Self::Macro(decl) => {
+                all(&decl.body);
+                decl.params.iter().filter_map(|(_, default)| default.as_ref()).for_each(|node| node.names(names));
+            }
             Self::CallBlock(call, decl) => {
                 all(&decl.body);
                 call.names(names);

@@ -76,7 +76,7 @@ impl<'a> Context<'a> {
         self.active.borrow_mut().push(this);
         let result = Interpreter::render(self, &deferred.text, &deferred.scope);
         self.active.borrow_mut().pop();
-        let value = match result {
+        let value = match result.and_then(Val::usable) {
             Ok(value) => value,
             Err(mut error) => {
                 error.via.insert(0, deferred.via.to_string());

@@ -6,7 +6,7 @@ use super::budget::{Budget, Text};
 use super::error::{Eval, TemplateError, limit, type_error};
 use super::syntax::{Op, Relation};
 use super::text;
-use super::value::{Key, Steps, Val};
+use super::value::{Key, Object, Steps, Val};
 
 /// A number, as arithmetic sees it.
 #[derive(Clone, Copy)]
@@ -353,6 +353,8 @@ pub(super) fn contains(container: &Val, item: &Val, budget: &Budget) -> Eval<boo
             None => false,
         }),
         Val::Absent => Ok(false),
+        Val::Object(Object::Hosts(hosts)) => Ok(item.as_str().is_some_and(|name| hosts.scope(name).is_some())),
+        Val::Object(Object::Vars(scope)) => Ok(item.as_str().is_some_and(|name| scope.contains(name))),
         other => Err(type_error(format!("`in` does not work on a value of type `{}`", other.type_name()))),
     }
 }

@@ -16,7 +16,7 @@ use super::value::Val;
 use super::{checks, filters};
 
 /// Trees deeper than this are refused before anything walks them.
-const NESTING: usize = 450;
+const NESTING: usize = 160;
 
 /// An expression and where it stands.
 pub(super) struct Node {
@@ -313,7 +313,22 @@ impl Tree<'_> {
     }
 
     fn call(self, call: &ast::Call<'_>, at: Range<usize>) -> Eval<Node> {
-        Ok(Node { at, expr: Expr::Call(self.boxed(&call.expr)?, self.args(&call.args)?) })
+        let (callee, args) = (self.boxed(&call.expr)?, self.args(&call.args)?);
+        if matches!(&callee.expr, Expr::Var(name) if ["lookup", "query", "q"].contains(&&**name)) {
+            args.iter().try_for_each(|arg| self.refuse_embedded(arg))?;
+        }
+        Ok(Node { at, expr: Expr::Call(callee, args) })
+    }
+
+    /// Ansible renders templates inside the strings given to a lookup; here that is refused.
+    fn refuse_embedded(self, arg: &Arg) -> Eval<()> {
+        match arg {
+            Arg::Plain(Node { at, expr: Expr::Const(Val::Str(text)) }) if super::is_template(text) => {
+                let what = "a template inside a string given to a lookup";
+                Err(unsupported(what, "join the variable with `~`").at(self.text, at.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {

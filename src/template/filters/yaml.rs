@@ -208,7 +208,7 @@ fn inner(item: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
     if !is_scalar(item) {
         return flow(item, style, indent, out);
     }
-    scalar(item, Place { indent, flow: true, key: false }, out)
+    scalar(item, Place { indent: indent + style.indent, flow: true, key: false }, out)
 }
 
 fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
@@ -219,7 +219,10 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
         Val::Bool(b) => b.to_string(),
         Val::Int(i) => i.to_string(),
         Val::Float(f) => yaml_float(*f),
-        Val::Str(text) => return write_text(text, place, out),
+        Val::Str(text) => {
+            budget.work(text.len())?;
+            return write_text(text, place, out);
+        }
         Val::Marker(error) => return Err((**error).clone()),
         other => return Err(type_error(format!("a value of type `{}` cannot be written as YAML", other.type_name()))),
     };
