@@ -90,10 +90,11 @@ fn explain(text: &str, mut error: TemplateError) -> TemplateError {
 
 fn refuse_embedded(node: &Node, text: &Arc<str>) -> Eval<()> {
     match &node.expr {
-        Expr::Const(Val::Str(string)) if super::is_template(string) => {
-            Err(unsupported("a template inside a string of a condition", "write the variable without `{{ }}`")
-                .at(text, node.at.clone()))
-        }
+        Expr::Const(Val::Str(string)) if super::is_template(string) => Err(unsupported(
+            "a template inside a string of a condition",
+            "write the variable without `{{ }}`",
+        )
+        .at(text, node.at.clone())),
         _ => Ok(()),
     }
 }
@@ -110,7 +111,12 @@ fn overrides(text: &str) -> Eval<(usize, Whitespace)> {
         let value = match value.trim() {
             "True" => true,
             "False" => false,
-            _ => return Err(unsupported("a header value other than True and False", "use the usual delimiters")),
+            _ => {
+                return Err(unsupported(
+                    "a header value other than True and False",
+                    "use the usual delimiters",
+                ));
+            }
         };
         match key.trim() {
             "trim_blocks" => whitespace.trim_blocks = value,
@@ -182,7 +188,9 @@ impl Node {
 
 fn visit_args(args: &[Arg], visit: &mut dyn FnMut(&Node) -> Eval<()>) -> Eval<()> {
     args.iter().try_for_each(|arg| match arg {
-        Arg::Plain(node) | Arg::Named(_, node) | Arg::Spread(node) | Arg::SpreadNamed(node) => node.visit(visit),
+        Arg::Plain(node) | Arg::Named(_, node) | Arg::Spread(node) | Arg::SpreadNamed(node) => {
+            node.visit(visit)
+        }
     })
 }
 
@@ -218,7 +226,10 @@ impl Stmt {
             }
             Self::Macro(decl) => {
                 all(&decl.body);
-                decl.params.iter().filter_map(|(_, default)| default.as_ref()).for_each(|node| node.names(names));
+                decl.params
+                    .iter()
+                    .filter_map(|(_, default)| default.as_ref())
+                    .for_each(|node| node.names(names));
             }
             Self::CallBlock(call, decl) => {
                 all(&decl.body);

@@ -28,12 +28,7 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(templater: &'a Templater) -> Self {
-        Self {
-            templater,
-            budget: Budget::default(),
-            fetched: RefCell::default(),
-            active: RefCell::default(),
-        }
+        Self { templater, budget: Budget::default(), fetched: RefCell::default(), active: RefCell::default() }
     }
 
     /// A variable, or the marker of its absence.
@@ -171,7 +166,10 @@ impl<'a> Context<'a> {
             return Ok(value.clone());
         }
         if methods::exists(value, name) {
-            return Ok(Val::Object(Object::Method(Arc::new(Method { owner: value.clone(), name: name.into() }))));
+            return Ok(Val::Object(Object::Method(Arc::new(Method {
+                owner: value.clone(),
+                name: name.into(),
+            }))));
         }
         match value {
             Val::Object(Object::Namespace(fields)) => {
@@ -248,9 +246,9 @@ impl<'a> Context<'a> {
                 return Ok(marker);
             }
         }
-        let result = args.bind(filter.name, filter.params, filter.spread).and_then(|args| {
-            (filter.run)(self, value, &args)
-        });
+        let result = args
+            .bind(filter.name, filter.params, filter.spread)
+            .and_then(|args| (filter.run)(self, &value, &args));
         match result {
             Ok(value) if value.depth() > super::budget::DEPTH => Err(too_deep()),
             Ok(range @ Val::Range(_)) => self.iterate(&range).map(Val::list),
@@ -268,7 +266,7 @@ impl<'a> Context<'a> {
             }
         }
         let result =
-            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, value, &args));
+            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, &value, &args));
         match result {
             Ok(holds) => Ok(Val::Bool(holds)),
             Err(error) => self.caught(error.called(check.name)),

@@ -135,7 +135,8 @@ fn write(value: &Val, kind: char, spec: &Spec, out: &mut Text<'_>) -> Eval<()> {
     let (sign, body) = match kind {
         's' | 'r' => {
             let budget = out.budget();
-            let full = if kind == 's' { text::to_text(&value, budget)? } else { text::to_repr(&value, budget)? };
+            let full =
+                if kind == 's' { text::to_text(&value, budget)? } else { text::to_repr(&value, budget)? };
             let cut = spec.precision.map_or(full.clone(), |p| full.chars().take(p).collect());
             return pad("", &cut, &Spec { zero: false, ..*spec }, out);
         }
@@ -189,7 +190,10 @@ fn integer(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
 
 fn float(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
     let Some(number) = Num::of(value) else {
-        return Err(type_error(format!("`%{kind}` needs a number, not a value of type `{}`", value.type_name())));
+        return Err(type_error(format!(
+            "`%{kind}` needs a number, not a value of type `{}`",
+            value.type_name()
+        )));
     };
     let number = number.float();
     let format = NumberFormat {

@@ -40,7 +40,8 @@ fn loose_parts(version: &str) -> Eval<Vec<Part>> {
     for run in chars.chunk_by(|a, b| kind(*a) == kind(*b) && *a != '.') {
         let text: String = run.iter().collect();
         match kind(run[0]) {
-            0 => parts.push(Part::Number(text.parse().map_err(|_| refuse("a number in a version is too long"))?)),
+            0 => parts
+                .push(Part::Number(text.parse().map_err(|_| refuse("a number in a version is too long"))?)),
             2 => {}
             _ => parts.push(Part::Word(text)),
         }

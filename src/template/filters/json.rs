@@ -59,7 +59,9 @@ fn write(value: &Val, style: &Style, depth: usize, out: &mut Text<'_>) -> Eval<(
             out.push("}")
         }
         Val::Marker(error) => Err((**error).clone()),
-        other => Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name()))),
+        other => {
+            Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name())))
+        }
     }
 }
 

@@ -18,10 +18,10 @@ use super::{Filter, filter};
 
 pub(super) const FILTERS: &[Filter] = &[
     filter("unique", &["case_sensitive", "attribute"], unique),
-    filter("union", &["b"], |c, v, args| combine(c, &v, args, Mode::Union)),
-    filter("intersect", &["b"], |c, v, args| combine(c, &v, args, Mode::Intersect)),
-    filter("difference", &["b"], |c, v, args| combine(c, &v, args, Mode::Difference)),
-    filter("symmetric_difference", &["b"], |c, v, args| combine(c, &v, args, Mode::Symmetric)),
+    filter("union", &["b"], |c, v, args| combine(c, v, args, Mode::Union)),
+    filter("intersect", &["b"], |c, v, args| combine(c, v, args, Mode::Intersect)),
+    filter("difference", &["b"], |c, v, args| combine(c, v, args, Mode::Difference)),
+    filter("symmetric_difference", &["b"], |c, v, args| combine(c, v, args, Mode::Symmetric)),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,8 @@ enum Mode {
     Symmetric,
 }
 
-fn unique(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let items = context.usable_items(&value)?;
+fn unique(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let items = context.usable_items(value)?;
     let case_sensitive = args.flag("case_sensitive", false)?;
     let getter = Getter::new(&args.or("attribute", Val::None), None)?;
     let mut seen = HashSet::new();
@@ -47,7 +47,10 @@ fn unique(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
                 }
             }
             // Lists and mappings cannot be hashed: Ansible then compares each with each.
-            Err(_) if args.given("attribute") || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) => {
+            Err(_)
+                if args.given("attribute")
+                    || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) =>
+            {
                 return Err(call_error("unique", "lists and mappings can only be compared as they are"));
             }
             Err(_) => return distinct(context, items).map(Val::list),
@@ -110,7 +113,10 @@ fn hashed(a: (Vec<Val>, Vec<Key>), b: (Vec<Val>, Vec<Key>), mode: Mode) -> Vec<V
     let pick = |(items, keys): &(Vec<Val>, Vec<Key>), other: &HashSet<Key>, inside: bool| {
         let mut seen = HashSet::new();
         let pairs = items.iter().zip(keys).filter(|(_, key)| other.contains(*key) == inside);
-        pairs.filter(|(_, key)| seen.insert((*key).clone())).map(|(item, _)| item.clone()).collect::<Vec<Val>>()
+        pairs
+            .filter(|(_, key)| seen.insert((*key).clone()))
+            .map(|(item, _)| item.clone())
+            .collect::<Vec<Val>>()
     };
     match mode {
         // Python walks the smaller set.

@@ -48,7 +48,13 @@ impl Writer<'_> {
 }
 
 /// `to_yaml` and `to_nice_yaml`.
-pub(super) fn to_yaml(context: &Context<'_>, value: &Val, args: &Bound, indent: usize, flow: Option<bool>) -> Eval<Val> {
+pub(super) fn to_yaml(
+    context: &Context<'_>,
+    value: &Val,
+    args: &Bound,
+    indent: usize,
+    flow: Option<bool>,
+) -> Eval<Val> {
     let style = Style {
         // The library takes its default where the given indent is out of range.
         indent: Some(args.count("indent", indent)?).filter(|indent| (2..10).contains(indent)).unwrap_or(2),
@@ -224,7 +230,12 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
             return write_text(text, place, out);
         }
         Val::Marker(error) => return Err((**error).clone()),
-        other => return Err(type_error(format!("a value of type `{}` cannot be written as YAML", other.type_name()))),
+        other => {
+            return Err(type_error(format!(
+                "a value of type `{}` cannot be written as YAML",
+                other.type_name()
+            )));
+        }
     };
     out.push(&plain)
 }

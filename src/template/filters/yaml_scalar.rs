@@ -64,7 +64,10 @@ fn analyze(text: &str, place: Place) -> Allowed {
     let mut previous = None;
     for (at, c) in chars.iter().enumerate() {
         plain &= match c {
-            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' if at == 0 => {
+            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
+            | '`'
+                if at == 0 =>
+            {
                 false
             }
             '?' | ':' if at == 0 => !(place.flow || space(at + 1)),
@@ -76,12 +79,14 @@ fn analyze(text: &str, place: Place) -> Allowed {
         };
         let is_break = "\n\u{85}\u{2028}\u{2029}".contains(*c);
         breaks |= is_break;
-        special |= !(is_break || (' '..='~').contains(c) || (*c > '~' && *c != '\u{feff}' && yaml_printable(*c)));
+        special |=
+            !(is_break || (' '..='~').contains(c) || (*c > '~' && *c != '\u{feff}' && yaml_printable(*c)));
         space_break |= is_break && previous == Some(' ');
         previous = Some(*c);
     }
     let ends = |c: char| text.starts_with(c) || text.ends_with(c);
-    let edges = ends(' ') || ["\n", "\u{85}", "\u{2028}", "\u{2029}"].iter().any(|b| text.starts_with(b) || text.ends_with(b));
+    let edges = ends(' ')
+        || ["\n", "\u{85}", "\u{2028}", "\u{2029}"].iter().any(|b| text.starts_with(b) || text.ends_with(b));
     let multiline_key = place.key && breaks;
     Allowed {
         plain: plain && !edges && !breaks && !special && !space_break,
@@ -143,7 +148,8 @@ fn single_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let mut rest = text;
     loop {
         let (line, tail) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
-        let at_edge = line.starts_with(' ') && rest.len() == text.len() || (tail.is_empty() && line.ends_with(' '));
+        let at_edge =
+            line.starts_with(' ') && rest.len() == text.len() || (tail.is_empty() && line.ends_with(' '));
         if at_edge && line.chars().filter(|c| *c == ' ').count() > 0 && line.trim_matches(' ').is_empty() {
             out.push(line)?;
         } else {
@@ -205,10 +211,16 @@ fn double_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     }
     let fits = out.column + escaped.chars().count() < out.width;
     if !place.key && !fits && escaped.contains(' ') {
-        return Err(call_error("to_yaml", "a long text with control characters cannot be written; use `to_json`"));
+        return Err(call_error(
+            "to_yaml",
+            "a long text with control characters cannot be written; use `to_json`",
+        ));
     }
     if !place.key && !fits && !text.chars().all(printable) {
-        return Err(call_error("to_yaml", "a long text with control characters cannot be written; use `to_json`"));
+        return Err(call_error(
+            "to_yaml",
+            "a long text with control characters cannot be written; use `to_json`",
+        ));
     }
     out.push("\"")?;
     out.push(&escaped)?;
