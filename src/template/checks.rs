@@ -77,7 +77,7 @@ const CHECKS: &[Check] = &[
     check("regex", &["pattern", "ignorecase", "multiline", "match_type"], regex),
     check("version", VERSION, version),
     check("version_compare", VERSION, version),
-    check("truthy", &["convert_bool"], |c, v, args| truthy(c, v, args)),
+    check("truthy", &["convert_bool"], truthy),
     check("falsy", &["convert_bool"], |c, v, args| truthy(c, v, args).map(|t| !t)),
     check("all", &[], |c, v, _| every(c, v, false).map(|found| !found)),
     check("any", &[], |c, v, _| every(c, v, true)),
@@ -89,7 +89,7 @@ const CHECKS: &[Check] = &[
     check("isnan", &[], |_, v, _| Ok(Num::of(v).is_some_and(|n| n.float().is_nan()))),
     check("abs", &[], |_, v, _| Ok(hard_text(v)?.starts_with('/'))),
     check("is_abs", &[], |_, v, _| Ok(hard_text(v)?.starts_with('/'))),
-    check("uri", &["schemes"], |c, v, args| uri(c, v, args)),
+    check("uri", &["schemes"], uri),
     check("url", &["schemes"], |c, v, args| Ok(uri(c, v, args)? && has_place(v))),
     check("urn", &[], |_, v, _| {
         Ok(v.as_str().and_then(filters::split_url).is_some_and(|url| url.scheme == "urn"))
@@ -217,14 +217,14 @@ fn version(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<bool> {
 }
 
 fn truthy(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<bool> {
-    if args.flag("convert_bool", false)? {
-        if let Val::Str(text) = value {
-            let word = text.to_lowercase();
-            match word.trim() {
-                "y" | "yes" | "on" | "1" | "true" | "t" => return Ok(true),
-                "n" | "no" | "off" | "0" | "false" | "f" => return Ok(false),
-                _ => {}
-            }
+    if args.flag("convert_bool", false)?
+        && let Val::Str(text) = value
+    {
+        let word = text.to_lowercase();
+        match word.trim() {
+            "y" | "yes" | "on" | "1" | "true" | "t" => return Ok(true),
+            "n" | "no" | "off" | "0" | "false" | "f" => return Ok(false),
+            _ => {}
         }
     }
     truth(value)

@@ -22,11 +22,13 @@ pub(super) struct Expression {
     pub(super) root: Node,
 }
 
+type Parsed<K, V> = HashMap<K, Arc<V>>;
+
 /// What has been parsed so far.
 #[derive(Default)]
 pub(super) struct Cache {
-    templates: Mutex<HashMap<Arc<str>, Arc<Template>>>,
-    expressions: Mutex<HashMap<(Arc<str>, Strings), Arc<Expression>>>,
+    templates: Mutex<Parsed<Arc<str>, Template>>,
+    expressions: Mutex<Parsed<(Arc<str>, Strings), Expression>>,
 }
 
 impl Cache {
@@ -40,7 +42,7 @@ impl Cache {
 }
 
 fn keep<K: Eq + std::hash::Hash, V>(
-    cache: &Mutex<HashMap<K, Arc<V>>>,
+    cache: &Mutex<Parsed<K, V>>,
     key: K,
     parse: impl FnOnce() -> Eval<V>,
 ) -> Eval<Arc<V>> {
@@ -80,10 +82,10 @@ impl Expression {
 }
 
 fn explain(text: &str, mut error: TemplateError) -> TemplateError {
-    if let ErrorKind::Syntax { message } = &mut *error.kind {
-        if super::is_template(text) {
-            message.push_str("; an expression is written without `{{ }}`");
-        }
+    if let ErrorKind::Syntax { message } = &mut *error.kind
+        && super::is_template(text)
+    {
+        message.push_str("; an expression is written without `{{ }}`");
     }
     error
 }
@@ -214,11 +216,15 @@ impl Stmt {
             }
             Self::With(pairs, body) => {
                 all(body);
-                pairs.iter().for_each(|(_, node)| node.names(names));
+                for (_, node) in pairs {
+                    node.names(names);
+                }
             }
             Self::SetBlock(_, filter, body) => {
                 all(body);
-                filter.iter().for_each(|filter| filter.names(names));
+                if let Some(filter) = filter {
+                    filter.names(names);
+                }
             }
             Self::FilterBlock(filter, body) => {
                 all(body);

@@ -241,10 +241,10 @@ impl<'a> Context<'a> {
     /// Runs a filter. An error becomes its value: it harms only whoever uses it.
     pub(super) fn filter(&self, filter: &'static Filter, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !filter.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !filter.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
         let result = args
             .bind(filter.name, filter.params, filter.spread)
@@ -260,10 +260,10 @@ impl<'a> Context<'a> {
     /// Runs a test, likewise.
     pub(super) fn check(&self, check: &'static Check, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !check.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !check.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
         let result =
             args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, &value, &args));

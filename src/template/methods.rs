@@ -181,7 +181,7 @@ fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<
 }
 
 /// Sorts by keys that Python can order.
-pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, reverse: bool) -> Eval<()> {
+pub(super) fn sort_by_key(context: &Context<'_>, items: &mut [(Val, Val)], reverse: bool) -> Eval<()> {
     let mut failure = None;
     let mut compare = |a: &(Val, Val), b: &(Val, Val)| {
         let result = order(&a.0, &b.0, &context.budget).and_then(|order| {
@@ -212,12 +212,11 @@ pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, re
 /// `mapping.get(key)` without the detour through attributes.
 impl Context<'_> {
     fn item_or_none(&self, owner: &Val, key: &Val) -> Eval<Option<Val>> {
-        match owner {
-            Val::Dict(dict) => dict.get(key)?.cloned().map(|value| self.force(value)).transpose(),
-            _ => {
-                let value = self.item(owner, key)?;
-                Ok(if is_missing(&value) { None } else { Some(value) })
-            }
+        if let Val::Dict(dict) = owner {
+            dict.get(key)?.cloned().map(|value| self.force(value)).transpose()
+        } else {
+            let value = self.item(owner, key)?;
+            Ok(if is_missing(&value) { None } else { Some(value) })
         }
     }
 }

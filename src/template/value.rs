@@ -131,12 +131,11 @@ pub(super) struct Dict {
 impl Dict {
     pub(super) fn insert(&mut self, key: Val, value: Val) -> Eval<()> {
         self.depth = self.depth.max(value.depth());
-        match self.index.get(&Key::of(&key)?) {
-            Some(&at) => self.entries[at].1 = value,
-            None => {
-                self.index.insert(Key::of(&key)?, self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some(&at) = self.index.get(&Key::of(&key)?) {
+            self.entries[at].1 = value;
+        } else {
+            self.index.insert(Key::of(&key)?, self.entries.len());
+            self.entries.push((key, value));
         }
         Ok(())
     }

@@ -115,7 +115,7 @@ fn quoted(text: &str, ascii: bool) -> String {
             c if c < ' ' || (ascii && c > '~') => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.extend([format!("\\u{unit:04x}")]);
                 }
             }
             c => out.push(c),

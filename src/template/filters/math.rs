@@ -41,6 +41,11 @@ fn number(value: &Val) -> Eval<f64> {
         .ok_or_else(|| type_error(format!("it needs numbers, not a value of type `{}`", value.type_name())))
 }
 
+/// Whether a number is exactly that one.
+pub(super) fn is(number: f64, wanted: f64) -> bool {
+    number.total_cmp(&wanted).is_eq()
+}
+
 /// `float(value)`, if it can be read as one.
 pub(super) fn to_float(value: &Val) -> Option<f64> {
     match value {
@@ -158,18 +163,18 @@ fn log(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
         return Err(call_error("log", "the number is not positive"));
     }
     let result = match args.get("base") {
-        None => number.ln() / 1.0_f64.exp().ln(),
-        Some(base) => match number_base(base)? {
-            base if base == 10.0 => number.log10(),
-            base => number.ln() / base.ln(),
-        },
+        None => number.ln(),
+        Some(base) => {
+            let base = number_base(base)?;
+            if is(base, 10.0) { number.log10() } else { number.ln() / base.ln() }
+        }
     };
     Ok(Val::Float(result))
 }
 
 fn number_base(base: &Val) -> Eval<f64> {
     let base = number(base)?;
-    if base > 0.0 && base != 1.0 {
+    if base > 0.0 && !is(base, 1.0) {
         Ok(base)
     } else {
         Err(call_error("log", "the base must be positive and not 1"))
@@ -182,7 +187,7 @@ fn root(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let base = base
         .filter(|base| *base != 0.0)
         .ok_or_else(|| call_error("root", "the base must be a number but 0"))?;
-    let result = if base == 2.0 { number.sqrt() } else { number.powf(1.0 / base) };
+    let result = if is(base, 2.0) { number.sqrt() } else { number.powf(1.0 / base) };
     if result.is_finite() {
         Ok(Val::Float(result))
     } else {

@@ -47,10 +47,10 @@ impl Getter {
         let mut value = item.clone();
         for step in &self.steps {
             value = context.item(&value, step)?;
-            if let (Val::Marker(error), Some(default)) = (&value, &self.default) {
-                if error.is_undefined() {
-                    value = default.clone();
-                }
+            if let (Val::Marker(error), Some(default)) = (&value, &self.default)
+                && error.is_undefined()
+            {
+                value = default.clone();
             }
         }
         Ok(value.clone())

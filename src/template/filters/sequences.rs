@@ -281,7 +281,9 @@ fn product(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     for list in lists {
         let width = rows.first().map_or(1, |row| row.len() + 1);
         context.budget.items(rows.len().saturating_mul(list.len()).saturating_mul(width))?;
-        let longer = |row: Vec<Val>| list.iter().map(move |item| [row.as_slice(), &[item.clone()]].concat());
+        let longer = |row: Vec<Val>| {
+            list.iter().map(move |item| [row.as_slice(), std::slice::from_ref(item)].concat())
+        };
         rows = rows.into_iter().flat_map(longer).collect();
     }
     Ok(Val::list(rows.into_iter().map(Val::tuple).collect()))

@@ -92,7 +92,7 @@ fn combine(context: &Context<'_>, value: &Val, args: &Bound, mode: Mode) -> Eval
         return Ok(Val::list(result.keys().map(|key| Val::Int(key.into())).collect()));
     }
     match (keys(&a), keys(&b)) {
-        (Some(a_keys), Some(b_keys)) => Ok(Val::list(hashed((a, a_keys), (b, b_keys), mode))),
+        (Some(a_keys), Some(b_keys)) => Ok(Val::list(hashed(&(a, a_keys), &(b, b_keys), mode))),
         _ => compared(context, a, b, mode).map(Val::list),
     }
 }
@@ -106,11 +106,14 @@ fn integers(items: &[Val]) -> Option<Vec<i64>> {
     items.iter().map(integer).collect()
 }
 
+/// Items and their hash keys.
+type Keyed = (Vec<Val>, Vec<Key>);
+
 /// Sets of items that can be hashed.
-fn hashed(a: (Vec<Val>, Vec<Key>), b: (Vec<Val>, Vec<Key>), mode: Mode) -> Vec<Val> {
+fn hashed(a: &Keyed, b: &Keyed, mode: Mode) -> Vec<Val> {
     let set = |keys: &[Key]| keys.iter().cloned().collect::<HashSet<Key>>();
     let (in_a, in_b) = (set(&a.1), set(&b.1));
-    let pick = |(items, keys): &(Vec<Val>, Vec<Key>), other: &HashSet<Key>, inside: bool| {
+    let pick = |(items, keys): &Keyed, other: &HashSet<Key>, inside: bool| {
         let mut seen = HashSet::new();
         let pairs = items.iter().zip(keys).filter(|(_, key)| other.contains(*key) == inside);
         pairs
@@ -120,11 +123,11 @@ fn hashed(a: (Vec<Val>, Vec<Key>), b: (Vec<Val>, Vec<Key>), mode: Mode) -> Vec<V
     };
     match mode {
         // Python walks the smaller set.
-        Mode::Intersect if in_b.len() > in_a.len() => pick(&a, &in_b, true),
-        Mode::Intersect => pick(&b, &in_a, true),
-        Mode::Difference => pick(&a, &in_b, false),
-        Mode::Symmetric => [pick(&a, &in_b, false), pick(&b, &in_a, false)].concat(),
-        Mode::Union => [pick(&b, &in_a, false), pick(&a, &HashSet::new(), false)].concat(),
+        Mode::Intersect if in_b.len() > in_a.len() => pick(a, &in_b, true),
+        Mode::Intersect => pick(b, &in_a, true),
+        Mode::Difference => pick(a, &in_b, false),
+        Mode::Symmetric => [pick(a, &in_b, false), pick(b, &in_a, false)].concat(),
+        Mode::Union => [pick(b, &in_a, false), pick(a, &HashSet::new(), false)].concat(),
     }
 }
 

@@ -64,13 +64,12 @@ fn replace_all(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
 
 fn indent(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let text = hard_text(value)?;
-    let width = match args.get("width") {
-        Some(Val::Str(text)) => text.to_string(),
-        _ => {
-            let count = args.count("width", 4)?;
-            context.budget.text(count)?;
-            " ".repeat(count)
-        }
+    let width = if let Some(Val::Str(text)) = args.get("width") {
+        text.to_string()
+    } else {
+        let count = args.count("width", 4)?;
+        context.budget.text(count)?;
+        " ".repeat(count)
     };
     let blank = args.flag("blank", false)?;
     let mut out = Text::new(&context.budget);
@@ -171,7 +170,7 @@ fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
         super::math::to_float(value).ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
     let binary = args.flag("binary", false)?;
     let (base, mark) = if binary { (1024.0, "iB") } else { (1000.0, "B") };
-    if bytes == 1.0 {
+    if super::math::is(bytes, 1.0) {
         return Ok(Val::str("1 Byte"));
     }
     if bytes < base {

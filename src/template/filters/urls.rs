@@ -20,7 +20,7 @@ fn percent_encoded(text: &str, query: bool) -> String {
             b'/' if !query => out.push('/'),
             b'_' | b'.' | b'-' | b'~' => out.push(char::from(byte)),
             byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => out.extend([format!("%{byte:02X}")]),
         }
     }
     out

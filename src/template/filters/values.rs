@@ -49,10 +49,10 @@ fn mandatory(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
 }
 
 fn ternary(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
-    if matches!(value, Val::None) {
-        if let Some(none) = args.get("none_val").filter(|none| !matches!(none, Val::None)) {
-            return Ok(none.clone());
-        }
+    if matches!(value, Val::None)
+        && let Some(none) = args.get("none_val").filter(|none| !matches!(none, Val::None))
+    {
+        return Ok(none.clone());
     }
     args.need("false_val")?;
     args.need(if truth(value)? { "true_val" } else { "false_val" }).cloned()
@@ -64,7 +64,7 @@ fn to_bool(value: &Val) -> bool {
         Val::Str(text) => ["yes", "on", "true", "1"].contains(&text.to_lowercase().as_str()),
         Val::Bool(flag) => *flag,
         Val::Int(i) => *i == 1,
-        Val::Float(f) => *f == 1.0,
+        Val::Float(f) => super::math::is(*f, 1.0),
         _ => false,
     }
 }

@@ -108,13 +108,13 @@ impl Style {
         }
     }
 
-    fn entries<'d>(&self, dict: &'d Dict) -> Eval<Vec<(&'d Val, &'d Val)>> {
+    fn entries<'d>(&self, dict: &'d Dict) -> Vec<(&'d Val, &'d Val)> {
         let mut entries: Vec<_> = dict.entries().iter().map(|(key, value)| (key, value)).collect();
         // The library leaves keys that cannot be ordered as they are.
         if self.sort_keys {
             let _unsorted = sort_by_key(&mut entries);
         }
-        Ok(entries)
+        entries
     }
 }
 
@@ -131,7 +131,7 @@ fn block(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eva
             }
         }
         Val::Dict(dict) => {
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 if i > 0 {
                     out.line(indent)?;
                 }
@@ -197,7 +197,7 @@ fn flow(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
         }
         Val::Dict(dict) => {
             out.push("{")?;
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 next(i, out)?;
                 scalar(key, Place { indent: deeper, flow: true, key: true }, out)?;
                 out.push(": ")?;

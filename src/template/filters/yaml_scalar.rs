@@ -204,9 +204,9 @@ fn double_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
             '\u{2029}' => escaped.push_str("\\P"),
             ' '..='~' => escaped.push(c),
             c if yaml_printable(c) && c != '\u{feff}' => escaped.push(c),
-            c if u32::from(c) <= 0xff => escaped.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if u32::from(c) <= 0xffff => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => escaped.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c if u32::from(c) <= 0xff => escaped.extend([format!("\\x{:02X}", u32::from(c))]),
+            c if u32::from(c) <= 0xffff => escaped.extend([format!("\\u{:04X}", u32::from(c))]),
+            c => escaped.extend([format!("\\U{:08X}", u32::from(c))]),
         }
     }
     let fits = out.column + escaped.chars().count() < out.width;
