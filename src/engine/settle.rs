@@ -69,7 +69,14 @@ impl Done {
 
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
-        Self { owed_is_whole: plan.owed_is_whole, outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            outcome,
+            result,
+            notes: plan.notes,
+            owed: plan.owed,
+            reason: None,
+        }
     }
 }
 

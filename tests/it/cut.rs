@@ -24,7 +24,8 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { return };
-                let (back, count) = ((server.try_clone().unwrap(), client.try_clone().unwrap()), Arc::clone(&count));
+                let (back, count) =
+                    ((server.try_clone().unwrap(), client.try_clone().unwrap()), Arc::clone(&count));
                 thread::spawn(move || pass(back.0, back.1, &AtomicUsize::new(0), usize::MAX));
                 thread::spawn(move || pass(client, server, &count, limit));
             }
@@ -53,7 +54,8 @@ const POINTS: usize = 20;
 fn cut_at_any_point_nothing_is_half_done() {
     let Some(real) = Real::new("cut_at_any_point_nothing_is_half_done") else { return };
     let new = "the new content, which is long\n".repeat(2000);
-    let mut real = real.tasks("- copy: {dest: TARGET/file, src: new}\n- copy: {dest: TARGET/second, content: x}");
+    let mut real =
+        real.tasks("- copy: {dest: TARGET/file, src: new}\n- copy: {dest: TARGET/second, content: x}");
     real.world = real.world.file("new", &new);
     let file = real.target().join("file");
     let whole = {

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dtrctl::transport::{Limits, Sandbox, Script as Sent, Transport};
-use modules::{Before, Call, Change, Content, HostPath, MakeDir, Ownership, Remove, RemoveDir, Script, WriteFile};
+use modules::{
+    Before, Call, Change, Content, HostPath, MakeDir, Ownership, Remove, RemoveDir, Script, WriteFile,
+};
 use serde_json::{Value as Json, json};
 
 use crate::harness::World;
@@ -85,7 +87,8 @@ fn plays(tasks: impl Iterator<Item = String>) -> String {
 #[test]
 fn as_content_they_arrive_literally() {
     let values = values();
-    let task = |(i, value): (usize, &String)| format!("copy: {{dest: /tmp/v{i}, content: {}}}", literal(value));
+    let task =
+        |(i, value): (usize, &String)| format!("copy: {{dest: /tmp/v{i}, content: {}}}", literal(value));
     let world = World::new().playbook(&plays(values.iter().enumerate().map(task)));
     world.law(&[]);
     for (i, value) in values.iter().enumerate() {
@@ -128,8 +131,10 @@ fn as_names_of_files_they_stay_in_their_folder() {
     let world = World::new().playbook(&plays(unique.iter().map(task)));
     world.law(&[]);
     let folder = world.root("web1").join("tmp");
-    let mut found: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut found: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     found.sort();
     assert_eq!(found, unique);
     assert!(!Path::new("/tmp/dtrctl-was-here").exists());
@@ -138,7 +143,8 @@ fn as_names_of_files_they_stay_in_their_folder() {
 #[test]
 fn a_name_that_leaves_its_folder_is_refused() {
     for name in ["../../etc/passwd", "a/../b", ".", "..", "a//b"] {
-        let world = World::new().tasks(&format!("- copy: {{dest: {}, content: x}}", literal(&format!("/tmp/{name}"))));
+        let world = World::new()
+            .tasks(&format!("- copy: {{dest: {}, content: x}}", literal(&format!("/tmp/{name}"))));
         world.dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
     }
 }
@@ -199,12 +205,21 @@ fn under_every_shell_names_and_contents_are_the_same() {
         for name in &names {
             let content = Content::new(format!("\0{name}\n\n").into_bytes());
             let path = folder.join(name).unwrap();
-            changes.push(Change::WriteFile(WriteFile { path, before: None, content, ownership: Ownership::default() }));
+            changes.push(Change::WriteFile(WriteFile {
+                path,
+                before: None,
+                content,
+                ownership: Ownership::default(),
+            }));
         }
         assert_eq!(calls(root.path(), shell, &changes), vec![0; changes.len()], "{shell:?}");
         let here = root.path().join("it's \"a\" $folder");
         for name in &names {
-            assert_eq!(fs::read(here.join(name)).unwrap(), format!("\0{name}\n\n").into_bytes(), "{shell:?} {name:?}");
+            assert_eq!(
+                fs::read(here.join(name)).unwrap(),
+                format!("\0{name}\n\n").into_bytes(),
+                "{shell:?} {name:?}"
+            );
         }
         let removals = removals(&changes[1..], folder);
         assert_eq!(calls(root.path(), shell, &removals), vec![0; removals.len()], "{shell:?}");
@@ -264,7 +279,8 @@ fn under_every_shell_asks_answer_the_same() {
         let output = runtime.block_on(transport.run("box", &sent, &Limits::default())).unwrap();
         // Times are those of this test's files.
         let times = regex::Regex::new("[0-9]{10}").unwrap();
-        answers.push((shell, times.replace_all(&String::from_utf8_lossy(&output.stdout), "TIME").into_owned()));
+        answers
+            .push((shell, times.replace_all(&String::from_utf8_lossy(&output.stdout), "TIME").into_owned()));
     }
     for (shell, answer) in &answers {
         assert_eq!(answer, &answers[0].1, "{shell:?} and {:?}", answers[0].0);

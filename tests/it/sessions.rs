@@ -40,7 +40,8 @@ impl Real {
     pub fn tasks(mut self, tasks: &str) -> Self {
         let target = self.target().display().to_string();
         self.world = self.world.tasks(&tasks.replace("TARGET", &target));
-        let playbook = fs::read_to_string(self.world.path("site.yml")).unwrap().replace("hosts: docker", "hosts: real");
+        let playbook =
+            fs::read_to_string(self.world.path("site.yml")).unwrap().replace("hosts: docker", "hosts: real");
         self.world = self.world.playbook(&playbook);
         self
     }
@@ -88,7 +89,8 @@ fn a_converged_playbook_is_one_session_and_two_where_facts_are_unknown() {
 #[test]
 fn facts_that_have_changed_cost_one_more() {
     let Some(real) = Real::new("facts_that_have_changed_cost_one_more") else { return };
-    let real = real.tasks("- copy: {dest: TARGET/f, content: \"{{ ansible_facts.distribution | default('x') }}\"}");
+    let real =
+        real.tasks("- copy: {dest: TARGET/f, content: \"{{ ansible_facts.distribution | default('x') }}\"}");
     count(&real, &[]);
     assert_eq!(count(&real, &[]), 1);
     // What is remembered is put wrong, as if the host had been installed anew.
