@@ -17,6 +17,7 @@ mod debug;
 mod fetch_cert;
 mod file;
 mod install_anchor;
+mod registry_check;
 mod restart_docker;
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

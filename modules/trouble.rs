@@ -100,6 +100,12 @@ impl Trouble {
         )
     }
 
+    /// Whether the registry was not reached at all.
+    #[must_use]
+    pub const fn is_away(self) -> bool {
+        matches!(self, Self::Name | Self::Refused | Self::Timeout | Self::Unreachable | Self::Proxy)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(self, registry: &RegistryHost) -> String {

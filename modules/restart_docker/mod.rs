@@ -151,6 +151,7 @@ impl RestartDocker {
             |wanted: &[&str]| found.process.units.iter().any(|(_, state)| wanted.contains(&state.as_str()));
         let mut plan = Plan::default();
         plan.set("needed", word(None));
+        plan.owed_is_whole = true;
         plan.set("done", word(None));
         if is(&["failed"]) && self.restart == RestartRule::Auto && self.containers == ContainerRule::Stop {
             plan.changes.push(Change::RestartDocker(Restart {

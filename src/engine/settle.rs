@@ -20,12 +20,13 @@ pub struct Done {
     result: Map<String, Json>,
     notes: Vec<Note>,
     owed: Option<String>,
+    owed_is_whole: bool,
     reason: Option<Reason>,
 }
 
 impl Done {
     fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
-        Self { outcome, result, notes: Vec::new(), owed: None, reason: None }
+        Self { outcome, result, notes: Vec::new(), owed: None, owed_is_whole: false, reason: None }
     }
 
     fn reason(outcome: Outcome, kind: &str, message: impl Into<String>, help: Option<String>) -> Self {
@@ -68,7 +69,14 @@ impl Done {
 
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
-        Self { outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            outcome,
+            result,
+            notes: plan.notes,
+            owed: plan.owed,
+            reason: None,
+        }
     }
 }
 
@@ -293,6 +301,9 @@ impl<'a> HostRun<'a> {
         let failed = done.outcome == Outcome::Failed;
         if failed {
             self.recap.reason = done.reason.clone();
+        }
+        if done.owed_is_whole {
+            self.recap.owed.clear();
         }
         if let Some(owed) = &done.owed {
             self.recap.owed.push(owed.clone());
