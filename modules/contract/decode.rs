@@ -233,18 +233,13 @@ fn info(lines: Lines<'_>) -> Result<Option<DaemonInfo>, AskError> {
 }
 
 fn containers(lines: Lines<'_>) -> Result<Containers, AskError> {
-    let container = |word: &str| -> Result<Option<Container>, AskError> {
-        let json: serde_json::Value = serde_json::from_str(&text(word)?).map_err(|_| garbled("container"))?;
-        let field = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        // One that was removed between the two requests answers with a message.
-        Ok(json.get("Id").map(|id| Container {
-            id: field(id),
-            name: field(&json["Name"]).trim_start_matches('/').to_owned(),
-            restart: field(&json["HostConfig"]["RestartPolicy"]["Name"]),
-        }))
+    let container = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        [id, restart, name] => {
+            Ok(Container { id: id.to_owned(), name: name.to_owned(), restart: restart.to_owned() })
+        }
+        _ => Err(garbled("container")),
     };
-    let all = lines.all("container").map(container).collect::<Result<Vec<_>, _>>()?;
-    let mut running: Vec<Container> = all.into_iter().flatten().collect();
+    let mut running = lines.all("container").map(container).collect::<Result<Vec<_>, _>>()?;
     running.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Containers { running })
 }

@@ -97,7 +97,7 @@ ask_dir() { # PATH
   [ -d "$real" ] || return 0
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
-    link=file; [ ! -L "$f" ] || link=link
+    link='file'; [ ! -L "$f" ] || link='link'
     kind=$(kind "$f"); stat=-; content=-
     case $kind in file | dir) stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue ;; esac
     if [ "$kind" = file ] && [ -r "$f" ] && [ "$(wc -c <"$f")" -le 65536 ]; then content=$(enc <"$f"); fi
@@ -245,12 +245,16 @@ curl_is_new() { # --unix-socket came with 7.40
   set -- $v
   [ $# = 2 ] && { [ "$1" -gt 7 ] || { [ "$1" = 7 ] && [ "$2" -ge 40 ]; }; }
 }
-# What of /info changes by itself is dropped: an answer that means the same has to be the same.
+# What of /info changes by itself is dropped: an answer that means the same has to be the same. Text in the answer cannot
+# be taken for a key, because its quotes are escaped.
 info() {
-  if curl_is_new; then api /info | sed '$d'; else bounded 20 docker info --format '{{json .}}'; fi |
+  if curl_is_new; then api /info | sed '$d'
+  else bounded 20 docker -H "unix://$socket" info --format '{{json .}}'; fi |
     sed -e 's/"SystemTime":"[^"]*",//' -e 's/"NFd":[0-9]*,//' -e 's/"NGoroutines":[0-9]*,//' \
       -e 's/"NEventsListener":[0-9]*,//' -e 's/"Containers":[0-9]*,//' -e 's/"ContainersRunning":[0-9]*,//' \
-      -e 's/"ContainersPaused":[0-9]*,//' -e 's/"ContainersStopped":[0-9]*,//' -e 's/"Images":[0-9]*,//'
+      -e 's/"ContainersPaused":[0-9]*,//' -e 's/"ContainersStopped":[0-9]*,//' -e 's/"Images":[0-9]*,//' \
+      -e 's/\["\([^"]*Space[^"]*\)","[^"]*"\]/["\1",""]/g' -e 's/\["Dirs","[^"]*"\]/["Dirs",""]/' \
+      -e 's/"RemoteManagers":\[\({[^}]*},*\)*\]/"RemoteManagers":null/'
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
@@ -267,19 +271,38 @@ ask_process() {
   say start "$start"
   say started "$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))"
   say cmdline "$(enc <"/proc/$pid/cmdline")"
-  say program "$(word "$(readlink "/proc/$pid/exe")")"
+  # An upgrade has replaced the program of a daemon that runs on: the new one is what a restart starts.
+  exe=$(readlink "/proc/$pid/exe"); say program "$(word "${exe% (deleted)}")"
   say environ "$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^(SSL_CERT_|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy)' | enc)"
 }
 ask_info() {
   daemon || return 0
   body=$(info) || return 0
-  case $body in '{'*) say info "$(word "$body")" ;; esac
+  case $body in '{'*'"ServerVersion":"'[!\"]*) say info "$(word "$body")" ;; esac
+}
+# The running containers, a line each: id, restart policy, name.
+containers() {
+  if has docker; then
+    ids=$(bounded 20 docker -H "unix://$socket" ps -q --no-trunc) || return
+    # One that goes in between is left out.
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || bounded 20 docker -H "unix://$socket" inspect \
+      -f '{{.Id}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.Name}}' $ids
+  else
+    ids=$(api /containers/json) || return
+    case $ids in *200) ;; *) return 1 ;; esac
+    for c in $(printf '%s' "$ids" | sed 's/"Id":"/\
+id /g' | sed -n 's/^id \([0-9a-f]\{64\}\)".*/\1/p'); do
+      api "/containers/$c/json" | sed -n \
+        's/^{"Id":"\([0-9a-f]*\)".*"Name":"\(\/[^"]*\)".*"RestartPolicy":{"Name":"\([^"]*\)".*/\1 \3 \2/p' |
+        sed 's/  / no /'
+    done
+  fi
 }
 ask_containers() {
   daemon || return 0
-  for c in $(api /containers/json | tr ',' '\n' | sed -n 's/.*"Id":"\([0-9a-f]\{64\}\)".*/\1/p'); do
-    say container "$(api "/containers/$c/json" | sed '$d' | enc)"
-  done
+  list=$(containers) || [ -n "$list" ] || return 1
+  printf '%s\n' "$list" | sed -n 's/^\([0-9a-f][0-9a-f]* [a-z-]* \)\/*/container=\1/p' | sort
 }
 ask_validate() { # CONFIG, PROGRAM, FLAG...
   config=$1; program=$2; shift 2

@@ -41,6 +41,10 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         (Answer::Dir(dir), _) => Answer::Dir(lay_dir(change, dir, facts)),
         (Answer::TrustStore(store), _) => Answer::TrustStore(lay_store(change, store)),
         (Answer::Owed(records), _) => Answer::Owed(lay_owed(change, records)),
+        (Answer::Process(mut process), _) if matches!(change, Change::RestartDocker(_)) => {
+            process.units.iter_mut().for_each(|(_, state)| "active".clone_into(state));
+            Answer::Process(process)
+        }
         (Answer::Info(Some(mut info)), _) if is_reread(change) => {
             info.fresh = true;
             Answer::Info(Some(info))

@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::options::InventoryOptions;
-use super::{Done, output};
+use super::{Done, output, playbooks};
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags,
-    check_templates, plays, problem_of,
+    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, plays,
+    problem_of,
 };
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
@@ -128,7 +128,7 @@ pub enum HostKeys {
 
 impl Apply {
     pub fn run(self) -> Done {
-        let playbooks = self.read_playbooks()?;
+        let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
         let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
         let renderer = Renderer::with_lookups(directory.unwrap_or_default(), self.r#become);
@@ -148,18 +148,6 @@ impl Apply {
         let code = runtime.block_on(run.go())?;
         runtime.shutdown_timeout(Duration::from_millis(500));
         Ok(code)
-    }
-
-    fn read_playbooks(&self) -> Result<Vec<Playbook>, Failure> {
-        let mut problems = Problems::new();
-        let mut playbooks = Vec::new();
-        for path in &self.playbooks {
-            if let Some(playbook) = problems.take(Playbook::load(path)) {
-                check_templates(&playbook, &mut problems);
-                playbooks.push(playbook);
-            }
-        }
-        Ok(problems.or(playbooks)?)
     }
 
     fn options(&self) -> Result<Options, Failure> {

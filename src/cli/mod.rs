@@ -7,6 +7,7 @@ mod inventory;
 mod modules;
 mod options;
 mod output;
+mod playbooks;
 mod validate;
 
 use std::process::ExitCode;

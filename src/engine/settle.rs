@@ -20,12 +20,13 @@ pub struct Done {
     result: Map<String, Json>,
     notes: Vec<Note>,
     owed: Option<String>,
+    owed_is_whole: bool,
     reason: Option<Reason>,
 }
 
 impl Done {
     fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
-        Self { outcome, result, notes: Vec::new(), owed: None, reason: None }
+        Self { outcome, result, notes: Vec::new(), owed: None, owed_is_whole: false, reason: None }
     }
 
     fn reason(outcome: Outcome, kind: &str, message: impl Into<String>, help: Option<String>) -> Self {
@@ -57,9 +58,25 @@ impl Done {
         done
     }
 
+    /// `no_log`: what was said beside the plan may hold what must not be seen.
+    fn hide(&mut self) {
+        self.notes.clear();
+        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+            "why is hidden by `no_log`".clone_into(&mut reason.message);
+            reason.help = None;
+        }
+    }
+
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
-        Self { outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            outcome,
+            result,
+            notes: plan.notes,
+            owed: plan.owed,
+            reason: None,
+        }
     }
 }
 
@@ -271,6 +288,9 @@ impl<'a> HostRun<'a> {
         if let Err(wrong) = self.judge(step, &mut done) {
             done = *wrong;
         }
+        if step.task.no_log {
+            done.hide();
+        }
         if done.outcome == Outcome::Failed && self.ignored(step) {
             done.outcome = Outcome::Ignored;
         }
@@ -281,6 +301,9 @@ impl<'a> HostRun<'a> {
         let failed = done.outcome == Outcome::Failed;
         if failed {
             self.recap.reason = done.reason.clone();
+        }
+        if done.owed_is_whole {
+            self.recap.owed.clear();
         }
         if let Some(owed) = &done.owed {
             self.recap.owed.push(owed.clone());

@@ -94,7 +94,9 @@ fn coerced(module: &Entry, mut arguments: Json) -> Json {
     for (name, value) in arguments.as_object_mut().into_iter().flatten() {
         let Json::String(text) = &*value else { continue };
         let kinds = &schema["properties"][name]["type"];
-        let wants = |kind: &str| kinds == kind || kinds.as_array().is_some_and(|all| all.iter().any(|one| one == kind));
+        let wants = |kind: &str| {
+            kinds == kind || kinds.as_array().is_some_and(|all| all.iter().any(|one| one == kind))
+        };
         if wants("string") {
             continue;
         }

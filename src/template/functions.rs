@@ -55,19 +55,19 @@ fn range(args: &Args) -> Eval<Val> {
         }
         _ => Err(type_error(format!("`range` needs integers, not a value of type `{}`", value.type_name()))),
     };
-    let (start, stop, step) = match (args.plain.as_slice(), args.named.is_empty()) {
-        ([stop], true) => (0, int(stop)?, 1),
-        ([start, stop], true) => (int(start)?, int(stop)?, 1),
-        ([start, stop, step], true) => (int(start)?, int(stop)?, int(step)?),
+    let (from, until, step) = match (args.plain.as_slice(), args.named.is_empty()) {
+        ([until], true) => (0, int(until)?, 1),
+        ([from, until], true) => (int(from)?, int(until)?, 1),
+        ([from, until, step], true) => (int(from)?, int(until)?, int(step)?),
         _ => return Err(call_error("range", "it takes one, two or three numbers")),
     };
     if step == 0 {
         return Err(call_error("range", "the step cannot be zero"));
     }
-    let span = if step > 0 { stop - start } else { start - stop };
+    let span = if step > 0 { until - from } else { from - until };
     let count = if span <= 0 { 0 } else { (span - 1) / step.abs() + 1 };
     let count = usize::try_from(count).map_err(|_| type_error("the range is too large"))?;
-    Ok(Val::Range(Steps { start, step, count }))
+    Ok(Val::Range(Steps { start: from, step, count }))
 }
 
 fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {

@@ -146,6 +146,7 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
             for key in keys {
                 let value = context.item_or_none(owner, &key)?.unwrap_or(Val::None);
                 context.budget.items(1)?;
+                let value = value.usable()?;
                 out.push(if name == "values" { value } else { Val::tuple(vec![key, value]) });
             }
             Ok(Val::list(out))
@@ -157,6 +158,10 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
 fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<Val> {
     match name {
         "copy" => Ok(owner.clone()),
+        // Ansible's own lists do not find what they hold when they count.
+        "count" if matches!(owner, Val::List(_)) => {
+            Err(unsupported("the method `count` of a list", "use `select('eq', …) | length`"))
+        }
         "count" | "index" => {
             let args: Bound = args.bind("index", &["value"], false)?;
             let wanted = args.need("value")?;
@@ -176,7 +181,7 @@ fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<
 }
 
 /// Sorts by keys that Python can order.
-pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, reverse: bool) -> Eval<()> {
+pub(super) fn sort_by_key(context: &Context<'_>, items: &mut [(Val, Val)], reverse: bool) -> Eval<()> {
     let mut failure = None;
     let mut compare = |a: &(Val, Val), b: &(Val, Val)| {
         let result = order(&a.0, &b.0, &context.budget).and_then(|order| {
@@ -207,12 +212,11 @@ pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, re
 /// `mapping.get(key)` without the detour through attributes.
 impl Context<'_> {
     fn item_or_none(&self, owner: &Val, key: &Val) -> Eval<Option<Val>> {
-        match owner {
-            Val::Dict(dict) => dict.get(key)?.cloned().map(|value| self.force(value)).transpose(),
-            _ => {
-                let value = self.item(owner, key)?;
-                Ok(if is_missing(&value) { None } else { Some(value) })
-            }
+        if let Val::Dict(dict) = owner {
+            dict.get(key)?.cloned().map(|value| self.force(value)).transpose()
+        } else {
+            let value = self.item(owner, key)?;
+            Ok(if is_missing(&value) { None } else { Some(value) })
         }
     }
 }

@@ -6,7 +6,7 @@ use super::budget::{Budget, Text};
 use super::error::{Eval, TemplateError, limit, type_error};
 use super::syntax::{Op, Relation};
 use super::text;
-use super::value::{Steps, Val};
+use super::value::{Key, Object, Steps, Val};
 
 /// A number, as arithmetic sees it.
 #[derive(Clone, Copy)]
@@ -355,13 +355,15 @@ pub(super) fn contains(container: &Val, item: &Val, budget: &Budget) -> Eval<boo
         }
         Val::Dict(dict) => Ok(dict.get(item)?.is_some()),
         Val::Range(steps) => Ok(match Num::of(item) {
-            Some(Num::Int(i)) => {
-                let offset = i - steps.start;
-                offset % steps.step == 0 && (0..steps.count as i128).contains(&(offset / steps.step))
-            }
-            _ => false,
+            Some(Num::Int(i)) => steps.contains(i),
+            Some(Num::Float(_)) => matches!(Key::of(item)?, Key::Int(i) if steps.contains(i)),
+            None => false,
         }),
         Val::Absent => Ok(false),
+        Val::Object(Object::Hosts(hosts)) => {
+            Ok(item.as_str().is_some_and(|name| hosts.scope(name).is_some()))
+        }
+        Val::Object(Object::Vars(scope)) => Ok(item.as_str().is_some_and(|name| scope.contains(name))),
         other => Err(type_error(format!("`in` does not work on a value of type `{}`", other.type_name()))),
     }
 }

@@ -104,16 +104,13 @@ impl Walk {
     }
 
     fn braces(&mut self) -> Eval<()> {
-        match self.counts() {
-            Some((counts, length)) => {
-                self.out.push_str(&counts);
-                self.at += length;
-                self.after_quantifier()
-            }
-            None => {
-                self.literal('{');
-                Ok(())
-            }
+        if let Some((counts, length)) = self.counts() {
+            self.out.push_str(&counts);
+            self.at += length;
+            self.after_quantifier()
+        } else {
+            self.literal('{');
+            Ok(())
         }
     }
 
@@ -196,7 +193,7 @@ impl Walk {
         if !whole {
             return Err(refuse("a character's code in a pattern is incomplete"));
         }
-        self.out.push_str(&format!("\\x{{{text}}}"));
+        self.out.extend([format!("\\x{{{text}}}")]);
         self.at += digits;
         Ok(())
     }

@@ -128,7 +128,10 @@ impl Scan {
             }
             match self.bytes[self.at] {
                 b'\'' | b'"' => self.string(keep_backslashes)?,
-                b'(' | b'[' | b'{' => brackets += 1,
+                b'(' | b'[' | b'{' => {
+                    brackets += 1;
+                    operators += usize::from(self.after_value());
+                }
                 b')' | b']' | b'}' => brackets = brackets.saturating_sub(1),
                 b'+' | b'-' | b'*' | b'/' | b'~' | b'%' | b'|' | b'.' | b'<' | b'>' | b'=' => operators += 1,
                 byte if MARKS.contains(&byte) => return Err(self.control_character()),
@@ -141,6 +144,12 @@ impl Scan {
             self.at += 1;
         }
         Ok(())
+    }
+
+    /// Whether a bracket here is a call or a subscript.
+    fn after_value(&self) -> bool {
+        let before = self.bytes[..self.at].iter().rev().find(|byte| !byte.is_ascii_whitespace());
+        before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_)]}'\"".contains(byte))
     }
 
     fn word_operator(&self) -> bool {

@@ -63,6 +63,11 @@ pub(super) struct Steps {
 }
 
 impl Steps {
+    pub(super) fn contains(self, i: i128) -> bool {
+        let offset = i - self.start;
+        offset % self.step == 0 && (0..self.count as i128).contains(&(offset / self.step))
+    }
+
     pub(super) fn values(self) -> impl Iterator<Item = Val> {
         (0..self.count as i128).map(move |i| Val::Int(self.start + i * self.step))
     }
@@ -126,12 +131,11 @@ pub(super) struct Dict {
 impl Dict {
     pub(super) fn insert(&mut self, key: Val, value: Val) -> Eval<()> {
         self.depth = self.depth.max(value.depth());
-        match self.index.get(&Key::of(&key)?) {
-            Some(&at) => self.entries[at].1 = value,
-            None => {
-                self.index.insert(Key::of(&key)?, self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some(&at) = self.index.get(&Key::of(&key)?) {
+            self.entries[at].1 = value;
+        } else {
+            self.index.insert(Key::of(&key)?, self.entries.len());
+            self.entries.push((key, value));
         }
         Ok(())
     }

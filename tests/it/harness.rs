@@ -254,6 +254,12 @@ impl Call<'_> {
 }
 
 impl Ran {
+    /// The report for people, without what no two runs share.
+    pub fn report(&self) -> String {
+        let id = regex::Regex::new("run [0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}").unwrap();
+        id.replace_all(&self.stdout, "run ID").into_owned()
+    }
+
     pub fn events(&self) -> Vec<Json> {
         let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         self.stdout.lines().map(read).collect()

@@ -7,8 +7,9 @@ use modules::MODULES;
 
 /// The whole reference, one page after the other.
 fn whole() -> String {
-    let mut text =
-        String::from("<!-- Made from the modules' own documentation by `DTRCTL_BLESS=1 cargo test --test it reference`. -->\n");
+    let mut text = String::from(
+        "<!-- Made from the modules' own documentation by `DTRCTL_BLESS=1 cargo test --test it reference`. -->\n",
+    );
     for entry in MODULES {
         _ = write!(text, "\n{}", demoted(&dtrctl::reference::page(entry)));
     }
@@ -17,7 +18,9 @@ fn whole() -> String {
 
 /// A page with each heading one level down.
 fn demoted(page: &str) -> String {
-    page.lines().map(|line| if line.starts_with('#') { format!("#{line}\n") } else { format!("{line}\n") }).collect()
+    page.lines()
+        .map(|line| if line.starts_with('#') { format!("#{line}\n") } else { format!("{line}\n") })
+        .collect()
 }
 
 #[test]
@@ -35,7 +38,11 @@ fn the_reference_is_not_stale() {
 fn every_argument_of_every_module_is_documented() {
     for entry in MODULES {
         let schema = dtrctl::reference::schema(entry);
-        assert!(schema["description"].as_str().is_some_and(|text| text.len() > 20), "{} says what it is for", entry.name);
+        assert!(
+            schema["description"].as_str().is_some_and(|text| text.len() > 20),
+            "{} says what it is for",
+            entry.name
+        );
         assert_eq!(schema["additionalProperties"], false, "{} refuses unknown arguments", entry.name);
         for (name, argument) in schema["properties"].as_object().expect("properties") {
             let described = argument["description"].as_str().is_some_and(|text| text.len() > 8);

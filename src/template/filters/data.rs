@@ -15,33 +15,33 @@ use super::{Filter, digest, filter, yaml};
 
 pub(super) const FILTERS: &[Filter] = &[
     filter("to_json", &["indent", "sort_keys", "ensure_ascii", "separators"], |c, v, args| {
-        to_json(c, &v, args, None, false)
+        to_json(c, v, args, None, false)
     }),
     filter("to_nice_json", &["indent", "sort_keys", "ensure_ascii"], |c, v, args| {
-        to_json(c, &v, args, Some(4), true)
+        to_json(c, v, args, Some(4), true)
     }),
     filter("tojson", &["indent"], tojson),
-    filter("from_json", &[], |c, v, _| from_json(c, &v)),
-    filter("from_yaml", &[], |c, v, _| from_yaml(c, &v)),
+    filter("from_json", &[], |c, v, _| from_json(c, v)),
+    filter("from_yaml", &[], |c, v, _| from_yaml(c, v)),
     filter(
         "to_yaml",
         &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"],
-        |c, v, args| yaml::to_yaml(c, &v, args, 2, None),
+        |c, v, args| yaml::to_yaml(c, v, args, 2, None),
     ),
     filter(
         "to_nice_yaml",
         &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"],
-        |c, v, args| yaml::to_yaml(c, &v, args, 4, Some(false)),
+        |c, v, args| yaml::to_yaml(c, v, args, 4, Some(false)),
     ),
     filter("b64encode", &["encoding", "urlsafe"], b64encode),
     filter("b64decode", &["encoding", "urlsafe"], b64decode),
-    filter("hash", &["hashtype"], |_, v, args| {
+    filter("hash", &["hashtype"], |c, v, args| {
         let kind = args.text("hashtype")?.unwrap_or_else(|| "sha1".into());
-        digest::hex(&kind, &hard_text(&v)?).map(Val::str)
+        digest::hex(&kind, &soft_text(v, &c.budget)?).map(Val::str)
     }),
-    filter("checksum", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
-    filter("sha1", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
-    filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(&v)?)))),
+    filter("checksum", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
+    filter("sha1", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
+    filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(v)?)))),
 ];
 
 fn indent(args: &Bound, default: Option<usize>) -> Eval<Option<String>> {
@@ -74,8 +74,8 @@ fn to_json(context: &Context<'_>, value: &Val, args: &Bound, width: Option<usize
 }
 
 /// Jinja's own filter: sorted, and safe inside HTML.
-fn tojson(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = to_json(context, &value, args, None, true)?;
+fn tojson(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = to_json(context, value, args, None, true)?;
     let text = hard_text(&text)?;
     context.budget.text(text.len().saturating_mul(6))?;
     let escaped =
@@ -107,12 +107,9 @@ fn has_wide_integer(json: &serde_json::Value) -> bool {
 }
 
 fn from_yaml(context: &Context<'_>, value: &Val) -> Eval<Val> {
-    if matches!(value, Val::None) {
-        return Ok(Val::None);
-    }
-    let text = hard_text(value)?;
+    let Val::Str(text) = value else { return Ok(value.clone()) };
     context.budget.text(text.len().saturating_mul(8))?;
-    let json = context.templater.read_yaml(&text).map_err(|message| call_error("from_yaml", message))?;
+    let json = context.templater.read_yaml(text).map_err(|message| call_error("from_yaml", message))?;
     Ok(Val::from_json(&json))
 }
 
@@ -131,16 +128,16 @@ fn utf8_only(args: &Bound) -> Eval<()> {
     }
 }
 
-fn b64encode(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn b64encode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     utf8_only(args)?;
-    let text = hard_text(&value)?;
+    let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(2))?;
     Ok(Val::str(engine(args.flag("urlsafe", false)?).encode(text.as_bytes())))
 }
 
-fn b64decode(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn b64decode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     utf8_only(args)?;
-    let text = soft_text(&value, &context.budget)?;
+    let text = soft_text(value, &context.budget)?;
     let url_safe = args.get("urlsafe").map_or(Ok(false), truth)?;
     // Python skips what is not of the alphabet, line ends for instance.
     let wanted = |c: &char| {

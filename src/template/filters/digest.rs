@@ -20,7 +20,11 @@ fn algorithm(name: &str) -> Eval<&'static Algorithm> {
 /// The digest in hexadecimal.
 pub(super) fn hex(name: &str, text: &str) -> Eval<String> {
     let digest = digest::digest(algorithm(name)?, text.as_bytes());
-    Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(digest.as_ref()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
 }
 
 /// The name-based UUID in Ansible's name space.
@@ -31,6 +35,6 @@ pub(super) fn uuid(text: &str) -> String {
     let mut bytes = digest.as_ref()[..16].to_vec();
     bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hexadecimal(&bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }

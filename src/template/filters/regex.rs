@@ -18,8 +18,8 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("regex_escape", &["re_type"], regex_escape),
 ];
 
-fn regex_replace(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_replace(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let flags =
         Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?;
@@ -35,8 +35,8 @@ fn regex_replace(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::str(out))
 }
 
-fn regex_search(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_search(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let mut flags = Flags::default();
     for (name, value) in &args.rest.named {
         let on = super::super::ops::truth(value)?;
@@ -60,8 +60,8 @@ fn regex_search(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(groups.into_iter().map(group).collect()))
 }
 
-fn regex_findall(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_findall(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let flags =
         Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.need_text("regex")?, flags)?;
@@ -77,8 +77,8 @@ fn regex_findall(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(out))
 }
 
-fn regex_escape(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_escape(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(2))?;
     match args.text("re_type")?.as_deref() {
         None | Some("python") => Ok(Val::str(escape(&text))),

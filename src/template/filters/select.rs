@@ -12,10 +12,10 @@ use super::{Filter, find, spreading};
 
 pub(super) const FILTERS: &[Filter] = &[
     spreading("map", &[], map),
-    spreading("select", &[], |c, v, args| select(c, &v, args, true)),
-    spreading("reject", &[], |c, v, args| select(c, &v, args, false)),
-    spreading("selectattr", &["attribute"], |c, v, args| select_attribute(c, &v, args, true)),
-    spreading("rejectattr", &["attribute"], |c, v, args| select_attribute(c, &v, args, false)),
+    spreading("select", &[], |c, v, args| select(c, v, args, true)),
+    spreading("reject", &[], |c, v, args| select(c, v, args, false)),
+    spreading("selectattr", &["attribute"], |c, v, args| select_attribute(c, v, args, true)),
+    spreading("rejectattr", &["attribute"], |c, v, args| select_attribute(c, v, args, false)),
 ];
 
 /// A path of attributes, as in `a.b.0`.
@@ -47,13 +47,13 @@ impl Getter {
         let mut value = item.clone();
         for step in &self.steps {
             value = context.item(&value, step)?;
-            if let (Val::Marker(error), Some(default)) = (&value, &self.default) {
-                if error.is_undefined() {
-                    value = default.clone();
-                }
+            if let (Val::Marker(error), Some(default)) = (&value, &self.default)
+                && error.is_undefined()
+            {
+                value = default.clone();
             }
         }
-        Ok(value)
+        Ok(value.clone())
     }
 }
 
@@ -68,8 +68,13 @@ fn named_first(what: &'static str, rest: &Args) -> Eval<Option<(Arc<str>, Args)>
     }
 }
 
-fn map(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let items = context.iterate(&value)?;
+/// The items; of anything empty, even of none, there are none.
+fn iterate(context: &Context<'_>, value: &Val) -> Eval<Vec<Val>> {
+    if truth(value)? { context.iterate(value) } else { Ok(Vec::new()) }
+}
+
+fn map(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let items = iterate(context, value)?;
     context.budget.items(items.len())?;
     if let Some((name, args)) = named_first("map", &args.rest)? {
         let filter = find(&name)?;
@@ -97,7 +102,7 @@ fn select_attribute(context: &Context<'_>, value: &Val, args: &Bound, keep: bool
 }
 
 fn filter_items(context: &Context<'_>, value: &Val, getter: &Getter, rest: &Args, keep: bool) -> Eval<Val> {
-    let items = context.iterate(value)?;
+    let items = iterate(context, value)?;
     let test = match named_first("select", rest)? {
         Some((name, args)) => Some((checks::find(&name)?, args)),
         None => None,

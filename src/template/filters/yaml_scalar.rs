@@ -40,20 +40,17 @@ struct Allowed {
     single: bool,
 }
 
-/// Writes a text and tells whether it is plain.
-pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
+/// Writes a text.
+pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let allowed = analyze(text, place);
     let is_text = NOT_TEXT.as_ref().is_some_and(|regex| !regex.is_match(text));
     if allowed.plain && is_text {
-        folded(text, place, out)?;
-        return Ok(true);
-    }
-    if allowed.single {
-        single_quoted(text, place, out)?;
+        folded(text, place, out)
+    } else if allowed.single {
+        single_quoted(text, place, out)
     } else {
-        double_quoted(text, place, out)?;
+        double_quoted(text, place, out)
     }
-    Ok(false)
 }
 
 fn analyze(text: &str, place: Place) -> Allowed {
@@ -207,9 +204,9 @@ fn double_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
             '\u{2029}' => escaped.push_str("\\P"),
             ' '..='~' => escaped.push(c),
             c if yaml_printable(c) && c != '\u{feff}' => escaped.push(c),
-            c if u32::from(c) <= 0xff => escaped.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if u32::from(c) <= 0xffff => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => escaped.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c if u32::from(c) <= 0xff => escaped.extend([format!("\\x{:02X}", u32::from(c))]),
+            c if u32::from(c) <= 0xffff => escaped.extend([format!("\\u{:04X}", u32::from(c))]),
+            c => escaped.extend([format!("\\U{:08X}", u32::from(c))]),
         }
     }
     let fits = out.column + escaped.chars().count() < out.width;
