@@ -28,12 +28,7 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(templater: &'a Templater) -> Self {
-        Self {
-            templater,
-            budget: Budget::default(),
-            fetched: RefCell::default(),
-            active: RefCell::default(),
-        }
+        Self { templater, budget: Budget::default(), fetched: RefCell::default(), active: RefCell::default() }
     }
 
     /// A variable, or the marker of its absence.
@@ -171,7 +166,10 @@ impl<'a> Context<'a> {
             return Ok(value.clone());
         }
         if methods::exists(value, name) {
-            return Ok(Val::Object(Object::Method(Arc::new(Method { owner: value.clone(), name: name.into() }))));
+            return Ok(Val::Object(Object::Method(Arc::new(Method {
+                owner: value.clone(),
+                name: name.into(),
+            }))));
         }
         match value {
             Val::Object(Object::Namespace(fields)) => {
@@ -243,14 +241,14 @@ impl<'a> Context<'a> {
     /// Runs a filter. An error becomes its value: it harms only whoever uses it.
     pub(super) fn filter(&self, filter: &'static Filter, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !filter.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !filter.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
-        let result = args.bind(filter.name, filter.params, filter.spread).and_then(|args| {
-            (filter.run)(self, value, &args)
-        });
+        let result = args
+            .bind(filter.name, filter.params, filter.spread)
+            .and_then(|args| (filter.run)(self, &value, &args));
         match result {
             Ok(value) if value.depth() > super::budget::DEPTH => Err(too_deep()),
             Ok(range @ Val::Range(_)) => self.iterate(&range).map(Val::list),
@@ -262,13 +260,13 @@ impl<'a> Context<'a> {
     /// Runs a test, likewise.
     pub(super) fn check(&self, check: &'static Check, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !check.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !check.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
         let result =
-            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, value, &args));
+            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, &value, &args));
         match result {
             Ok(holds) => Ok(Val::Bool(holds)),
             Err(error) => self.caught(error.called(check.name)),

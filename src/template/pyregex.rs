@@ -23,6 +23,8 @@ pub(super) struct Pattern {
     flags: Flags,
     /// It has a `$` that Python also lets match before a last line end.
     soft_end: bool,
+    /// A match of nothing may hide one of something at the same place.
+    may_hide: bool,
 }
 
 /// The text of each group of a match; the first is the whole.
@@ -44,7 +46,13 @@ impl Pattern {
     pub(super) fn new(pattern: &str, flags: Flags) -> Eval<Self> {
         let translated = translate(pattern, flags.multiline)?;
         let regex = build(&translated.source, flags)?;
-        Ok(Self { regex, source: translated.source, flags, soft_end: translated.soft_end })
+        Ok(Self {
+            regex,
+            source: translated.source,
+            flags,
+            soft_end: translated.soft_end,
+            may_hide: translated.may_hide,
+        })
     }
 
     /// Whether the pattern matches.
@@ -68,7 +76,8 @@ impl Pattern {
             Some(rest) => rest.split_once('>').map(|(name, _)| name),
             None => reference.strip_prefix('\\'),
         };
-        let name = name.ok_or_else(|| refuse(format!("`{reference}` names no group; write `\\1` or `\\g<name>`")))?;
+        let name =
+            name.ok_or_else(|| refuse(format!("`{reference}` names no group; write `\\1` or `\\g<name>`")))?;
         self.group_number(name)
     }
 
@@ -143,6 +152,12 @@ impl Pattern {
                 at = next_char(text, start);
                 after_empty = None;
                 continue;
+            }
+            if start == end && self.may_hide {
+                return Err(refuse(
+                    "the pattern has alternatives or lazy quantifiers and matches nothing at all somewhere; \
+                     make it match one character at least",
+                ));
             }
             after_empty = (start == end).then_some(start);
             at = end;
@@ -225,13 +240,16 @@ fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Eval<(Part, &'t str)> {
     match c {
         'g' => {
             let named = tail.strip_prefix('<').and_then(|tail| tail.split_once('>'));
-            let (name, tail) = named.ok_or_else(|| refuse("`\\g` in a replacement needs a group: `\\g<1>`"))?;
+            let (name, tail) =
+                named.ok_or_else(|| refuse("`\\g` in a replacement needs a group: `\\g<1>`"))?;
             Ok((Part::Group(pattern.group_number(name)?), tail))
         }
         '1'..='9' => {
             let digits = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
             if rest.bytes().take(3).take_while(u8::is_ascii_digit).count() == 3 {
-                return Err(refuse("a number of three digits after a backslash is not supported; use `\\g<1>`"));
+                return Err(refuse(
+                    "a number of three digits after a backslash is not supported; use `\\g<1>`",
+                ));
             }
             Ok((Part::Group(pattern.group_number(&rest[..digits])?), &rest[digits..]))
         }

@@ -49,7 +49,8 @@ struct Scan {
 
 impl Scan {
     fn finish(self) -> Eval<String> {
-        String::from_utf8(self.bytes).map_err(|_| syntax("a string literal ends in the middle of a character"))
+        String::from_utf8(self.bytes)
+            .map_err(|_| syntax("a string literal ends in the middle of a character"))
     }
 
     /// Steps behind the next `{{`, `{%` or `{#` and tells which it is.
@@ -153,8 +154,8 @@ impl Scan {
 
     fn word_operator(&self) -> bool {
         let starts = |word: &[u8]| self.bytes[self.at..].starts_with(word);
-        let after_name =
-            self.at > 0 && (self.bytes[self.at - 1].is_ascii_alphanumeric() || self.bytes[self.at - 1] == b'_');
+        let after_name = self.at > 0
+            && (self.bytes[self.at - 1].is_ascii_alphanumeric() || self.bytes[self.at - 1] == b'_');
         !after_name && [&b"not"[..], b"and", b"or", b"if", b"is", b"in"].iter().any(|word| starts(word))
     }
 
@@ -234,7 +235,9 @@ fn decode_escape(chars: &mut std::str::Chars<'_>, out: &mut String) -> Eval<()> 
         'x' => hex(chars, 2)?,
         'u' => hex(chars, 4)?,
         'U' => hex(chars, 8)?,
-        'N' => return Err(syntax("`\\N{…}` is not supported in a string literal; write the character itself")),
+        'N' => {
+            return Err(syntax("`\\N{…}` is not supported in a string literal; write the character itself"));
+        }
         _ => {
             if let Some(marked) = u8::try_from(c).ok().and_then(unmark) {
                 out.push(marked);

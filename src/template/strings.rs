@@ -14,7 +14,11 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
     let mut rest = text;
     while let Some(at) = rest.find(ends) {
         out.push(&rest[..at]);
-        let end = if rest[at..].starts_with("\r\n") { 2 } else { rest[at..].chars().next().map_or(1, char::len_utf8) };
+        let end = if rest[at..].starts_with("\r\n") {
+            2
+        } else {
+            rest[at..].chars().next().map_or(1, char::len_utf8)
+        };
         rest = &rest[at + end..];
     }
     if !rest.is_empty() {
@@ -48,7 +52,8 @@ pub(super) fn words_from_end(text: &str, limit: Option<usize>) -> Vec<&str> {
             out.push(rest);
             break;
         }
-        let start = rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+        let start =
+            rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
         out.push(&rest[start..]);
         rest = rest[..start].trim_end_matches(is_space);
     }

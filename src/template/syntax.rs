@@ -172,7 +172,8 @@ impl Tree<'_> {
 
     fn stmts(self, stmts: &[ast::Stmt<'_>]) -> Eval<Vec<Stmt>> {
         let tree = self.deeper()?;
-        let written = stmts.iter().filter(|stmt| !matches!(stmt, ast::Stmt::EmitRaw(raw) if raw.raw.is_empty()));
+        let written =
+            stmts.iter().filter(|stmt| !matches!(stmt, ast::Stmt::EmitRaw(raw) if raw.raw.is_empty()));
         written.map(|stmt| tree.stmt(stmt)).collect()
     }
 
@@ -181,11 +182,9 @@ impl Tree<'_> {
             ast::Stmt::EmitRaw(raw) => Stmt::Text(normalize_newlines(raw.raw)),
             ast::Stmt::EmitExpr(emit) => Stmt::Print(self.node(&emit.expr)?),
             ast::Stmt::ForLoop(repeat) => self.for_loop(repeat)?,
-            ast::Stmt::IfCond(cond) => Stmt::If(
-                self.node(&cond.expr)?,
-                self.stmts(&cond.true_body)?,
-                self.stmts(&cond.false_body)?,
-            ),
+            ast::Stmt::IfCond(cond) => {
+                Stmt::If(self.node(&cond.expr)?, self.stmts(&cond.true_body)?, self.stmts(&cond.false_body)?)
+            }
             ast::Stmt::WithBlock(with) => {
                 let pairs = with.assignments.iter();
                 let pairs = pairs.map(|(target, value)| Ok((self.target(target)?, self.node(value)?)));
@@ -240,7 +239,10 @@ impl Tree<'_> {
             ast::Expr::Var(var) => Ok(Target::Name(var.id.into())),
             ast::Expr::GetAttr(attr) => match &attr.expr {
                 ast::Expr::Var(var) => Ok(Target::Attribute(var.id.into(), attr.name.into())),
-                _ => Err(unsupported("an assignment to a nested attribute", "set an attribute of a `namespace()`")),
+                _ => Err(unsupported(
+                    "an assignment to a nested attribute",
+                    "set an attribute of a `namespace()`",
+                )),
             },
             ast::Expr::List(list) => {
                 let tree = self.deeper()?;
@@ -282,9 +284,9 @@ impl Tree<'_> {
                 Expr::Item(self.boxed(&item.expr)?, self.boxed(&item.subscript_expr)?)
             }
             ast::Expr::Slice(slice) => {
-                let [start, stop, step] =
+                let [from, until, step] =
                     [&slice.start, &slice.stop, &slice.step].map(|bound| self.optional(bound.as_ref()));
-                Expr::Slice(self.boxed(&slice.expr)?, [start?, stop?, step?])
+                Expr::Slice(self.boxed(&slice.expr)?, [from?, until?, step?])
             }
             ast::Expr::UnaryOp(unary) => match unary.op {
                 ast::UnaryOpKind::Not => Expr::Not(self.boxed(&unary.expr)?),
@@ -300,11 +302,11 @@ impl Tree<'_> {
                 self.boxed(&choice.true_expr)?,
                 self.optional(choice.false_expr.as_ref())?,
             ),
-            ast::Expr::Filter(filter) => Expr::Filter(
-                filters::find(filter.name)?,
-                self.optional(filter.expr.as_ref())?,
-                self.args(&filter.args)?,
-            ),
+            ast::Expr::Filter(filter) => {
+                let inner = self.optional(filter.expr.as_ref())?;
+                inner.iter().try_for_each(|inner| self.refuse_markup(inner))?;
+                Expr::Filter(filters::find(filter.name)?, inner, self.args(&filter.args)?)
+            }
             ast::Expr::Test(test) => {
                 Expr::Test(checks::find(test.name)?, self.boxed(&test.expr)?, self.args(&test.args)?)
             }
@@ -320,6 +322,17 @@ impl Tree<'_> {
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
 
+    /// What `tojson` yields escapes whatever it is joined with, as if it were HTML.
+    fn refuse_markup(self, node: &Node) -> Eval<()> {
+        match &node.expr {
+            Expr::Filter(filter, ..) if filter.name == "tojson" => {
+                let what = "the result of `tojson` inside an expression";
+                Err(unsupported(what, "use `to_json`").at(self.text, node.at.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ansible renders templates inside the strings given to a lookup; here that is refused.
     fn refuse_embedded(self, arg: &Arg) -> Eval<()> {
         match arg {
@@ -333,6 +346,8 @@ impl Tree<'_> {
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {
         let (left, right) = (self.boxed(&binary.left)?, self.boxed(&binary.right)?);
+        self.refuse_markup(&left)?;
+        self.refuse_markup(&right)?;
         let compare = |left, relation, right: Box<Node>| Expr::Compare(left, vec![(relation, *right)]);
         Ok(match binary.op {
             ast::BinOpKind::ScAnd => Expr::And(left, right),
@@ -357,7 +372,9 @@ impl Tree<'_> {
 
     fn refused(self, stmt: &ast::Stmt<'_>) -> TemplateError {
         let (what, instead, span) = match stmt {
-            ast::Stmt::AutoEscape(s) => ("`{% autoescape %}`", "nothing is escaped here; leave it out", s.span()),
+            ast::Stmt::AutoEscape(s) => {
+                ("`{% autoescape %}`", "nothing is escaped here; leave it out", s.span())
+            }
             ast::Stmt::Do(s) => ("`{% do %}`", "use `{% set %}`", s.span()),
             ast::Stmt::Include(s) => ("`{% include %}`", "use the `file` lookup, or one template", s.span()),
             ast::Stmt::Import(s) => ("`{% import %}`", "put the macro into the template", s.span()),

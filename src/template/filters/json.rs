@@ -59,7 +59,9 @@ fn write(value: &Val, style: &Style, depth: usize, out: &mut Text<'_>) -> Eval<(
             out.push("}")
         }
         Val::Marker(error) => Err((**error).clone()),
-        other => Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name()))),
+        other => {
+            Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name())))
+        }
     }
 }
 
@@ -113,7 +115,7 @@ fn quoted(text: &str, ascii: bool) -> String {
             c if c < ' ' || (ascii && c > '~') => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.extend([format!("\\u{unit:04x}")]);
                 }
             }
             c => out.push(c),

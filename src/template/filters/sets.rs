@@ -18,10 +18,10 @@ use super::{Filter, filter};
 
 pub(super) const FILTERS: &[Filter] = &[
     filter("unique", &["case_sensitive", "attribute"], unique),
-    filter("union", &["b"], |c, v, args| combine(c, &v, args, Mode::Union)),
-    filter("intersect", &["b"], |c, v, args| combine(c, &v, args, Mode::Intersect)),
-    filter("difference", &["b"], |c, v, args| combine(c, &v, args, Mode::Difference)),
-    filter("symmetric_difference", &["b"], |c, v, args| combine(c, &v, args, Mode::Symmetric)),
+    filter("union", &["b"], |c, v, args| combine(c, v, args, Mode::Union)),
+    filter("intersect", &["b"], |c, v, args| combine(c, v, args, Mode::Intersect)),
+    filter("difference", &["b"], |c, v, args| combine(c, v, args, Mode::Difference)),
+    filter("symmetric_difference", &["b"], |c, v, args| combine(c, v, args, Mode::Symmetric)),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,8 @@ enum Mode {
     Symmetric,
 }
 
-fn unique(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let items = context.usable_items(&value)?;
+fn unique(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let items = context.usable_items(value)?;
     let case_sensitive = args.flag("case_sensitive", false)?;
     let getter = Getter::new(&args.or("attribute", Val::None), None)?;
     let mut seen = HashSet::new();
@@ -47,7 +47,10 @@ fn unique(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
                 }
             }
             // Lists and mappings cannot be hashed: Ansible then compares each with each.
-            Err(_) if args.given("attribute") || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) => {
+            Err(_)
+                if args.given("attribute")
+                    || matches!(args.get("case_sensitive"), Some(Val::Bool(false))) =>
+            {
                 return Err(call_error("unique", "lists and mappings can only be compared as they are"));
             }
             Err(_) => return distinct(context, items).map(Val::list),
@@ -89,7 +92,7 @@ fn combine(context: &Context<'_>, value: &Val, args: &Bound, mode: Mode) -> Eval
         return Ok(Val::list(result.keys().map(|key| Val::Int(key.into())).collect()));
     }
     match (keys(&a), keys(&b)) {
-        (Some(a_keys), Some(b_keys)) => Ok(Val::list(hashed((a, a_keys), (b, b_keys), mode))),
+        (Some(a_keys), Some(b_keys)) => Ok(Val::list(hashed(&(a, a_keys), &(b, b_keys), mode))),
         _ => compared(context, a, b, mode).map(Val::list),
     }
 }
@@ -103,22 +106,28 @@ fn integers(items: &[Val]) -> Option<Vec<i64>> {
     items.iter().map(integer).collect()
 }
 
+/// Items and their hash keys.
+type Keyed = (Vec<Val>, Vec<Key>);
+
 /// Sets of items that can be hashed.
-fn hashed(a: (Vec<Val>, Vec<Key>), b: (Vec<Val>, Vec<Key>), mode: Mode) -> Vec<Val> {
+fn hashed(a: &Keyed, b: &Keyed, mode: Mode) -> Vec<Val> {
     let set = |keys: &[Key]| keys.iter().cloned().collect::<HashSet<Key>>();
     let (in_a, in_b) = (set(&a.1), set(&b.1));
-    let pick = |(items, keys): &(Vec<Val>, Vec<Key>), other: &HashSet<Key>, inside: bool| {
+    let pick = |(items, keys): &Keyed, other: &HashSet<Key>, inside: bool| {
         let mut seen = HashSet::new();
         let pairs = items.iter().zip(keys).filter(|(_, key)| other.contains(*key) == inside);
-        pairs.filter(|(_, key)| seen.insert((*key).clone())).map(|(item, _)| item.clone()).collect::<Vec<Val>>()
+        pairs
+            .filter(|(_, key)| seen.insert((*key).clone()))
+            .map(|(item, _)| item.clone())
+            .collect::<Vec<Val>>()
     };
     match mode {
         // Python walks the smaller set.
-        Mode::Intersect if in_b.len() > in_a.len() => pick(&a, &in_b, true),
-        Mode::Intersect => pick(&b, &in_a, true),
-        Mode::Difference => pick(&a, &in_b, false),
-        Mode::Symmetric => [pick(&a, &in_b, false), pick(&b, &in_a, false)].concat(),
-        Mode::Union => [pick(&b, &in_a, false), pick(&a, &HashSet::new(), false)].concat(),
+        Mode::Intersect if in_b.len() > in_a.len() => pick(a, &in_b, true),
+        Mode::Intersect => pick(b, &in_a, true),
+        Mode::Difference => pick(a, &in_b, false),
+        Mode::Symmetric => [pick(a, &in_b, false), pick(b, &in_a, false)].concat(),
+        Mode::Union => [pick(b, &in_a, false), pick(a, &HashSet::new(), false)].concat(),
     }
 }
 

@@ -48,7 +48,13 @@ impl Writer<'_> {
 }
 
 /// `to_yaml` and `to_nice_yaml`.
-pub(super) fn to_yaml(context: &Context<'_>, value: &Val, args: &Bound, indent: usize, flow: Option<bool>) -> Eval<Val> {
+pub(super) fn to_yaml(
+    context: &Context<'_>,
+    value: &Val,
+    args: &Bound,
+    indent: usize,
+    flow: Option<bool>,
+) -> Eval<Val> {
     let style = Style {
         // The library takes its default where the given indent is out of range.
         indent: Some(args.count("indent", indent)?).filter(|indent| (2..10).contains(indent)).unwrap_or(2),
@@ -102,13 +108,13 @@ impl Style {
         }
     }
 
-    fn entries<'d>(&self, dict: &'d Dict) -> Eval<Vec<(&'d Val, &'d Val)>> {
+    fn entries<'d>(&self, dict: &'d Dict) -> Vec<(&'d Val, &'d Val)> {
         let mut entries: Vec<_> = dict.entries().iter().map(|(key, value)| (key, value)).collect();
         // The library leaves keys that cannot be ordered as they are.
         if self.sort_keys {
             let _unsorted = sort_by_key(&mut entries);
         }
-        Ok(entries)
+        entries
     }
 }
 
@@ -125,7 +131,7 @@ fn block(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eva
             }
         }
         Val::Dict(dict) => {
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 if i > 0 {
                     out.line(indent)?;
                 }
@@ -191,7 +197,7 @@ fn flow(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
         }
         Val::Dict(dict) => {
             out.push("{")?;
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 next(i, out)?;
                 scalar(key, Place { indent: deeper, flow: true, key: true }, out)?;
                 out.push(": ")?;
@@ -224,7 +230,12 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
             return write_text(text, place, out);
         }
         Val::Marker(error) => return Err((**error).clone()),
-        other => return Err(type_error(format!("a value of type `{}` cannot be written as YAML", other.type_name()))),
+        other => {
+            return Err(type_error(format!(
+                "a value of type `{}` cannot be written as YAML",
+                other.type_name()
+            )));
+        }
     };
     out.push(&plain)
 }
@@ -232,7 +243,7 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
 /// Refuses a collection that stands in the value twice: Ansible would write the second as a reference.
 fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
     let address = match value {
-        Val::List(seq) => Arc::as_ptr(seq) as usize,
+        Val::List(seq) | Val::Tuple(seq) => Arc::as_ptr(seq) as usize,
         Val::Dict(dict) => Arc::as_ptr(dict) as usize,
         _ => return Ok(()),
     };
@@ -240,7 +251,10 @@ fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
         return Err(call_error("to_yaml", "the same collection stands in the value twice; use `to_json`"));
     }
     match value {
-        Val::List(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
+        Val::Tuple(seq) if seq.is_group => {
+            Err(call_error("to_yaml", "a group of `groupby` cannot be written; use `list`"))
+        }
+        Val::List(seq) | Val::Tuple(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
         Val::Dict(dict) => dict.values().try_for_each(|item| refuse_repeated(item, seen)),
         _ => Ok(()),
     }
