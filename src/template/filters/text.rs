@@ -26,8 +26,6 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("quote", &[], quote),
     spreading("format", &[], format),
     spreading("comment", &["style"], comment),
-    filter("escape", &[], escape),
-    filter("e", &[], escape),
     filter("filesizeformat", &["binary"], filesizeformat),
 ];
 
@@ -148,6 +146,7 @@ fn format(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     percent::format(&format, &values, &context.budget).map(Val::str)
 }
 
+<<<<<<< HEAD
 fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
     let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(5))?;
@@ -165,6 +164,8 @@ fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
     Ok(Val::str(out))
 }
 
+=======
+>>>>>>> tmpl
 fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let bytes =
         super::math::to_float(value).ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
