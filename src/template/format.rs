@@ -187,11 +187,7 @@ fn number(value: &Val, spec: &str, parsed: &Spec, out: &mut Text<'_>) -> Eval<()
         (Num::Int(i), 'd' | 'x' | 'X' | 'o' | 'b') if parsed.precision.is_none() => {
             (i < 0, int_digits(i, format))
         }
-<<<<<<< HEAD
-        (number, 'f' | 'F' | 'e' | 'E' | 'g' | 'G') => {
-=======
         (number, 'f' | 'F' | 'e' | 'E' | 'g' | 'G') if !parsed.alternate => {
->>>>>>> tmpl
             (is_negative(number.float()), float_digits(number.float(), format))
         }
         (number, '%') => {

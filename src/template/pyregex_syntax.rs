@@ -146,11 +146,7 @@ impl Walk {
     }
 
     fn braces(&mut self) -> Eval<()> {
-<<<<<<< HEAD
-        if let Some((counts, length)) = self.counts() {
-=======
         if let Some((counts, length)) = self.counts(0) {
->>>>>>> tmpl
             self.out.push_str(&counts);
             self.at += length;
             self.after_quantifier()

@@ -146,26 +146,6 @@ fn format(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     percent::format(&format, &values, &context.budget).map(Val::str)
 }
 
-<<<<<<< HEAD
-fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
-    let text = soft_text(value, &context.budget)?;
-    context.budget.text(text.len().saturating_mul(5))?;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\'' => out.push_str("&#39;"),
-            '"' => out.push_str("&#34;"),
-            c => out.push(c),
-        }
-    }
-    Ok(Val::str(out))
-}
-
-=======
->>>>>>> tmpl
 fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let bytes =
         super::math::to_float(value).ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
