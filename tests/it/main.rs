@@ -1,4 +1,6 @@
 //! The integration tests: one binary.
 
+mod engine_library;
+mod engine_rules;
 mod sshd;
 mod transport;
