@@ -78,6 +78,13 @@ pub enum Event {
         /// Why, and what to do.
         reason: Reason,
     },
+    /// A host that answers cannot go on, for a reason that is no task's own; it leaves the play.
+    HostFailed {
+        /// Which host.
+        host: String,
+        /// Why, and what to do.
+        reason: Reason,
+    },
     /// Something that belongs to no host, such as a warning about the inventory.
     Said {
         /// The line.

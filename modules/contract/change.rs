@@ -206,6 +206,8 @@ pub struct RefreshTrustStore {
     pub command: Vec<String>,
     /// The bundle that the tool makes.
     pub bundle: HostPath,
+    /// The directory that it makes it from, beside what the distribution ships.
+    pub drop: HostPath,
     /// Certificates that must be in it afterwards: Base64 of their DER.
     pub present: Vec<String>,
     /// Certificates that must not: Base64 of their DER.
@@ -297,6 +299,7 @@ impl Change {
             Self::SetMode(set) => Call::new("do_set_mode").path(&set.path).words(set.ownership.words()),
             Self::RefreshTrustStore(refresh) => Call::new("do_refresh")
                 .path(&refresh.bundle)
+                .path(&refresh.drop)
                 .word(refresh.present.join(" "))
                 .word(refresh.absent.join(" "))
                 .words(refresh.command.clone()),

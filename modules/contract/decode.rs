@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{
-    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, Distribution, Entry, File,
-    FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
+    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, DirEntry, Distribution,
+    File, FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
@@ -162,7 +162,7 @@ fn dir(at: &HostPath, lines: Lines<'_>) -> Result<Dir, AskError> {
     Ok(Dir { path: at.clone(), present, entries })
 }
 
-fn entry(line: &str) -> Result<Entry, AskError> {
+fn entry(line: &str) -> Result<DirEntry, AskError> {
     let fields: Vec<&str> = line.split(' ').collect();
     let [name, link, kind, stat, content] = fields[..] else { return Err(garbled("entry")) };
     let content = if content == "-" { None } else { Some(bytes(content)?) };
@@ -172,7 +172,7 @@ fn entry(line: &str) -> Result<Entry, AskError> {
         _ if link == "link" => FileKind::Absent,
         _ => FileKind::Other,
     };
-    Ok(Entry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
+    Ok(DirEntry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
 }
 
 fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<TrustStore, AskError> {
@@ -191,7 +191,11 @@ fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
         let (name, content) = line.split_once(' ').ok_or_else(|| garbled("stray"))?;
         Ok((path(name)?, bytes(content)?))
     };
-    Ok(TrustStore { bundle, strays: lines.all("stray").map(stray).collect::<Result<_, AskError>>()? })
+    Ok(TrustStore {
+        bundle,
+        strays: lines.all("stray").map(stray).collect::<Result<_, AskError>>()?,
+        dangling: lines.all("dangling").map(path).collect::<Result<_, AskError>>()?,
+    })
 }
 
 fn process(lines: Lines<'_>) -> Result<Process, AskError> {
@@ -231,18 +235,13 @@ fn info(lines: Lines<'_>) -> Result<Option<DaemonInfo>, AskError> {
 }
 
 fn containers(lines: Lines<'_>) -> Result<Containers, AskError> {
-    let container = |word: &str| -> Result<Option<Container>, AskError> {
-        let json: serde_json::Value = serde_json::from_str(&text(word)?).map_err(|_| garbled("container"))?;
-        let field = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        // One that was removed between the two requests answers with a message.
-        Ok(json.get("Id").map(|id| Container {
-            id: field(id),
-            name: field(&json["Name"]).trim_start_matches('/').to_owned(),
-            restart: field(&json["HostConfig"]["RestartPolicy"]["Name"]),
-        }))
+    let container = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        [id, restart, name] => {
+            Ok(Container { id: id.to_owned(), name: name.to_owned(), restart: restart.to_owned() })
+        }
+        _ => Err(garbled("container")),
     };
-    let all = lines.all("container").map(container).collect::<Result<Vec<_>, _>>()?;
-    let mut running: Vec<Container> = all.into_iter().flatten().collect();
+    let mut running = lines.all("container").map(container).collect::<Result<Vec<_>, _>>()?;
     running.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Containers { running })
 }

@@ -42,9 +42,9 @@ pub struct Facts {
     pub home: String,
     /// What runs services: `systemd`, `openrc`, `sysvinit`, `boot2docker`, `none`.
     pub init: String,
-    /// Whether SELinux is enabled.
+    /// Whether `SELinux` is enabled.
     pub selinux: bool,
-    /// `--config-file` of the running daemon, else the platform's default.
+    /// `--config-file` of the running daemon; none where it is not given, or no daemon runs.
     pub daemon_config: Option<HostPath>,
     /// Whether the host is a directory of the controller: no daemon, no commands.
     pub sandbox: bool,

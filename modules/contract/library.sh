@@ -5,7 +5,8 @@
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-U=$(umask)
+# What is ours is private; what other programs write for us is as they would write it.
+mask=$(umask)
 umask 077
 ROOT=
 if [ -n "$R" ]; then ROOT=$(cd -P -- "$R" && pwd -P) || exit 99; fi
@@ -20,14 +21,12 @@ elif has shasum; then digest() { shasum -a 256 | cut -c1-64; }
 elif has openssl; then digest() { openssl dgst -sha256 -r | cut -c1-64; }
 else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
 word() { printf '%s' "$1" | enc; }
-# Programs of the host run with the umask that the login has: ours is for our own files.
 # BusyBox before 1.30 wants `timeout -t SECONDS`.
-bounded() (
-  umask "$U"
+bounded() {
   if timeout 1 true >/dev/null 2>&1; then timeout "$@"
   elif timeout -t 1 true >/dev/null 2>&1; then seconds=$1; shift; timeout -t "$seconds" "$@"
   else shift; "$@"; fi
-)
+}
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -113,7 +112,7 @@ ask_dir() { # PATH
   [ -r "$real" ] || { say error unreadable; return 0; }
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
-    link=file; [ ! -L "$f" ] || link=link
+    link='file'; [ ! -L "$f" ] || link='link'
     kind=$(kind "$f"); stat=-; content=-
     case $kind in file | dir) stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue ;; esac
     if [ "$kind" = file ] && [ -r "$f" ] && [ "$(wc -c <"$f")" -le 65536 ]; then content=$(enc <"$f"); fi
@@ -134,6 +133,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   done
   real "$dir/." || return 0
   for f in "${real%/.}"/*; do
+    if [ -L "$f" ] && [ ! -e "$f" ]; then say dangling "$(word "${f#"$ROOT"}")"; continue; fi
     if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
     printf 'stray=%s %s\n' "$(word "${f#"$ROOT"}")" "$(enc <"$f")"
   done
@@ -219,16 +219,19 @@ in_bundle() { # BASE64 of a certificate's DER, BUNDLE
     on { gsub(/[ \t\r]/, ""); body = body $0 }
     END { exit !found }' "$2"
 }
-do_refresh() { # BUNDLE, certificates that must be in it, certificates that must not, COMMAND...
+do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certificates that must not, COMMAND...
   real "$1" || return
-  bundle=$real; present=$2; absent=$3; shift 3
+  bundle=$real; drop=$2; present=$3; absent=$4; shift 4
   if [ -n "$R" ]; then
     # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
-    mkdir -p -- "${bundle%/*}" && cat "$R"/usr/share/ca-certificates/*/*.crt "$R"/usr/local/share/ca-certificates/*.crt \
-      >"$bundle.dtrctl-$T" 2>/dev/null
-    mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
+    real "$drop/." || return
+    drop=${real%/.}
+    (umask 022; mkdir -p -- "${bundle%/*}") || return
+    for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt; do
+      if [ -f "$f" ] && [ ! -L "$f" ]; then cat -- "$f"; fi
+    done >"$bundle.dtrctl-$T" && chmod 0644 "$bundle.dtrctl-$T" && mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
   else
-    out=$(bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
+    out=$(umask 022; bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
   fi
   for c in $present; do
     in_bundle "$c" "$bundle" || { echo "$1 left the certificate out of $bundle: $out"; return 1; }
@@ -267,12 +270,16 @@ curl_is_new() { # --unix-socket came with 7.40
   set -- $v
   [ $# = 2 ] && { [ "$1" -gt 7 ] || { [ "$1" = 7 ] && [ "$2" -ge 40 ]; }; }
 }
-# What of /info changes by itself is dropped: an answer that means the same has to be the same.
+# What of /info changes by itself is dropped: an answer that means the same has to be the same. Text in the answer cannot
+# be taken for a key, because its quotes are escaped.
 info() {
-  if curl_is_new; then api /info | sed '$d'; else bounded 20 docker info --format '{{json .}}'; fi |
+  if curl_is_new; then api /info | sed '$d'
+  else bounded 20 docker -H "unix://$socket" info --format '{{json .}}'; fi |
     sed -e 's/"SystemTime":"[^"]*",//' -e 's/"NFd":[0-9]*,//' -e 's/"NGoroutines":[0-9]*,//' \
       -e 's/"NEventsListener":[0-9]*,//' -e 's/"Containers":[0-9]*,//' -e 's/"ContainersRunning":[0-9]*,//' \
-      -e 's/"ContainersPaused":[0-9]*,//' -e 's/"ContainersStopped":[0-9]*,//' -e 's/"Images":[0-9]*,//'
+      -e 's/"ContainersPaused":[0-9]*,//' -e 's/"ContainersStopped":[0-9]*,//' -e 's/"Images":[0-9]*,//' \
+      -e 's/\["\([^"]*Space[^"]*\)","[^"]*"\]/["\1",""]/g' -e 's/\["Dirs","[^"]*"\]/["Dirs",""]/' \
+      -e 's/"RemoteManagers":\[\({[^}]*},*\)*\]/"RemoteManagers":null/'
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
@@ -289,19 +296,38 @@ ask_process() {
   say start "$start"
   say started "$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))"
   say cmdline "$(enc <"/proc/$pid/cmdline")"
-  say program "$(word "$(readlink "/proc/$pid/exe")")"
+  # An upgrade has replaced the program of a daemon that runs on: the new one is what a restart starts.
+  exe=$(readlink "/proc/$pid/exe"); say program "$(word "${exe% (deleted)}")"
   say environ "$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^(SSL_CERT_|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy)' | enc)"
 }
 ask_info() {
   daemon || return 0
   body=$(info) || return 0
-  case $body in '{'*) say info "$(word "$body")" ;; esac
+  case $body in '{'*'"ServerVersion":"'[!\"]*) say info "$(word "$body")" ;; esac
+}
+# The running containers, a line each: id, restart policy, name.
+containers() {
+  if has docker; then
+    ids=$(bounded 20 docker -H "unix://$socket" ps -q --no-trunc) || return
+    # One that goes in between is left out.
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || bounded 20 docker -H "unix://$socket" inspect \
+      -f '{{.Id}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.Name}}' $ids
+  else
+    ids=$(api /containers/json) || return
+    case $ids in *200) ;; *) return 1 ;; esac
+    for c in $(printf '%s' "$ids" | sed 's/"Id":"/\
+id /g' | sed -n 's/^id \([0-9a-f]\{64\}\)".*/\1/p'); do
+      api "/containers/$c/json" | sed -n \
+        's/^{"Id":"\([0-9a-f]*\)".*"Name":"\(\/[^"]*\)".*"RestartPolicy":{"Name":"\([^"]*\)".*/\1 \3 \2/p' |
+        sed 's/  / no /'
+    done
+  fi
 }
 ask_containers() {
   daemon || return 0
-  for c in $(api /containers/json | tr ',' '\n' | sed -n 's/.*"Id":"\([0-9a-f]\{64\}\)".*/\1/p'); do
-    say container "$(api "/containers/$c/json" | sed '$d' | enc)"
-  done
+  list=$(containers) || [ -n "$list" ] || return 1
+  printf '%s\n' "$list" | sed -n 's/^\([0-9a-f][0-9a-f]* [a-z-]* \)\/*/container=\1/p' | sort
 }
 ask_validate() { # CONFIG, PROGRAM, FLAG...
   config=$1; program=$2; shift 2
@@ -333,7 +359,7 @@ ask_distribution() { # REGISTRY
 }
 ask_shell() { # TEXT
   dir=$(mktemp -d) || return
-  (umask "$U"; exec sh -c "$1") </dev/null >"$dir/out" 2>"$dir/err"
+  (umask "$mask"; exec sh -c "$1") </dev/null >"$dir/out" 2>"$dir/err"
   say status $?
   say stdout "$(enc <"$dir/out")"
   say stderr "$(enc <"$dir/err")"
@@ -396,6 +422,7 @@ do_reload() { # visible|silent, settled IDs...
 }
 answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
 do_restart() { # settled IDs...
+  umask 022
   since=$(date +%s)
   if [ -d /run/systemd/system ]; then
     # The start limit counts restarts that went well, too; past it the socket fails as well.
@@ -422,7 +449,7 @@ do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   shift
   tmp=$(mktemp -d) || return
   # Its files are made with our umask, whatever it makes itself with the login's.
-  ( { [ -z "$dir" ] || cd -- "$dir"; } && umask "$U" && printf '%s' "$input" | "$@") >"$tmp/out" 2>"$tmp/err"
+  ( { [ -z "$dir" ] || cd -- "$dir"; } && umask "$mask" && printf '%s' "$input" | "$@") >"$tmp/out" 2>"$tmp/err"
   say status $?
   say stdout "$(enc <"$tmp/out")"
   say stderr "$(enc <"$tmp/err")"

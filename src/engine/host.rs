@@ -108,10 +108,13 @@ impl<'a> HostRun<'a> {
     /// Runs the handlers that were notified, in the order of their definition. A handler may notify a later one.
     async fn handlers(&mut self) -> Result<(), Left> {
         let mut done = None;
-        while let Some(next) = self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done)) {
+        while let Some(next) =
+            self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done))
+        {
             self.notified.remove(&next);
             done = Some(next);
-            let work = Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
+            let work =
+                Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
             self.tasks(VecDeque::from([work])).await?;
         }
         // What a handler has notified before itself waits for the next flush.
@@ -147,16 +150,9 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// Puts steps back to be made ready anew, as what they were made ready from has changed.
-    pub(super) fn requeue(&mut self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
-        for step in steps.into_iter().rev() {
-            queue.push_front(Work { task: step.task, index: step.index, item: step.item });
-        }
-    }
-
-    /// The same where the facts have changed: loops that have not begun are unrolled anew.
-    pub(super) fn start_over(&mut self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
-        self.requeue(queue, steps);
+    /// Puts steps back where the facts have changed: loops that have not begun are unrolled anew.
+    pub(super) fn start_over(&self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
+        requeue(queue, steps.into_iter());
         let mut anew = None;
         for work in std::mem::take(queue) {
             match &work.item {
@@ -241,6 +237,13 @@ impl<'a> HostRun<'a> {
         };
         *counter += 1;
         recap.state = worse(recap.state, state);
+    }
+}
+
+/// Puts steps back to be made ready anew, as what they were made ready from has changed.
+pub fn requeue<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+    for step in steps.rev() {
+        queue.push_front(Work { task: step.task, index: step.index, item: step.item });
     }
 }
 

@@ -85,7 +85,10 @@ impl Memory {
 
     /// Keeps a bundle.
     pub fn keep_bundle(&self, bytes: &[u8]) {
-        if let Some(path) = self.path("bundles", &modules::digest(bytes)).filter(|_| self.bundle(&modules::digest(bytes)).is_none()) {
+        if let Some(path) = self
+            .path("bundles", &modules::digest(bytes))
+            .filter(|_| self.bundle(&modules::digest(bytes)).is_none())
+        {
             _ = write(&path, bytes);
         }
     }
@@ -97,7 +100,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // Hosts run side by side, and many of them have the same bundle.
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     let written = file.write_all(bytes).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         _ = fs::remove_file(&beside);

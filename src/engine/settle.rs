@@ -6,7 +6,7 @@ use std::sync::Arc;
 use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
 use serde_json::{Map, Value as Json};
 
-use super::host::{HostRun, Left, Work};
+use super::host::{HostRun, Left, Work, requeue};
 use super::scope::{NoValue, loop_result};
 use super::step::{Asking, Planned, Ready, Stage};
 use super::window::{Acts, Scripts};
@@ -20,6 +20,7 @@ pub struct Done {
     result: Map<String, Json>,
     notes: Vec<Note>,
     owed: Option<String>,
+    owed_is_whole: bool,
     reason: Option<Reason>,
     /// In check mode: a command would run, so that its result is not known though its outcome is.
     unseen: bool,
@@ -27,17 +28,14 @@ pub struct Done {
 
 impl Done {
     fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
-        Self { outcome, result, notes: Vec::new(), owed: None, reason: None, unseen: false }
-    }
-
-    /// Takes out what `no_log` hides: the result, what a module has noted, and what the host itself has said.
-    fn hide(&mut self) {
-        self.result.clear();
-        self.notes.clear();
-        let said = |kind: &str| matches!(kind, "command" | "change" | "disk_full");
-        if let Some(reason) = self.reason.as_mut().filter(|reason| said(&reason.kind)) {
-            let (head, _) = reason.message.split_once(": ").unwrap_or((&reason.message, ""));
-            reason.message = format!("{head} (what was said is hidden by `no_log`)");
+        Self {
+            outcome,
+            result,
+            notes: Vec::new(),
+            owed: None,
+            owed_is_whole: false,
+            reason: None,
+            unseen: false,
         }
     }
 
@@ -59,7 +57,8 @@ impl Done {
     }
 
     fn wrong(problem: &Problem) -> Self {
-        let mut done = Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
+        let mut done =
+            Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
         if let (Some(reason), Some(place)) = (&mut done.reason, &problem.at) {
             reason.place = Some(place.to_string());
         }
@@ -68,13 +67,29 @@ impl Done {
 
     fn refused(error: PlanError) -> Self {
         let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
+        // Nothing has been touched: where `failed_when` lets it pass, it is no change.
+        done.result.insert("changed".to_owned(), false.into());
         done.result.extend(error.result);
         done
     }
 
+    /// `no_log`: what was said beside the plan may hold what must not be seen.
+    fn hide(&mut self) {
+        self.notes.clear();
+        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+            "why is hidden by `no_log`".clone_into(&mut reason.message);
+            reason.help = None;
+        }
+    }
+
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
-        Self { notes: plan.notes, owed: plan.owed, ..Self::new(outcome, result) }
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            notes: plan.notes,
+            owed: plan.owed,
+            ..Self::new(outcome, result)
+        }
     }
 }
 
@@ -136,7 +151,10 @@ impl<'a> HostRun<'a> {
             Err(error) => return Ok(Done::refused(error)),
         };
         if let Some(reason) = plan.skipped.clone() {
-            return Ok(Done { notes: plan.notes, ..Done::reason(Outcome::Skipped, "platform", reason, None) });
+            return Ok(Done {
+                notes: plan.notes,
+                ..Done::reason(Outcome::Skipped, "platform", reason, None)
+            });
         }
         if plan.changes.is_empty() {
             if let Some((key, digests)) = &step.answered
@@ -148,7 +166,11 @@ impl<'a> HostRun<'a> {
             return Ok(Done::planned(plan, Outcome::Ok));
         }
         self.show(step, &plan);
-        if step.check { Ok(self.only_plan(step, plan, window, queue)) } else { self.apply(step, plan, window, queue).await }
+        if step.check {
+            Ok(self.only_plan(step, plan, window, queue))
+        } else {
+            self.apply(step, plan, window, queue).await
+        }
     }
 
     fn show(&self, step: &Ready<'a>, plan: &Plan) {
@@ -180,7 +202,7 @@ impl<'a> HostRun<'a> {
         let unseen = runs(&plan);
         if plan.changes.iter().any(|change| change.call().is_none()) {
             // Steps that the controller has answered already were answered before this change.
-            self.requeue(queue, window.drain(..).collect());
+            requeue(queue, window.drain(..));
         }
         Done { unseen, ..Done::planned(plan, Outcome::Changed) }
     }
@@ -199,7 +221,7 @@ impl<'a> HostRun<'a> {
             }
         }
         self.epoch += 1;
-        self.requeue(queue, window.drain(..).collect());
+        requeue(queue, window.drain(..));
         let changes: Vec<Change> =
             plan.changes.iter().filter(|change| change.call().is_some()).cloned().collect();
         if changes.is_empty() {
@@ -207,12 +229,12 @@ impl<'a> HostRun<'a> {
         }
         if step.delegated {
             let frames = self.act_here(&changes).await;
-            return Ok(self.acted(plan, &changes, &frames));
+            return Ok(acted(plan, &changes, &frames));
         }
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
         let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         self.exchange(&mut asked, Some(&mut acts)).await?;
-        let mut done = self.acted(plan, &changes, &acts.frames);
+        let mut done = acted(plan, &changes, &acts.frames);
         // Taken out whatever became of the changes: left in the window, it would be settled as a task of its own.
         let proof = if proven { asked.pop_front() } else { None };
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
@@ -285,7 +307,8 @@ impl<'a> HostRun<'a> {
             _ => "it would have to be asked more".to_owned(),
         };
         let notes = std::mem::take(&mut done.notes);
-        *done = Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
+        *done =
+            Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
         done.has_changed();
         done.notes = notes;
     }
@@ -301,30 +324,13 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// What the frames of changes say.
-    fn acted(&self, plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
-        for (i, (change, frame)) in changes.iter().zip(frames).enumerate() {
-            let Some(frame) = frame else {
-                return Done::failed("cut", format!("the connection was lost before it was known whether this was done: {}", change.summary()));
-            };
-            if frame.status != 0 {
-                let mut done = refused_change(change, frame, plan);
-                if i > 0 {
-                    done.has_changed();
-                }
-                return done;
-            }
-            if let Change::Run(_) = change {
-                return ran(plan, &frame.body);
-            }
-        }
-        Done::planned(plan, Outcome::Changed)
-    }
-
     /// Judges a step's end, keeps its result and says what happened.
     fn finish(&mut self, step: &Ready<'a>, mut done: Done) -> Result<(), Left> {
         if let Err(wrong) = self.judge(step, &mut done) {
-            done = wrong;
+            done = *wrong;
+        }
+        if step.task.no_log {
+            done.hide();
         }
         if done.outcome == Outcome::Failed && self.ignored(step) {
             done.outcome = Outcome::Ignored;
@@ -334,11 +340,11 @@ impl<'a> HostRun<'a> {
             self.notify(step);
         }
         let failed = done.outcome == Outcome::Failed;
-        if step.task.no_log {
-            done.hide();
-        }
         if failed {
             self.recap.reason = done.reason.clone();
+        }
+        if done.owed_is_whole {
+            self.recap.owed.clear();
         }
         if let Some(owed) = &done.owed {
             self.recap.owed.push(owed.clone());
@@ -349,7 +355,7 @@ impl<'a> HostRun<'a> {
             host: self.host.name.clone(),
             task: step.head.clone(),
             outcome: done.outcome,
-            result: done.result,
+            result: if step.task.no_log { Map::new() } else { done.result },
             notes: done.notes,
             owed: done.owed,
             reason: done.reason,
@@ -385,14 +391,18 @@ impl<'a> HostRun<'a> {
     }
 
     /// `changed_when`, then `failed_when`, which sees what the first has said.
-    fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Done> {
+    fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Box<Done>> {
         let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
         let playbook_is_wrong = done.reason.as_ref().is_some_and(|reason| reason.kind == "playbook");
-        if !judged || playbook_is_wrong || (step.task.changed_when.is_empty() && step.task.failed_when.is_empty()) {
+        if !judged
+            || playbook_is_wrong
+            || (step.task.changed_when.is_empty() && step.task.failed_when.is_empty())
+        {
             return Ok(());
         }
         let mut failed = done.outcome == Outcome::Failed;
-        let mut changed = done.outcome == Outcome::Changed || done.result.get("changed") == Some(&Json::Bool(true));
+        let mut changed =
+            done.outcome == Outcome::Changed || done.result.get("changed") == Some(&Json::Bool(true));
         done.result.insert("failed".to_owned(), failed.into());
         if !step.task.changed_when.is_empty() {
             changed = self.verdict(step, done, &step.task.changed_when)?;
@@ -407,7 +417,8 @@ impl<'a> HostRun<'a> {
                 done.outcome = Outcome::Failed;
                 let message = "`failed_when` holds".to_owned();
                 done.result.entry("msg").or_insert_with(|| message.clone().into());
-                done.reason = Some(Reason { kind: "failed_when".to_owned(), message, help: None, place: None });
+                done.reason =
+                    Some(Reason { kind: "failed_when".to_owned(), message, help: None, place: None });
             }
             (false, _) => {
                 done.outcome = if changed { Outcome::Changed } else { Outcome::Ok };
@@ -418,7 +429,12 @@ impl<'a> HostRun<'a> {
     }
 
     /// Whether conditions hold that may name the task's own result.
-    fn verdict(&self, step: &Ready<'a>, done: &Done, conditions: &[crate::yaml::Node]) -> Result<bool, Done> {
+    fn verdict(
+        &self,
+        step: &Ready<'a>,
+        done: &Done,
+        conditions: &[crate::yaml::Node],
+    ) -> Result<bool, Box<Done>> {
         let mut scope = (*step.scope).clone();
         if let Some(name) = step.task.register.as_ref().filter(|name| !self.variables.is_fixed(name)) {
             if done.unseen {
@@ -429,9 +445,13 @@ impl<'a> HostRun<'a> {
         }
         match self.shared.renderer.all(conditions, &Arc::new(scope)) {
             Ok(holds) => Ok(holds.is_ok()),
-            Err(NoValue::Wrong(problem)) => Err(Done::wrong(&problem)),
-            Err(NoValue::Unknown(reason)) => Err(Done::reason(Outcome::Unknown, "unknown", reason, None)),
-            Err(NoValue::Pending) => Err(Done::failed("playbook", "a condition needs a result that is not known yet")),
+            Err(NoValue::Wrong(problem)) => Err(Box::new(Done::wrong(&problem))),
+            Err(NoValue::Unknown(reason)) => {
+                Err(Box::new(Done::reason(Outcome::Unknown, "unknown", reason, None)))
+            }
+            Err(NoValue::Pending) => {
+                Err(Box::new(Done::failed("playbook", "a condition needs a result that is not known yet")))
+            }
         }
     }
 
@@ -443,7 +463,8 @@ impl<'a> HostRun<'a> {
     fn keep_result(&mut self, step: &Ready<'a>, done: &mut Done) {
         let failed = matches!(done.outcome, Outcome::Failed | Outcome::Ignored);
         // A command that failed has run, and may have changed something: its result says so, as in Ansible.
-        let changed = done.outcome == Outcome::Changed || (failed && done.result.get("changed") == Some(&Json::Bool(true)));
+        let changed = done.outcome == Outcome::Changed
+            || (failed && done.result.get("changed") == Some(&Json::Bool(true)));
         for (name, value) in [("changed", changed), ("failed", failed)] {
             done.result.insert(name.to_owned(), value.into());
         }
@@ -452,7 +473,9 @@ impl<'a> HostRun<'a> {
         }
         let Some(name) = &step.task.register else { return };
         let unknown = match done.outcome {
-            Outcome::Unknown => Some(done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default()),
+            Outcome::Unknown => {
+                Some(done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default())
+            }
             _ => done.unseen.then(|| COMMAND.to_owned()),
         };
         let Some(item) = &step.item else {
@@ -495,6 +518,32 @@ fn encode(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
+/// What the frames of changes say.
+fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
+    for (i, (change, frame)) in changes.iter().zip(frames).enumerate() {
+        let Some(frame) = frame else {
+            return Done::failed(
+                "cut",
+                format!(
+                    "the connection was lost before it was known whether this was done: {}",
+                    change.summary()
+                ),
+            );
+        };
+        if frame.status != 0 {
+            let mut done = refused_change(change, frame, plan);
+            if i > 0 {
+                done.has_changed();
+            }
+            return done;
+        }
+        if let Change::Run(_) = change {
+            return ran(plan, &frame.body);
+        }
+    }
+    Done::planned(plan, Outcome::Changed)
+}
+
 /// A change that the host refused.
 fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
     let said = act_output(&frame.body);
@@ -519,7 +568,10 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
         _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
     };
     done.notes = plan.notes;
-    done.notes.push(Note { level: Level::Info, text: "changes before this one were made, those after it were not".to_owned() });
+    done.notes.push(Note {
+        level: Level::Info,
+        text: "changes before this one were made, those after it were not".to_owned(),
+    });
     if plan.changes.len() == 1 {
         done.notes.pop();
     }
@@ -554,7 +606,8 @@ fn ran(plan: Plan, body: &str) -> Done {
     done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
     if output.status != 0 {
         let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
-        let message = format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+        let message =
+            format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
         let result = std::mem::take(&mut done.result);
         done = Done::failed("command", message);
         done.result.extend(result);

@@ -53,6 +53,8 @@ pub struct Lost {
     pub reason: Reason,
     /// The task whose changes were under way.
     pub during: Option<String>,
+    /// Whether it answers: it has failed then, and is not unreachable.
+    pub answers: bool,
 }
 
 /// The hosts of a batch, and how far each is.
@@ -126,11 +128,11 @@ impl Batch {
     }
 
     /// Takes a host that cannot be reached.
-    pub fn lose(&mut self, host: &str, reason: Reason) {
+    pub fn lose(&mut self, host: &str, reason: Reason, answers: bool) {
         let tasks = self.runs.values().filter_map(|run| run.get(host));
         let open = tasks.flat_map(|task| &task.parts).find(|part| part.outcome.is_none());
         let during = open.map(|part| part.name.clone());
-        self.lost.push(Lost { host: host.to_owned(), reason, during });
+        self.lost.push(Lost { host: host.to_owned(), reason, during, answers });
         self.leave(host);
     }
 

@@ -164,7 +164,11 @@ impl Report for Human {
                 self.flush(false);
             }
             Event::HostUnreachable { host, reason } => {
-                self.batch.lose(host, reason.clone());
+                self.batch.lose(host, reason.clone(), false);
+                self.flush(false);
+            }
+            Event::HostFailed { host, reason } => {
+                self.batch.lose(host, reason.clone(), true);
                 self.flush(false);
             }
             Event::HostFinished { host } => {

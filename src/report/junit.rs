@@ -147,7 +147,7 @@ impl Report for Junit {
                 said.extend(owed.iter().map(|owed| format!("owed: {owed}")));
                 self.finished(host, task, *outcome, reason.as_ref(), said);
             }
-            Event::HostUnreachable { host, reason } => {
+            Event::HostUnreachable { host, reason } | Event::HostFailed { host, reason } => {
                 self.add(host, "connection", wrong(NonSuccessKind::Error, Some(reason)), "");
             }
             Event::RunFinished { hosts, .. } => self.ended(hosts),

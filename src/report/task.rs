@@ -32,7 +32,7 @@ pub fn print(page: &mut Page, run: &TaskRun, setting: Setting) {
 /// Prints the hosts that were lost, by reason.
 pub fn print_lost(page: &mut Page, lost: &[Lost], setting: Setting) {
     for (hosts, first) in lost_groups(lost) {
-        let label = label("unreachable", setting);
+        let label = label(if first.answers { "failed" } else { "unreachable" }, setting);
         page.headed(2, &[(Tone::Bad, &label)], 2 + label.len(), Tone::Plain, &fold(&hosts));
         page.put(BODY, Tone::Plain, &alike(&first.reason.message, &first.host, hosts.len()));
         if let Some(task) = &first.during {

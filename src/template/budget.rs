@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use super::error::{Eval, limit};
 
-const STEPS: u64 = 2_000_000;
-const BYTES: u64 = 64 << 20;
+const STEPS: u64 = 1_000_000;
+const BYTES: u64 = 32 << 20;
 /// Expressions inside expressions, through variables and macros; a thread's 2 MiB of stack hold them.
 const NESTING: u32 = 160;
 /// Lists inside lists.
@@ -30,14 +30,14 @@ impl Budget {
     /// Pays for work in proportion to `count`.
     pub(super) fn work(&self, count: usize) -> Eval<()> {
         let left = self.steps.get().checked_sub(count as u64);
-        self.steps.set(left.ok_or_else(|| limit("it takes more than 2 million steps; loop over less"))?);
+        self.steps.set(left.ok_or_else(|| limit("it takes more than a million steps; loop over less"))?);
         Ok(())
     }
 
     /// Pays for `count` bytes of new text.
     pub(super) fn text(&self, count: usize) -> Eval<()> {
         let left = self.bytes.get().checked_sub(count as u64);
-        self.bytes.set(left.ok_or_else(|| limit("it makes more than 64 MiB of values; make less"))?);
+        self.bytes.set(left.ok_or_else(|| limit("it makes more than 32 MiB of values; make less"))?);
         Ok(())
     }
 

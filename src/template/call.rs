@@ -120,7 +120,10 @@ impl Bound {
     fn wrong(&self, param: &str, wanted: &str, found: &Val) -> super::TemplateError {
         match found {
             Val::Marker(error) => (**error).clone(),
-            _ => call_error(self.name, format!("`{param}` must be {wanted}, not of type `{}`", found.type_name())),
+            _ => call_error(
+                self.name,
+                format!("`{param}` must be {wanted}, not of type `{}`", found.type_name()),
+            ),
         }
     }
 }

@@ -22,11 +22,13 @@ pub(super) struct Expression {
     pub(super) root: Node,
 }
 
+type Parsed<K, V> = HashMap<K, Arc<V>>;
+
 /// What has been parsed so far.
 #[derive(Default)]
 pub(super) struct Cache {
-    templates: Mutex<HashMap<Arc<str>, Arc<Template>>>,
-    expressions: Mutex<HashMap<(Arc<str>, Strings), Arc<Expression>>>,
+    templates: Mutex<Parsed<Arc<str>, Template>>,
+    expressions: Mutex<Parsed<(Arc<str>, Strings), Expression>>,
 }
 
 impl Cache {
@@ -40,7 +42,7 @@ impl Cache {
 }
 
 fn keep<K: Eq + std::hash::Hash, V>(
-    cache: &Mutex<HashMap<K, Arc<V>>>,
+    cache: &Mutex<Parsed<K, V>>,
     key: K,
     parse: impl FnOnce() -> Eval<V>,
 ) -> Eval<Arc<V>> {
@@ -61,13 +63,8 @@ impl Template {
     fn parse(text: &Arc<str>) -> Eval<Self> {
         let whole = |error: TemplateError| error.at(text, 0..text.len());
         let (header, whitespace) = overrides(text).map_err(whole)?;
-        // The header is blanked, not cut off, so that places stay right; its newline goes with it.
-        let mut prepared = prepare_template(text, true).map_err(whole)?;
-        let blank = format!("{{#{}#}}", " ".repeat(header.saturating_sub(4)));
-        if header > 0 {
-            prepared.replace_range(..header, &blank);
-        }
-        Ok(Self { body: syntax::template(&prepared, text, whitespace).map_err(whole)? })
+        let prepared = prepare_template(&text[header..], true).map_err(whole)?;
+        Ok(Self { body: syntax::template(&prepared, header, text, whitespace).map_err(whole)? })
     }
 }
 
@@ -85,20 +82,21 @@ impl Expression {
 }
 
 fn explain(text: &str, mut error: TemplateError) -> TemplateError {
-    if let ErrorKind::Syntax { message } = &mut *error.kind {
-        if super::is_template(text) {
-            message.push_str("; an expression is written without `{{ }}`");
-        }
+    if let ErrorKind::Syntax { message } = &mut *error.kind
+        && super::is_template(text)
+    {
+        message.push_str("; an expression is written without `{{ }}`");
     }
     error
 }
 
 fn refuse_embedded(node: &Node, text: &Arc<str>) -> Eval<()> {
     match &node.expr {
-        Expr::Const(Val::Str(string)) if super::is_template(string) => {
-            Err(unsupported("a template inside a string of a condition", "write the variable without `{{ }}`")
-                .at(text, node.at.clone()))
-        }
+        Expr::Const(Val::Str(string)) if super::is_template(string) => Err(unsupported(
+            "a template inside a string of a condition",
+            "write the variable without `{{ }}`",
+        )
+        .at(text, node.at.clone())),
         _ => Ok(()),
     }
 }
@@ -115,7 +113,12 @@ fn overrides(text: &str) -> Eval<(usize, Whitespace)> {
         let value = match value.trim() {
             "True" => true,
             "False" => false,
-            _ => return Err(unsupported("a header value other than True and False", "use the usual delimiters")),
+            _ => {
+                return Err(unsupported(
+                    "a header value other than True and False",
+                    "use the usual delimiters",
+                ));
+            }
         };
         match key.trim() {
             "trim_blocks" => whitespace.trim_blocks = value,
@@ -187,7 +190,9 @@ impl Node {
 
 fn visit_args(args: &[Arg], visit: &mut dyn FnMut(&Node) -> Eval<()>) -> Eval<()> {
     args.iter().try_for_each(|arg| match arg {
-        Arg::Plain(node) | Arg::Named(_, node) | Arg::Spread(node) | Arg::SpreadNamed(node) => node.visit(visit),
+        Arg::Plain(node) | Arg::Named(_, node) | Arg::Spread(node) | Arg::SpreadNamed(node) => {
+            node.visit(visit)
+        }
     })
 }
 
@@ -211,17 +216,27 @@ impl Stmt {
             }
             Self::With(pairs, body) => {
                 all(body);
-                pairs.iter().for_each(|(_, node)| node.names(names));
+                for (_, node) in pairs {
+                    node.names(names);
+                }
             }
             Self::SetBlock(_, filter, body) => {
                 all(body);
-                filter.iter().for_each(|filter| filter.names(names));
+                if let Some(filter) = filter {
+                    filter.names(names);
+                }
             }
             Self::FilterBlock(filter, body) => {
                 all(body);
                 filter.names(names);
             }
-            Self::Macro(decl) => all(&decl.body),
+            Self::Macro(decl) => {
+                all(&decl.body);
+                decl.params
+                    .iter()
+                    .filter_map(|(_, default)| default.as_ref())
+                    .for_each(|node| node.names(names));
+            }
             Self::CallBlock(call, decl) => {
                 all(&decl.body);
                 call.names(names);

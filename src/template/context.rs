@@ -28,12 +28,7 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(templater: &'a Templater) -> Self {
-        Self {
-            templater,
-            budget: Budget::default(),
-            fetched: RefCell::default(),
-            active: RefCell::default(),
-        }
+        Self { templater, budget: Budget::default(), fetched: RefCell::default(), active: RefCell::default() }
     }
 
     /// A variable, or the marker of its absence.
@@ -76,7 +71,7 @@ impl<'a> Context<'a> {
         self.active.borrow_mut().push(this);
         let result = Interpreter::render(self, &deferred.text, &deferred.scope);
         self.active.borrow_mut().pop();
-        let value = match result {
+        let value = match result.and_then(Val::usable) {
             Ok(value) => value,
             Err(mut error) => {
                 error.via.insert(0, deferred.via.to_string());
@@ -160,13 +155,21 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The items that a filter works on: errors in waiting among them end it.
+    pub(super) fn usable_items(&self, value: &Val) -> Eval<Vec<Val>> {
+        self.iterate(value)?.into_iter().map(Val::usable).collect()
+    }
+
     /// `value.name`.
     pub(super) fn attribute(&self, value: &Val, name: &str) -> Eval<Val> {
         if matches!(value, Val::Marker(_)) {
             return Ok(value.clone());
         }
         if methods::exists(value, name) {
-            return Ok(Val::Object(Object::Method(Arc::new(Method { owner: value.clone(), name: name.into() }))));
+            return Ok(Val::Object(Object::Method(Arc::new(Method {
+                owner: value.clone(),
+                name: name.into(),
+            }))));
         }
         match value {
             Val::Object(Object::Namespace(fields)) => {
@@ -238,16 +241,17 @@ impl<'a> Context<'a> {
     /// Runs a filter. An error becomes its value: it harms only whoever uses it.
     pub(super) fn filter(&self, filter: &'static Filter, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !filter.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !filter.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
-        let result = args.bind(filter.name, filter.params, filter.spread).and_then(|args| {
-            (filter.run)(self, value, &args)
-        });
+        let result = args
+            .bind(filter.name, filter.params, filter.spread)
+            .and_then(|args| (filter.run)(self, &value, &args));
         match result {
             Ok(value) if value.depth() > super::budget::DEPTH => Err(too_deep()),
+            Ok(range @ Val::Range(_)) => self.iterate(&range).map(Val::list),
             Ok(value) => Ok(value),
             Err(error) => self.caught(error.called(filter.name)),
         }
@@ -256,13 +260,13 @@ impl<'a> Context<'a> {
     /// Runs a test, likewise.
     pub(super) fn check(&self, check: &'static Check, value: Val, args: Args) -> Eval<Val> {
         let value = self.deep(value)?;
-        if !check.takes_markers {
-            if let Some(marker) = args.first_marker(&value) {
-                return Ok(marker);
-            }
+        if !check.takes_markers
+            && let Some(marker) = args.first_marker(&value)
+        {
+            return Ok(marker);
         }
         let result =
-            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, value, &args));
+            args.bind(check.name, check.params, false).and_then(|args| (check.run)(self, &value, &args));
         match result {
             Ok(holds) => Ok(Val::Bool(holds)),
             Err(error) => self.caught(error.called(check.name)),

@@ -144,9 +144,9 @@ impl<'c, 'a> Interpreter<'c, 'a> {
 
     fn slice(&mut self, owner: &Node, bounds: &[Option<Box<Node>>; 3]) -> Eval<Val> {
         let owner = self.eval(owner)?;
-        let [start, stop, step] =
+        let [from, until, step] =
             bounds.each_ref().map(|bound| bound.as_ref().map(|bound| self.eval(bound)).transpose());
-        let bounds = [start?, stop?, step?];
+        let bounds = [from?, until?, step?];
         if matches!(owner, Val::Marker(_)) {
             return Ok(owner);
         }
@@ -204,16 +204,16 @@ impl<'c, 'a> Interpreter<'c, 'a> {
     }
 
     /// Calls a function, method or macro; an error becomes the call's value.
-    pub(super) fn call(&mut self, callee: &Node, args: &[Arg], caller: Option<Val>) -> Eval<Val> {
+    pub(super) fn call(&mut self, callee: &Node, args: &[Arg], block: Option<Val>) -> Eval<Val> {
         let callee = self.eval(callee)?;
         let args = self.args(args)?;
         if matches!(callee, Val::Marker(_)) {
             return Ok(callee);
         }
         if let Val::Object(Object::Macro(target)) = &callee {
-            return macros::call(self, target, args, caller);
+            return macros::call(self, target, args, block);
         }
-        if caller.is_some() {
+        if block.is_some() {
             return Err(type_error("`{% call %}` needs a macro"));
         }
         if let Val::Object(Object::Function(name)) = &callee {
@@ -224,8 +224,10 @@ impl<'c, 'a> Interpreter<'c, 'a> {
             return Ok(marker);
         }
         match &callee {
-            Val::Object(Object::Method(method)) => methods::call(self.context, &method.owner, &method.name, args)
-                .or_else(|error| self.context.caught(error.called(&method.name))),
+            Val::Object(Object::Method(method)) => {
+                methods::call(self.context, &method.owner, &method.name, args)
+                    .or_else(|error| self.context.caught(error.called(&method.name)))
+            }
             other => Err(type_error(format!("a value of type `{}` cannot be called", other.type_name()))),
         }
     }

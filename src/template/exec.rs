@@ -151,7 +151,7 @@ impl Interpreter<'_, '_> {
         if items.is_empty() {
             return self.run(&repeat.otherwise, out);
         }
-        let state = Arc::new(Loop::new(items.clone(), self.loop_depth()));
+        let state = Arc::new(Loop::new(items.clone()));
         for (index, item) in items.into_iter().enumerate() {
             state.advance(index);
             self.frames.push(Locals::new());
@@ -161,10 +161,6 @@ impl Interpreter<'_, '_> {
             self.frames.pop();
         }
         Ok(())
-    }
-
-    fn loop_depth(&self) -> usize {
-        self.frames.iter().filter(|frame| frame.contains_key("loop")).count()
     }
 
     fn filter_items(&mut self, repeat: &ForLoop, filter: &Node, items: Vec<Val>) -> Eval<Vec<Val>> {

@@ -53,7 +53,9 @@ impl Fields<'_, '_> {
             "" => value,
             "s" => Val::str(text::to_text(&value, &self.context.budget)?),
             "r" => Val::str(text::to_repr(&value, &self.context.budget)?),
-            other => return Err(type_error(format!("the conversion `!{other}` in a format is not supported"))),
+            other => {
+                return Err(type_error(format!("the conversion `!{other}` in a format is not supported")));
+            }
         };
         write_value(&value, spec, out)
     }
@@ -64,7 +66,8 @@ impl Fields<'_, '_> {
         let mut path = &name[head..];
         while !path.is_empty() {
             if let Some(tail) = path.strip_prefix('[') {
-                let (key, tail) = tail.split_once(']').ok_or_else(|| type_error("the format misses a `]`"))?;
+                let (key, tail) =
+                    tail.split_once(']').ok_or_else(|| type_error("the format misses a `]`"))?;
                 let key = key.parse().map_or_else(|_| Val::str(key), Val::Int);
                 value = self.context.item(&value, &key)?;
                 path = tail;
@@ -159,7 +162,10 @@ fn write_value(value: &Val, spec: &str, out: &mut Text<'_>) -> Eval<()> {
             pad("", &cut, align.unwrap_or('<'), &parsed, out)
         }
         (Val::Int(_) | Val::Bool(_) | Val::Float(_), _) => number(value, spec, &parsed, out),
-        _ => Err(type_error(format!("the format `{spec}` does not suit a value of type `{}`", value.type_name()))),
+        _ => Err(type_error(format!(
+            "the format `{spec}` does not suit a value of type `{}`",
+            value.type_name()
+        ))),
     }
 }
 
@@ -173,7 +179,9 @@ fn number(value: &Val, spec: &str, parsed: &Spec, out: &mut Text<'_>) -> Eval<()
         alternate: parsed.alternate,
     };
     let (negative, mut body) = match (number, kind) {
-        (Num::Int(i), 'd' | 'x' | 'X' | 'o' | 'b') if parsed.precision.is_none() => (i < 0, int_digits(i, format)),
+        (Num::Int(i), 'd' | 'x' | 'X' | 'o' | 'b') if parsed.precision.is_none() => {
+            (i < 0, int_digits(i, format))
+        }
         (number, 'f' | 'F' | 'e' | 'E' | 'g' | 'G') => {
             (is_negative(number.float()), float_digits(number.float(), format))
         }

@@ -37,7 +37,8 @@ pub(super) fn call(context: &Context<'_>, scope: &Arc<Scope>, name: &str, args: 
         "namespace" => namespace(context, &args),
         "undef" => {
             let hint = args.bind("undef", &["hint"], false)?.text("hint")?;
-            let what = hint.map_or_else(|| "the value has not been given".to_owned(), |hint| hint.to_string());
+            let what =
+                hint.map_or_else(|| "the value has not been given".to_owned(), |hint| hint.to_string());
             Ok(Val::marker(ErrorKind::Undefined { name: None, what, closest: None }.into()))
         }
         "lookup" => lookup(context, scope, args, false),
@@ -49,22 +50,24 @@ pub(super) fn call(context: &Context<'_>, scope: &Arc<Scope>, name: &str, args: 
 
 fn range(args: &Args) -> Eval<Val> {
     let int = |value: &Val| match Num::of(value) {
-        Some(Num::Int(i)) => i64::try_from(i).map(i128::from).map_err(|_| type_error("the range is too large")),
+        Some(Num::Int(i)) => {
+            i64::try_from(i).map(i128::from).map_err(|_| type_error("the range is too large"))
+        }
         _ => Err(type_error(format!("`range` needs integers, not a value of type `{}`", value.type_name()))),
     };
-    let (start, stop, step) = match (args.plain.as_slice(), args.named.is_empty()) {
-        ([stop], true) => (0, int(stop)?, 1),
-        ([start, stop], true) => (int(start)?, int(stop)?, 1),
-        ([start, stop, step], true) => (int(start)?, int(stop)?, int(step)?),
+    let (from, until, step) = match (args.plain.as_slice(), args.named.is_empty()) {
+        ([until], true) => (0, int(until)?, 1),
+        ([from, until], true) => (int(from)?, int(until)?, 1),
+        ([from, until, step], true) => (int(from)?, int(until)?, int(step)?),
         _ => return Err(call_error("range", "it takes one, two or three numbers")),
     };
     if step == 0 {
         return Err(call_error("range", "the step cannot be zero"));
     }
-    let span = if step > 0 { stop - start } else { start - stop };
+    let span = if step > 0 { until - from } else { from - until };
     let count = if span <= 0 { 0 } else { (span - 1) / step.abs() + 1 };
     let count = usize::try_from(count).map_err(|_| type_error("the range is too large"))?;
-    Ok(Val::Range(Steps { start, step, count }))
+    Ok(Val::Range(Steps { start: from, step, count }))
 }
 
 fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
@@ -80,7 +83,9 @@ fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
             for pair in context.iterate(pairs)? {
                 match context.iterate(&pair)?.as_slice() {
                     [key, value] => out.insert(key.clone(), value.clone())?,
-                    other => return Err(call_error("dict", format!("it needs pairs, not {} items", other.len()))),
+                    other => {
+                        return Err(call_error("dict", format!("it needs pairs, not {} items", other.len())));
+                    }
                 }
             }
         }
@@ -117,7 +122,9 @@ fn lookup(context: &Context<'_>, scope: &Arc<Scope>, args: Args, wants_list: boo
             ("wantlist", value) => wants_list = wants_list || truth(value)?,
             ("errors", Val::Str(mode)) if &**mode == "strict" => {}
             ("errors", Val::Str(mode)) if &**mode == "ignore" => ignore_errors = true,
-            ("errors", _) => return Err(unsupported("this `errors` of a lookup", "write `ignore` or `strict`")),
+            ("errors", _) => {
+                return Err(unsupported("this `errors` of a lookup", "write `ignore` or `strict`"));
+            }
             _ => options.push((name, value)),
         }
     }

@@ -10,14 +10,13 @@ use super::value::Val;
 /// Where a `for` loop is.
 pub(super) struct Loop {
     items: Vec<Val>,
-    depth: usize,
     index: AtomicUsize,
     changed: Mutex<Option<Vec<Val>>>,
 }
 
 impl Loop {
-    pub(super) fn new(items: Vec<Val>, depth: usize) -> Self {
-        Self { items, depth, index: AtomicUsize::new(0), changed: Mutex::default() }
+    pub(super) fn new(items: Vec<Val>) -> Self {
+        Self { items, index: AtomicUsize::new(0), changed: Mutex::default() }
     }
 
     pub(super) fn advance(&self, index: usize) {
@@ -40,8 +39,9 @@ impl Loop {
             "first" => Val::Bool(index == 0),
             "last" => Val::Bool(index + 1 == len),
             "length" => Val::int(len),
-            "depth" => Val::int(self.depth + 1),
-            "depth0" => Val::int(self.depth),
+            // Only recursive loops have a depth.
+            "depth" => Val::Int(1),
+            "depth0" => Val::Int(0),
             "previtem" => neighbour(index.checked_sub(1)).unwrap_or_else(|| no_neighbour("previous")),
             "nextitem" => neighbour(Some(index + 1)).unwrap_or_else(|| no_neighbour("next")),
             _ => return Ok(None),

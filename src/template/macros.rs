@@ -17,29 +17,29 @@ pub(super) struct Macro {
 
 /// Calls a macro; an error in it becomes its value.
 pub(super) fn call(
-    caller_frame: &mut Interpreter<'_, '_>,
+    outer: &mut Interpreter<'_, '_>,
     target: &Arc<Macro>,
     args: Args,
     caller: Option<Val>,
 ) -> Eval<Val> {
-    let context = caller_frame.context;
+    let context = outer.context;
     let _deeper = context.budget.descend()?;
-    let mut callee = Interpreter::new(context, caller_frame.text.clone(), &caller_frame.scope);
-    context.budget.items(caller_frame.frames[0].len())?;
-    callee.frames = vec![caller_frame.frames[0].clone()];
-    callee.frames.extend(target.captured.iter().cloned());
-    callee.frames.push(Locals::new());
+    let mut inner = Interpreter::new(context, outer.text.clone(), &outer.scope);
+    context.budget.items(outer.frames[0].len())?;
+    inner.frames = vec![outer.frames[0].clone()];
+    inner.frames.extend(target.captured.iter().cloned());
+    inner.frames.push(Locals::new());
     if let Some(caller) = caller {
-        callee.bind("caller".into(), caller);
+        inner.bind("caller".into(), caller);
     }
     let mut nodes = Vec::new();
-    bind_parameters(&mut callee, &target.decl, args)
-        .and_then(|()| callee.run(&target.decl.body, &mut nodes))
+    bind_parameters(&mut inner, &target.decl, args)
+        .and_then(|()| inner.run(&target.decl.body, &mut nodes))
         .and_then(|()| join_nodes(nodes, context))
         .or_else(|error| context.caught(error))
 }
 
-fn bind_parameters(callee: &mut Interpreter<'_, '_>, decl: &MacroDecl, args: Args) -> Eval<()> {
+fn bind_parameters(inner: &mut Interpreter<'_, '_>, decl: &MacroDecl, args: Args) -> Eval<()> {
     if args.plain.len() > decl.params.len() {
         let count = decl.params.len();
         return Err(call_error(&decl.name, format!("the macro takes {count} arguments at most")));
@@ -56,13 +56,13 @@ fn bind_parameters(callee: &mut Interpreter<'_, '_>, decl: &MacroDecl, args: Arg
     for ((name, default), value) in decl.params.iter().zip(given) {
         let value = match (value, default) {
             (Some(value), _) => value,
-            (None, Some(default)) => callee.eval(default)?,
+            (None, Some(default)) => inner.eval(default)?,
             (None, None) => {
                 let what = format!("the parameter `{name}` was not given");
                 Val::marker(ErrorKind::Undefined { name: None, what, closest: None }.into())
             }
         };
-        callee.bind(name.clone(), value);
+        inner.bind(name.clone(), value);
     }
     Ok(())
 }

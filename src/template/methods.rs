@@ -11,14 +11,66 @@ use super::{format, string_methods};
 
 /// Methods of text that Python has; those not offered are refused by name when called.
 const STR: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format",
-    "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
-    "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans",
-    "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit",
-    "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 const DICT: &[&str] = &[
-    "clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values",
+    "clear",
+    "copy",
+    "fromkeys",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+    "values",
 ];
 const LIST: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
@@ -52,7 +104,9 @@ pub(super) fn call(context: &Context<'_>, owner: &Val, name: &str, args: Args) -
         Val::Dict(_) | Val::Object(Object::Hosts(_) | Object::Vars(_)) => mapping(context, owner, name, args),
         Val::List(_) | Val::Tuple(_) | Val::Range(_) => sequence(context, owner, name, args),
         Val::Object(Object::Loop(state)) => state.call(name, &args, |a, b| equal(a, b, &context.budget)),
-        Val::Int(i) if name == "bit_length" => Ok(Val::Int(i128::from(128 - i.unsigned_abs().leading_zeros()))),
+        Val::Int(i) if name == "bit_length" => {
+            Ok(Val::Int(i128::from(128 - i.unsigned_abs().leading_zeros())))
+        }
         other => Err(missing(other, name)),
     }
 }
@@ -92,6 +146,7 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
             for key in keys {
                 let value = context.item_or_none(owner, &key)?.unwrap_or(Val::None);
                 context.budget.items(1)?;
+                let value = value.usable()?;
                 out.push(if name == "values" { value } else { Val::tuple(vec![key, value]) });
             }
             Ok(Val::list(out))
@@ -103,6 +158,10 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
 fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<Val> {
     match name {
         "copy" => Ok(owner.clone()),
+        // Ansible's own lists do not find what they hold when they count.
+        "count" if matches!(owner, Val::List(_)) => {
+            Err(unsupported("the method `count` of a list", "use `select('eq', …) | length`"))
+        }
         "count" | "index" => {
             let args: Bound = args.bind("index", &["value"], false)?;
             let wanted = args.need("value")?;
@@ -122,7 +181,7 @@ fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<
 }
 
 /// Sorts by keys that Python can order.
-pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, reverse: bool) -> Eval<()> {
+pub(super) fn sort_by_key(context: &Context<'_>, items: &mut [(Val, Val)], reverse: bool) -> Eval<()> {
     let mut failure = None;
     let mut compare = |a: &(Val, Val), b: &(Val, Val)| {
         let result = order(&a.0, &b.0, &context.budget).and_then(|order| {
@@ -153,12 +212,11 @@ pub(super) fn sort_by_key(context: &Context<'_>, items: &mut Vec<(Val, Val)>, re
 /// `mapping.get(key)` without the detour through attributes.
 impl Context<'_> {
     fn item_or_none(&self, owner: &Val, key: &Val) -> Eval<Option<Val>> {
-        match owner {
-            Val::Dict(dict) => dict.get(key)?.cloned().map(|value| self.force(value)).transpose(),
-            _ => {
-                let value = self.item(owner, key)?;
-                Ok(if is_missing(&value) { None } else { Some(value) })
-            }
+        if let Val::Dict(dict) = owner {
+            dict.get(key)?.cloned().map(|value| self.force(value)).transpose()
+        } else {
+            let value = self.item(owner, key)?;
+            Ok(if is_missing(&value) { None } else { Some(value) })
         }
     }
 }
@@ -171,6 +229,8 @@ fn is_missing(value: &Val) -> bool {
 pub(super) fn text_argument(method: &str, value: &Val) -> Eval<Arc<str>> {
     match value {
         Val::Str(text) => Ok(text.clone()),
-        other => Err(call_error(method, format!("it needs text, not a value of type `{}`", other.type_name()))),
+        other => {
+            Err(call_error(method, format!("it needs text, not a value of type `{}`", other.type_name())))
+        }
     }
 }

@@ -24,6 +24,7 @@ mod ops;
 mod percent;
 mod pyregex;
 mod pyregex_syntax;
+mod pyset;
 mod scope;
 mod slice;
 mod source;

@@ -6,7 +6,7 @@ use super::budget::{Budget, Text};
 use super::error::{Eval, TemplateError, limit, type_error};
 use super::syntax::{Op, Relation};
 use super::text;
-use super::value::{Steps, Val};
+use super::value::{Key, Object, Steps, Val};
 
 /// A number, as arithmetic sees it.
 #[derive(Clone, Copy)]
@@ -114,8 +114,12 @@ fn add(left: &Val, right: &Val, budget: &Budget) -> Eval<Val> {
 
 fn mul(left: &Val, right: &Val, budget: &Budget) -> Eval<Val> {
     match (left, right) {
-        (Val::Str(_) | Val::List(_) | Val::Tuple(_), Val::Int(_) | Val::Bool(_)) => repeat(left, right, budget),
-        (Val::Int(_) | Val::Bool(_), Val::Str(_) | Val::List(_) | Val::Tuple(_)) => repeat(right, left, budget),
+        (Val::Str(_) | Val::List(_) | Val::Tuple(_), Val::Int(_) | Val::Bool(_)) => {
+            repeat(left, right, budget)
+        }
+        (Val::Int(_) | Val::Bool(_), Val::Str(_) | Val::List(_) | Val::Tuple(_)) => {
+            repeat(right, left, budget)
+        }
         _ => arithmetic("*", left, right, i128::checked_mul, |a, b| a * b),
     }
 }
@@ -254,8 +258,7 @@ pub(super) fn equal(left: &Val, right: &Val, budget: &Budget) -> Eval<bool> {
         (Val::None, Val::None) | (Val::Absent, Val::Absent) | (Val::Omit, Val::Omit) => true,
         (Val::Str(a), Val::Str(b)) => a == b,
         (Val::List(a), Val::List(b)) | (Val::Tuple(a), Val::Tuple(b)) => {
-            a.items.len() == b.items.len()
-                && all(a.items.iter().zip(&b.items), |(a, b)| equal(a, b, budget))?
+            a.items.len() == b.items.len() && all(a.items.iter().zip(&b.items), |(a, b)| equal(a, b, budget))?
         }
         (Val::Dict(a), Val::Dict(b)) => {
             a.len() == b.len()
@@ -283,7 +286,11 @@ fn all<T>(items: impl Iterator<Item = T>, mut test: impl FnMut(T) -> Eval<bool>)
 }
 
 #[expect(clippy::float_cmp, reason = "the comparison tells whether the conversion was exact")]
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "checked by converting back")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "checked by converting back"
+)]
 fn numbers(a: Num, b: Num) -> Option<Ordering> {
     match (a, b) {
         (Num::Int(a), Num::Int(b)) => Some(a.cmp(&b)),
@@ -348,13 +355,15 @@ pub(super) fn contains(container: &Val, item: &Val, budget: &Budget) -> Eval<boo
         }
         Val::Dict(dict) => Ok(dict.get(item)?.is_some()),
         Val::Range(steps) => Ok(match Num::of(item) {
-            Some(Num::Int(i)) => {
-                let offset = i - steps.start;
-                offset % steps.step == 0 && (0..steps.count as i128).contains(&(offset / steps.step))
-            }
-            _ => false,
+            Some(Num::Int(i)) => steps.contains(i),
+            Some(Num::Float(_)) => matches!(Key::of(item)?, Key::Int(i) if steps.contains(i)),
+            None => false,
         }),
         Val::Absent => Ok(false),
+        Val::Object(Object::Hosts(hosts)) => {
+            Ok(item.as_str().is_some_and(|name| hosts.scope(name).is_some()))
+        }
+        Val::Object(Object::Vars(scope)) => Ok(item.as_str().is_some_and(|name| scope.contains(name))),
         other => Err(type_error(format!("`in` does not work on a value of type `{}`", other.type_name()))),
     }
 }

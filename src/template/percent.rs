@@ -11,10 +11,10 @@ use super::value::Val;
 #[derive(Default)]
 struct Spec {
     left: bool,
-    plus: bool,
-    space: bool,
     zero: bool,
     alternate: bool,
+    /// What stands before a number that is not negative.
+    sign: &'static str,
     width: usize,
     precision: Option<usize>,
 }
@@ -79,8 +79,9 @@ fn one<'f>(mut rest: &'f str, values: &mut Values<'_>, out: &mut Text<'_>) -> Ev
     while let Some(flag) = rest.chars().next() {
         match flag {
             '-' => spec.left = true,
-            '+' => spec.plus = true,
-            ' ' => spec.space = true,
+            '+' => spec.sign = "+",
+            ' ' if spec.sign.is_empty() => spec.sign = " ",
+            ' ' => {}
             '0' => spec.zero = true,
             '#' => spec.alternate = true,
             _ => break,
@@ -94,6 +95,9 @@ fn one<'f>(mut rest: &'f str, values: &mut Values<'_>, out: &mut Text<'_>) -> Ev
     }
     let rest = rest.trim_start_matches(['h', 'l', 'L']);
     let kind = rest.chars().next().ok_or_else(incomplete)?;
+    if kind == '%' && (spec.width > 0 || spec.precision.is_some()) {
+        return Err(type_error("a width before `%%` in a format is not supported"));
+    }
     if kind == '%' {
         out.push("%")?;
     } else {
@@ -129,10 +133,11 @@ fn number<'f>(text: &'f str, values: &mut Values<'_>, left: &mut bool) -> Eval<O
 fn write(value: &Val, kind: char, spec: &Spec, out: &mut Text<'_>) -> Eval<()> {
     let value = value.clone().usable()?;
     out.budget().text(spec.precision.unwrap_or(0))?;
-    let (sign, body) = match kind {
+    let (negative, body) = match kind {
         's' | 'r' => {
             let budget = out.budget();
-            let full = if kind == 's' { text::to_text(&value, budget)? } else { text::to_repr(&value, budget)? };
+            let full =
+                if kind == 's' { text::to_text(&value, budget)? } else { text::to_repr(&value, budget)? };
             let cut = spec.precision.map_or(full.clone(), |p| full.chars().take(p).collect());
             return pad("", &cut, &Spec { zero: false, ..*spec }, out);
         }
@@ -141,13 +146,7 @@ fn write(value: &Val, kind: char, spec: &Spec, out: &mut Text<'_>) -> Eval<()> {
         'f' | 'F' | 'e' | 'E' | 'g' | 'G' => float(&value, kind, spec)?,
         other => return Err(type_error(format!("the format `%{other}` is unknown"))),
     };
-    let sign = match (sign, spec.plus, spec.space) {
-        (true, ..) => "-",
-        (false, true, _) => "+",
-        (false, false, true) => " ",
-        _ => "",
-    };
-    pad(sign, &body, spec, out)
+    pad(if negative { "-" } else { spec.sign }, &body, spec, out)
 }
 
 fn character(value: &Val) -> Eval<String> {
@@ -186,7 +185,10 @@ fn integer(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
 
 fn float(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
     let Some(number) = Num::of(value) else {
-        return Err(type_error(format!("`%{kind}` needs a number, not a value of type `{}`", value.type_name())));
+        return Err(type_error(format!(
+            "`%{kind}` needs a number, not a value of type `{}`",
+            value.type_name()
+        )));
     };
     let number = number.float();
     let format = NumberFormat {

@@ -68,7 +68,8 @@ impl Pattern {
             Some(rest) => rest.split_once('>').map(|(name, _)| name),
             None => reference.strip_prefix('\\'),
         };
-        let name = name.ok_or_else(|| refuse(format!("`{reference}` names no group; write `\\1` or `\\g<name>`")))?;
+        let name =
+            name.ok_or_else(|| refuse(format!("`{reference}` names no group; write `\\1` or `\\g<name>`")))?;
         self.group_number(name)
     }
 
@@ -225,13 +226,16 @@ fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Eval<(Part, &'t str)> {
     match c {
         'g' => {
             let named = tail.strip_prefix('<').and_then(|tail| tail.split_once('>'));
-            let (name, tail) = named.ok_or_else(|| refuse("`\\g` in a replacement needs a group: `\\g<1>`"))?;
+            let (name, tail) =
+                named.ok_or_else(|| refuse("`\\g` in a replacement needs a group: `\\g<1>`"))?;
             Ok((Part::Group(pattern.group_number(name)?), tail))
         }
         '1'..='9' => {
             let digits = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
             if rest.bytes().take(3).take_while(u8::is_ascii_digit).count() == 3 {
-                return Err(refuse("a number of three digits after a backslash is not supported; use `\\g<1>`"));
+                return Err(refuse(
+                    "a number of three digits after a backslash is not supported; use `\\g<1>`",
+                ));
             }
             Ok((Part::Group(pattern.group_number(&rest[..digits])?), &rest[digits..]))
         }

@@ -97,20 +97,20 @@ impl Walk {
             return None;
         }
         let low = if low.is_empty() { "0" } else { low };
-        Some((if inner.contains(',') { format!("{{{low},{high}}}") } else { format!("{{{low}}}") }, close + 1))
+        Some((
+            if inner.contains(',') { format!("{{{low},{high}}}") } else { format!("{{{low}}}") },
+            close + 1,
+        ))
     }
 
     fn braces(&mut self) -> Eval<()> {
-        match self.counts() {
-            Some((counts, length)) => {
-                self.out.push_str(&counts);
-                self.at += length;
-                self.after_quantifier()
-            }
-            None => {
-                self.literal('{');
-                Ok(())
-            }
+        if let Some((counts, length)) = self.counts() {
+            self.out.push_str(&counts);
+            self.at += length;
+            self.after_quantifier()
+        } else {
+            self.literal('{');
+            Ok(())
         }
     }
 
@@ -126,9 +126,9 @@ impl Walk {
                 self.next();
                 Ok(())
             }
-            (Some('='  | '!'), _) | (Some('<'), Some('=' | '!')) => {
-                Err(refuse("look-around (`(?=`, `(?!`, `(?<=`, `(?<!`) is not supported; match the text and use a group"))
-            }
+            (Some('=' | '!'), _) | (Some('<'), Some('=' | '!')) => Err(refuse(
+                "look-around (`(?=`, `(?!`, `(?<=`, `(?<!`) is not supported; match the text and use a group",
+            )),
             (Some('P'), Some('=')) => Err(refuse("a reference back (`(?P=`) is not supported")),
             (Some(c), _) if c.is_ascii_lowercase() || c == '-' => self.flags(),
             _ => Err(refuse("a group that starts with `(?` and this character is not supported")),
@@ -137,7 +137,10 @@ impl Walk {
 
     fn flags(&mut self) -> Eval<()> {
         let rest = &self.rest[self.at + 1..];
-        let length = rest.iter().position(|c| matches!(c, ')' | ':')).ok_or_else(|| refuse("a group is not closed"))?;
+        let length = rest
+            .iter()
+            .position(|c| matches!(c, ')' | ':'))
+            .ok_or_else(|| refuse("a group is not closed"))?;
         let flags: String = rest[..length].iter().collect();
         let on = flags.split('-').next().unwrap_or_default();
         if !flags.chars().all(|c| matches!(c, 'i' | 'm' | 's' | 'u' | '-')) {
@@ -175,7 +178,9 @@ impl Walk {
             'u' => self.code(4)?,
             'U' => self.code(8)?,
             '0' if !self.peek(0).is_some_and(|c| c.is_ascii_digit()) => self.out.push_str("\\x00"),
-            '0'..='9' => return Err(refuse(format!("a reference back (`\\{c}`) in a pattern is not supported"))),
+            '0'..='9' => {
+                return Err(refuse(format!("a reference back (`\\{c}`) in a pattern is not supported")));
+            }
             c if c.is_ascii_alphabetic() => return Err(refuse(format!("`\\{c}` in a pattern is unknown"))),
             c => self.literal(c),
         }
@@ -188,7 +193,7 @@ impl Walk {
         if !whole {
             return Err(refuse("a character's code in a pattern is incomplete"));
         }
-        self.out.push_str(&format!("\\x{{{text}}}"));
+        self.out.extend([format!("\\x{{{text}}}")]);
         self.at += digits;
         Ok(())
     }

@@ -5,10 +5,10 @@ use super::error::{Eval, type_error};
 use super::ops::Num;
 use super::value::Val;
 
-/// `value[start:stop:step]`.
+/// `value[from:until:step]`.
 pub(super) fn slice(value: &Val, bounds: [Option<Val>; 3], budget: &Budget) -> Eval<Val> {
-    let [start, stop, step] = bounds.map(bound);
-    let (start, stop, step) = (start?, stop?, step?.unwrap_or(1));
+    let [from, until, step] = bounds.map(bound);
+    let (from, until, step) = (from?, until?, step?.unwrap_or(1));
     if step == 0 {
         return Err(type_error("the step of a slice cannot be zero"));
     }
@@ -16,12 +16,13 @@ pub(super) fn slice(value: &Val, bounds: [Option<Val>; 3], budget: &Budget) -> E
         Val::Str(text) => {
             budget.text(text.len() * 4)?;
             let chars: Vec<char> = text.chars().collect();
-            let picked = positions(chars.len(), start, stop, step).map(|i| chars[i]);
+            let picked = positions(chars.len(), from, until, step).map(|i| chars[i]);
             Ok(Val::str(picked.collect::<String>()))
         }
         Val::List(seq) | Val::Tuple(seq) => {
             budget.items(seq.items.len())?;
-            let picked = positions(seq.items.len(), start, stop, step).map(|i| seq.items[i].clone()).collect();
+            let picked =
+                positions(seq.items.len(), from, until, step).map(|i| seq.items[i].clone()).collect();
             Ok(if matches!(value, Val::List(_)) { Val::list(picked) } else { Val::tuple(picked) })
         }
         other => Err(type_error(format!("a value of type `{}` cannot be sliced", other.type_name()))),
@@ -41,12 +42,12 @@ fn bound(value: Option<Val>) -> Eval<Option<i128>> {
     }
 }
 
-fn positions(len: usize, start: Option<i128>, stop: Option<i128>, step: i128) -> impl Iterator<Item = usize> {
+fn positions(len: usize, from: Option<i128>, until: Option<i128>, step: i128) -> impl Iterator<Item = usize> {
     let len = len as i128;
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
     let clamp = |at: i128| if at < 0 { (at.saturating_add(len)).max(low) } else { at.min(high) };
-    let first = start.map_or(if step > 0 { low } else { high }, clamp);
-    let last = stop.map_or(if step > 0 { high } else { low }, clamp);
+    let first = from.map_or(if step > 0 { low } else { high }, clamp);
+    let last = until.map_or(if step > 0 { high } else { low }, clamp);
     let mut at = first;
     std::iter::from_fn(move || {
         let inside = if step > 0 { at < last } else { at > last };

@@ -49,7 +49,8 @@ struct Scan {
 
 impl Scan {
     fn finish(self) -> Eval<String> {
-        String::from_utf8(self.bytes).map_err(|_| syntax("a string literal ends in the middle of a character"))
+        String::from_utf8(self.bytes)
+            .map_err(|_| syntax("a string literal ends in the middle of a character"))
     }
 
     /// Steps behind the next `{{`, `{%` or `{#` and tells which it is.
@@ -127,7 +128,10 @@ impl Scan {
             }
             match self.bytes[self.at] {
                 b'\'' | b'"' => self.string(keep_backslashes)?,
-                b'(' | b'[' | b'{' => brackets += 1,
+                b'(' | b'[' | b'{' => {
+                    brackets += 1;
+                    operators += usize::from(self.after_value());
+                }
                 b')' | b']' | b'}' => brackets = brackets.saturating_sub(1),
                 b'+' | b'-' | b'*' | b'/' | b'~' | b'%' | b'|' | b'.' | b'<' | b'>' | b'=' => operators += 1,
                 byte if MARKS.contains(&byte) => return Err(self.control_character()),
@@ -142,10 +146,16 @@ impl Scan {
         Ok(())
     }
 
+    /// Whether a bracket here is a call or a subscript.
+    fn after_value(&self) -> bool {
+        let before = self.bytes[..self.at].iter().rev().find(|byte| !byte.is_ascii_whitespace());
+        before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_)]}'\"".contains(byte))
+    }
+
     fn word_operator(&self) -> bool {
         let starts = |word: &[u8]| self.bytes[self.at..].starts_with(word);
-        let after_name =
-            self.at > 0 && (self.bytes[self.at - 1].is_ascii_alphanumeric() || self.bytes[self.at - 1] == b'_');
+        let after_name = self.at > 0
+            && (self.bytes[self.at - 1].is_ascii_alphanumeric() || self.bytes[self.at - 1] == b'_');
         !after_name && [&b"not"[..], b"and", b"or", b"if", b"is", b"in"].iter().any(|word| starts(word))
     }
 
@@ -225,7 +235,9 @@ fn decode_escape(chars: &mut std::str::Chars<'_>, out: &mut String) -> Eval<()> 
         'x' => hex(chars, 2)?,
         'u' => hex(chars, 4)?,
         'U' => hex(chars, 8)?,
-        'N' => return Err(syntax("`\\N{…}` is not supported in a string literal; write the character itself")),
+        'N' => {
+            return Err(syntax("`\\N{…}` is not supported in a string literal; write the character itself"));
+        }
         _ => {
             if let Some(marked) = u8::try_from(c).ok().and_then(unmark) {
                 out.push(marked);

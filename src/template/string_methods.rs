@@ -66,9 +66,8 @@ fn list(items: Vec<&str>, budget: &Budget) -> Eval<Val> {
 
 fn question(text: &str, name: &str) -> Option<bool> {
     let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
-    let cased = |test: fn(char) -> bool, other: fn(char) -> bool| {
-        text.chars().any(test) && !text.chars().any(other)
-    };
+    let cased =
+        |test: fn(char) -> bool, other: fn(char) -> bool| text.chars().any(test) && !text.chars().any(other);
     Some(match name {
         "isdigit" | "isdecimal" | "isnumeric" if text.is_ascii() => all(|c| c.is_ascii_digit()),
         "isalpha" => all(char::is_alphabetic),
@@ -83,7 +82,8 @@ fn question(text: &str, name: &str) -> Option<bool> {
 }
 
 fn swapcase(text: &str) -> String {
-    let swap = |c: char| if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
+    let swap =
+        |c: char| if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
     text.chars().map(swap).collect()
 }
 
@@ -149,7 +149,13 @@ fn window(text: &str, args: &Bound, budget: &Budget) -> Eval<Arc<str>> {
 }
 
 /// `text.replace(old, new, limit)`.
-pub(super) fn replace(text: &str, old: &str, new: &str, limit: Option<usize>, budget: &Budget) -> Eval<String> {
+pub(super) fn replace(
+    text: &str,
+    old: &str,
+    new: &str,
+    limit: Option<usize>,
+    budget: &Budget,
+) -> Eval<String> {
     let found = if old.is_empty() { text.chars().count() + 1 } else { text.matches(old).count() };
     let count = limit.map_or(found, |limit| limit.min(found));
     budget.text(text.len().saturating_add(count.saturating_mul(new.len())))?;
@@ -188,7 +194,8 @@ fn pad(text: &str, name: &str, args: Args, budget: &Budget) -> Eval<Val> {
     let args = args.bind("center", &["width", "fillchar"], false)?;
     args.need("width")?;
     let width = args.count("width", 0)?;
-    let fill = args.text("fillchar")?.unwrap_or_else(|| if name == "zfill" { "0".into() } else { " ".into() });
+    let fill =
+        args.text("fillchar")?.unwrap_or_else(|| if name == "zfill" { "0".into() } else { " ".into() });
     if fill.chars().count() != 1 {
         return Err(call_error(name, "the fill must be one character"));
     }
@@ -210,7 +217,8 @@ fn partition(text: &str, name: &str, args: Args) -> Eval<Val> {
     if separator.is_empty() {
         return Err(call_error(name, "the separator is empty"));
     }
-    let found = if name == "partition" { text.split_once(&*separator) } else { text.rsplit_once(&*separator) };
+    let found =
+        if name == "partition" { text.split_once(&*separator) } else { text.rsplit_once(&*separator) };
     let parts = match found {
         Some((before, after)) => [before, &separator, after],
         None if name == "partition" => [text, "", ""],

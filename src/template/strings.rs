@@ -14,7 +14,11 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
     let mut rest = text;
     while let Some(at) = rest.find(ends) {
         out.push(&rest[..at]);
-        let end = if rest[at..].starts_with("\r\n") { 2 } else { rest[at..].chars().next().map_or(1, char::len_utf8) };
+        let end = if rest[at..].starts_with("\r\n") {
+            2
+        } else {
+            rest[at..].chars().next().map_or(1, char::len_utf8)
+        };
         rest = &rest[at + end..];
     }
     if !rest.is_empty() {
@@ -29,7 +33,7 @@ pub(super) fn words(text: &str, limit: Option<usize>) -> Vec<&str> {
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
         if limit.is_some_and(|limit| out.len() >= limit) {
-            out.push(rest.trim_end_matches(is_space));
+            out.push(rest);
             break;
         }
         let end = rest.find(is_space).unwrap_or(rest.len());
@@ -45,10 +49,11 @@ pub(super) fn words_from_end(text: &str, limit: Option<usize>) -> Vec<&str> {
     let mut rest = text.trim_end_matches(is_space);
     while !rest.is_empty() {
         if limit.is_some_and(|limit| out.len() >= limit) {
-            out.push(rest.trim_start_matches(is_space));
+            out.push(rest);
             break;
         }
-        let start = rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+        let start =
+            rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
         out.push(&rest[start..]);
         rest = rest[..start].trim_end_matches(is_space);
     }
@@ -60,9 +65,22 @@ pub(super) fn words_from_end(text: &str, limit: Option<usize>) -> Vec<&str> {
 pub(super) fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut upper = first.to_uppercase();
-    let head: String = upper.next().into_iter().collect();
-    head + &upper.flat_map(char::to_lowercase).collect::<String>() + &chars.as_str().to_lowercase()
+    title_case(first) + &chars.as_str().to_lowercase()
+}
+
+/// A letter in title case: of a ligature only the first part is upper case.
+pub(super) fn title_case(c: char) -> String {
+    match c {
+        'ǆ' | 'Ǆ' => "ǅ".to_owned(),
+        'ǉ' | 'Ǉ' => "ǈ".to_owned(),
+        'ǌ' | 'Ǌ' => "ǋ".to_owned(),
+        'ǳ' | 'Ǳ' => "ǲ".to_owned(),
+        _ => {
+            let mut upper = c.to_uppercase();
+            let head: String = upper.next().into_iter().collect();
+            head + &upper.flat_map(char::to_lowercase).collect::<String>()
+        }
+    }
 }
 
 /// `text.title()`: every letter after something that is no letter.
@@ -73,7 +91,7 @@ pub(super) fn title(text: &str) -> String {
         if inside {
             out.extend(c.to_lowercase());
         } else {
-            out.extend(c.to_uppercase());
+            out.push_str(&title_case(c));
         }
         inside = c.is_alphabetic();
     }

@@ -16,7 +16,7 @@ use super::value::Val;
 use super::{checks, filters};
 
 /// Trees deeper than this are refused before anything walks them.
-const NESTING: usize = 450;
+const NESTING: usize = 160;
 
 /// An expression and where it stands.
 pub(super) struct Node {
@@ -120,40 +120,48 @@ pub(super) struct Whitespace {
     pub(super) lstrip_blocks: bool,
 }
 
-/// Parses prepared template text; errors point into the text as it was written.
-pub(super) fn template(prepared: &str, text: &Arc<str>, whitespace: Whitespace) -> Eval<Vec<Stmt>> {
+/// Parses prepared template text, which starts at `offset` in the text as it was written.
+pub(super) fn template(
+    prepared: &str,
+    offset: usize,
+    text: &Arc<str>,
+    whitespace: Whitespace,
+) -> Eval<Vec<Stmt>> {
     let mut config = SyntaxConfig::builder();
     config.trim_blocks(whitespace.trim_blocks).lstrip_blocks(whitespace.lstrip_blocks);
-    let config = config.build().map_err(|e| syntax_error(&e, text))?;
-    match parse(prepared, "", config).map_err(|e| syntax_error(&e, text))? {
-        ast::Stmt::Template(template) => Tree { depth: 0, text }.stmts(&template.children),
+    let config = config.build().map_err(|e| syntax_error(&e, offset, text))?;
+    match parse(prepared, "", config).map_err(|e| syntax_error(&e, offset, text))? {
+        ast::Stmt::Template(template) => Tree { depth: 0, offset, text }.stmts(&template.children),
         _ => Err(type_error("the template has no statements")),
     }
 }
 
 /// Parses a prepared expression.
 pub(super) fn expression(prepared: &str, text: &Arc<str>) -> Eval<Node> {
-    Tree { depth: 0, text }.node(&parse_expr(prepared).map_err(|e| syntax_error(&e, text))?)
+    let parsed = parse_expr(prepared).map_err(|e| syntax_error(&e, 0, text))?;
+    Tree { depth: 0, offset: 0, text }.node(&parsed)
 }
 
-fn syntax_error(error: &minijinja::Error, text: &Arc<str>) -> TemplateError {
+fn syntax_error(error: &minijinja::Error, offset: usize, text: &Arc<str>) -> TemplateError {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    let range = error.range().unwrap_or(0..text.len());
+    let range = error.range().map_or(0..text.len(), |range| range.start + offset..range.end + offset);
     TemplateError::from(ErrorKind::Syntax { message }).at(text, range)
-}
-
-fn range(span: Span) -> Range<usize> {
-    span.start_offset as usize..span.end_offset as usize
 }
 
 /// A conversion in progress, this deep.
 #[derive(Clone, Copy)]
 struct Tree<'t> {
     depth: usize,
+    /// Where the parsed text starts in the whole.
+    offset: usize,
     text: &'t Arc<str>,
 }
 
 impl Tree<'_> {
+    fn range(self, span: Span) -> Range<usize> {
+        self.offset + span.start_offset as usize..self.offset + span.end_offset as usize
+    }
+
     fn deeper(self) -> Eval<Self> {
         if self.depth < NESTING {
             Ok(Self { depth: self.depth + 1, ..self })
@@ -164,7 +172,9 @@ impl Tree<'_> {
 
     fn stmts(self, stmts: &[ast::Stmt<'_>]) -> Eval<Vec<Stmt>> {
         let tree = self.deeper()?;
-        stmts.iter().map(|stmt| tree.stmt(stmt)).collect()
+        let written =
+            stmts.iter().filter(|stmt| !matches!(stmt, ast::Stmt::EmitRaw(raw) if raw.raw.is_empty()));
+        written.map(|stmt| tree.stmt(stmt)).collect()
     }
 
     fn stmt(self, stmt: &ast::Stmt<'_>) -> Eval<Stmt> {
@@ -172,11 +182,9 @@ impl Tree<'_> {
             ast::Stmt::EmitRaw(raw) => Stmt::Text(normalize_newlines(raw.raw)),
             ast::Stmt::EmitExpr(emit) => Stmt::Print(self.node(&emit.expr)?),
             ast::Stmt::ForLoop(repeat) => self.for_loop(repeat)?,
-            ast::Stmt::IfCond(cond) => Stmt::If(
-                self.node(&cond.expr)?,
-                self.stmts(&cond.true_body)?,
-                self.stmts(&cond.false_body)?,
-            ),
+            ast::Stmt::IfCond(cond) => {
+                Stmt::If(self.node(&cond.expr)?, self.stmts(&cond.true_body)?, self.stmts(&cond.false_body)?)
+            }
             ast::Stmt::WithBlock(with) => {
                 let pairs = with.assignments.iter();
                 let pairs = pairs.map(|(target, value)| Ok((self.target(target)?, self.node(value)?)));
@@ -192,7 +200,7 @@ impl Tree<'_> {
             }
             ast::Stmt::Macro(decl) => Stmt::Macro(Arc::new(self.macro_decl(decl)?)),
             ast::Stmt::CallBlock(block) => Stmt::CallBlock(
-                self.call(&block.call, range(block.call_expr_span))?,
+                self.call(&block.call, self.range(block.call_expr_span))?,
                 Arc::new(self.macro_decl(&block.macro_decl)?),
             ),
             other => return Err(self.refused(other)),
@@ -202,7 +210,7 @@ impl Tree<'_> {
     fn for_loop(self, repeat: &ast::Spanned<ast::ForLoop<'_>>) -> Eval<Stmt> {
         if repeat.recursive {
             return Err(unsupported("`recursive` in a `for` loop", "write a macro that calls itself")
-                .at(self.text, range(repeat.span())));
+                .at(self.text, self.range(repeat.span())));
         }
         Ok(Stmt::For(Box::new(ForLoop {
             target: self.target(&repeat.target)?,
@@ -231,7 +239,10 @@ impl Tree<'_> {
             ast::Expr::Var(var) => Ok(Target::Name(var.id.into())),
             ast::Expr::GetAttr(attr) => match &attr.expr {
                 ast::Expr::Var(var) => Ok(Target::Attribute(var.id.into(), attr.name.into())),
-                _ => Err(unsupported("an assignment to a nested attribute", "set an attribute of a `namespace()`")),
+                _ => Err(unsupported(
+                    "an assignment to a nested attribute",
+                    "set an attribute of a `namespace()`",
+                )),
             },
             ast::Expr::List(list) => {
                 let tree = self.deeper()?;
@@ -242,7 +253,7 @@ impl Tree<'_> {
     }
 
     fn node(self, expr: &ast::Expr<'_>) -> Eval<Node> {
-        let at = range(expr.span());
+        let at = self.range(expr.span());
         let expr = self.deeper()?.expr(expr).map_err(|e| e.at(self.text, at.clone()))?;
         Ok(Node { at, expr })
     }
@@ -273,9 +284,9 @@ impl Tree<'_> {
                 Expr::Item(self.boxed(&item.expr)?, self.boxed(&item.subscript_expr)?)
             }
             ast::Expr::Slice(slice) => {
-                let [start, stop, step] =
+                let [from, until, step] =
                     [&slice.start, &slice.stop, &slice.step].map(|bound| self.optional(bound.as_ref()));
-                Expr::Slice(self.boxed(&slice.expr)?, [start?, stop?, step?])
+                Expr::Slice(self.boxed(&slice.expr)?, [from?, until?, step?])
             }
             ast::Expr::UnaryOp(unary) => match unary.op {
                 ast::UnaryOpKind::Not => Expr::Not(self.boxed(&unary.expr)?),
@@ -304,7 +315,22 @@ impl Tree<'_> {
     }
 
     fn call(self, call: &ast::Call<'_>, at: Range<usize>) -> Eval<Node> {
-        Ok(Node { at, expr: Expr::Call(self.boxed(&call.expr)?, self.args(&call.args)?) })
+        let (callee, args) = (self.boxed(&call.expr)?, self.args(&call.args)?);
+        if matches!(&callee.expr, Expr::Var(name) if ["lookup", "query", "q"].contains(&&**name)) {
+            args.iter().try_for_each(|arg| self.refuse_embedded(arg))?;
+        }
+        Ok(Node { at, expr: Expr::Call(callee, args) })
+    }
+
+    /// Ansible renders templates inside the strings given to a lookup; here that is refused.
+    fn refuse_embedded(self, arg: &Arg) -> Eval<()> {
+        match arg {
+            Arg::Plain(Node { at, expr: Expr::Const(Val::Str(text)) }) if super::is_template(text) => {
+                let what = "a template inside a string given to a lookup";
+                Err(unsupported(what, "join the variable with `~`").at(self.text, at.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {
@@ -333,7 +359,9 @@ impl Tree<'_> {
 
     fn refused(self, stmt: &ast::Stmt<'_>) -> TemplateError {
         let (what, instead, span) = match stmt {
-            ast::Stmt::AutoEscape(s) => ("`{% autoescape %}`", "nothing is escaped here; leave it out", s.span()),
+            ast::Stmt::AutoEscape(s) => {
+                ("`{% autoescape %}`", "nothing is escaped here; leave it out", s.span())
+            }
             ast::Stmt::Do(s) => ("`{% do %}`", "use `{% set %}`", s.span()),
             ast::Stmt::Include(s) => ("`{% include %}`", "use the `file` lookup, or one template", s.span()),
             ast::Stmt::Import(s) => ("`{% import %}`", "put the macro into the template", s.span()),
@@ -342,7 +370,7 @@ impl Tree<'_> {
             ast::Stmt::Block(s) => ("`{% block %}`", "write its content in place", s.span()),
             _ => return unsupported("this statement", "write it otherwise"),
         };
-        unsupported(what, instead).at(self.text, range(span))
+        unsupported(what, instead).at(self.text, self.range(span))
     }
 
     fn args(self, args: &[ast::CallArg<'_>]) -> Eval<Vec<Arg>> {

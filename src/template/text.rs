@@ -35,7 +35,10 @@ fn write_repr(value: &Val, out: &mut Text<'_>) -> Eval<()> {
         Val::Bool(false) => out.push("False"),
         Val::Int(i) => out.push(&i.to_string()),
         Val::Float(f) => out.push(&float(*f)),
-        Val::Str(s) => out.push(&quoted(s)),
+        Val::Str(s) => {
+            out.budget().work(s.len() / 4)?;
+            out.push(&quoted(s))
+        }
         Val::List(seq) => write_items(&seq.items, "[", "]", out),
         Val::Tuple(seq) if seq.items.len() == 1 => write_items(&seq.items, "(", ",)", out),
         Val::Tuple(seq) => write_items(&seq.items, "(", ")", out),
@@ -102,6 +105,9 @@ pub(super) fn float(f: f64) -> String {
 
 /// Python's `repr` of a string.
 pub(super) fn quoted(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\'' && byte != b'\\') {
+        return format!("'{text}'");
+    }
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::with_capacity(text.len() + 2);
     out.push(quote);

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 
 use super::budget::Budget;
 use super::error::{Eval, TemplateError, type_error};
-use super::macros::Macro;
 use super::looping::Loop;
+use super::macros::Macro;
 use super::scope::{Hosts, Scope};
 
 /// A value inside a template.
@@ -63,6 +63,11 @@ pub(super) struct Steps {
 }
 
 impl Steps {
+    pub(super) fn contains(self, i: i128) -> bool {
+        let offset = i - self.start;
+        offset % self.step == 0 && (0..self.count as i128).contains(&(offset / self.step))
+    }
+
     pub(super) fn values(self) -> impl Iterator<Item = Val> {
         (0..self.count as i128).map(move |i| Val::Int(self.start + i * self.step))
     }
@@ -107,7 +112,10 @@ impl Key {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "only whole floats within range are turned into integers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only whole floats within range are turned into integers"
+)]
 fn float_key(f: f64) -> Key {
     if f.fract() == 0.0 && f.abs() < 1e38 { Key::Int(f as i128) } else { Key::Float(f.to_bits()) }
 }
@@ -123,12 +131,11 @@ pub(super) struct Dict {
 impl Dict {
     pub(super) fn insert(&mut self, key: Val, value: Val) -> Eval<()> {
         self.depth = self.depth.max(value.depth());
-        match self.index.get(&Key::of(&key)?) {
-            Some(&at) => self.entries[at].1 = value,
-            None => {
-                self.index.insert(Key::of(&key)?, self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some(&at) = self.index.get(&Key::of(&key)?) {
+            self.entries[at].1 = value;
+        } else {
+            self.index.insert(Key::of(&key)?, self.entries.len());
+            self.entries.push((key, value));
         }
         Ok(())
     }

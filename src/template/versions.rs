@@ -40,7 +40,8 @@ fn loose_parts(version: &str) -> Eval<Vec<Part>> {
     for run in chars.chunk_by(|a, b| kind(*a) == kind(*b) && *a != '.') {
         let text: String = run.iter().collect();
         match kind(run[0]) {
-            0 => parts.push(Part::Number(text.parse().map_err(|_| refuse("a number in a version is too long"))?)),
+            0 => parts
+                .push(Part::Number(text.parse().map_err(|_| refuse("a number in a version is too long"))?)),
             2 => {}
             _ => parts.push(Part::Word(text)),
         }
@@ -77,8 +78,8 @@ static SEMANTIC: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-fn parse<'v>(regex: &Option<Regex>, version: &'v str, kind: &str) -> Eval<Captures<'v>> {
-    let found = regex.as_ref().and_then(|regex| regex.captures(version));
+fn parse<'v>(regex: Option<&Regex>, version: &'v str, kind: &str) -> Eval<Captures<'v>> {
+    let found = regex.and_then(|regex| regex.captures(version));
     found.ok_or_else(|| refuse(format!("`{version}` is no {kind} version")))
 }
 
@@ -91,14 +92,14 @@ fn number(captures: &Captures<'_>, group: usize) -> Eval<u64> {
 type Strict = ([u64; 3], (bool, String, u64));
 
 fn strict(version: &str) -> Eval<Strict> {
-    let found = parse(&STRICT, version, "strict")?;
+    let found = parse(STRICT.as_ref(), version, "strict")?;
     let numbers = [number(&found, 1)?, number(&found, 2)?, number(&found, 3)?];
     let letter = found.get(4).map_or(String::new(), |letter| letter.as_str().to_owned());
     Ok((numbers, (letter.is_empty(), letter, number(&found, 5)?)))
 }
 
 fn semantic(a: &str, b: &str) -> Eval<Ordering> {
-    let (left, right) = (parse(&SEMANTIC, a, "semantic")?, parse(&SEMANTIC, b, "semantic")?);
+    let (left, right) = (parse(SEMANTIC.as_ref(), a, "semantic")?, parse(SEMANTIC.as_ref(), b, "semantic")?);
     for group in 1..=3 {
         let order = number(&left, group)?.cmp(&number(&right, group)?);
         if order.is_ne() {

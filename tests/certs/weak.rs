@@ -173,7 +173,7 @@ async fn weak_certificates_are_captured_and_judged_as_go_judges_them() {
         for version in ["-tls1_2", "-tls1_3"] {
             let server = shop.serve(&name, version).await;
             match handshake("127.0.0.1", server.port, Some(HOST), Duration::from_secs(5)).await {
-                Ok(served) => assert_eq!(served.chain, [case.chain[0].der().to_vec()], "{}", case.name),
+                Ok(seen) => assert_eq!(seen.chain, [case.chain[0].der().to_vec()], "{}", case.name),
                 Err(error) => wrong.push(format!("{} {version}: {error}", case.name)),
             }
             wrong.extend(crate::go::differs(case, server.port, &at, shop.path()).await);

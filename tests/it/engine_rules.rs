@@ -53,8 +53,12 @@ impl Site {
             .args(more)
             .output()
             .unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let events = String::from_utf8_lossy(&output.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let events = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
         Run { code: output.status.code().unwrap(), events, text }
     }
 
@@ -69,7 +73,9 @@ impl Run {
     fn outcomes(&self) -> Vec<String> {
         let finished = self.events.iter().filter(|event| event["event"] == "task_finished");
         let word = |value: &Json| value.as_str().unwrap_or_default().to_owned();
-        finished.map(|event| format!("{}={}", word(&event["task"]["name"]), word(&event["outcome"]))).collect()
+        finished
+            .map(|event| format!("{}={}", word(&event["task"]["name"]), word(&event["outcome"])))
+            .collect()
     }
 
     fn recap(&self) -> &Json {
@@ -142,7 +148,9 @@ fn handlers_heed_no_tags() {
 
 #[test]
 fn a_host_that_is_gone_is_not_ok_because_its_facts_are_remembered() {
-    let site = Site::new("- hosts: h\n  tasks:\n  - name: a\n    debug: {msg: \"{{ ansible_facts.distribution }}\"}\n");
+    let site = Site::new(
+        "- hosts: h\n  tasks:\n  - name: a\n    debug: {msg: \"{{ ansible_facts.distribution }}\"}\n",
+    );
     site.sandbox(&[]).is(&["a=ok"]);
     fs::remove_dir_all(site.path("root")).unwrap();
     let gone = site.sandbox(&[]);
@@ -257,7 +265,9 @@ fn of_handlers_of_one_name_the_last_runs_and_an_earlier_one_waits_for_the_next_f
 #[test]
 fn a_command_runs_with_the_users_own_umask() {
     use std::os::unix::fs::PermissionsExt as _;
-    let site = Site::new("- hosts: h\n  tasks:\n  - name: a\n    command: {argv: [sh, -c, 'umask 022; :; mkdir @/d']}\n  - name: b\n    command: {argv: [mkdir, \"@/e\"]}\n");
+    let site = Site::new(
+        "- hosts: h\n  tasks:\n  - name: a\n    command: {argv: [sh, -c, 'umask 022; :; mkdir @/d']}\n  - name: b\n    command: {argv: [mkdir, \"@/e\"]}\n",
+    );
     site.local(&[]).is(&["a=changed", "b=changed"]);
     let mode = |name| fs::metadata(site.path("at").join(name)).unwrap().permissions().mode() & 0o777;
     let own = Command::new("sh").args(["-c", "umask"]).output().unwrap();
@@ -267,7 +277,8 @@ fn a_command_runs_with_the_users_own_umask() {
 
 #[test]
 fn a_limit_from_standard_input_holds_for_every_play() {
-    let site = Site::new("- hosts: h\n  tasks: [{debug: {msg: a}}]\n- hosts: h\n  tasks: [{debug: {msg: b}}]\n");
+    let site =
+        Site::new("- hosts: h\n  tasks: [{debug: {msg: a}}]\n- hosts: h\n  tasks: [{debug: {msg: b}}]\n");
     fs::write(site.path("hosts.ini"), "h ansible_connection=local\n").unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
         .current_dir(site.0.path())

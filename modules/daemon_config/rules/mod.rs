@@ -1,6 +1,7 @@
 //! What dockerd will do with a daemon.json.
 
 mod conflicts;
+mod drift;
 mod effect;
 mod flags;
 mod judge;
@@ -10,6 +11,7 @@ pub mod registry;
 mod running;
 
 pub use conflicts::{Conflict, conflicts, sentence, with_flags};
+pub use drift::{Drift, drift};
 pub use effect::{Cause, Effect, Why, effect};
 pub use flags::{Flag, flags};
 pub use judge::{Problem, Severity, Trouble, judge};

@@ -15,29 +15,33 @@ use super::{Filter, digest, filter, yaml};
 
 pub(super) const FILTERS: &[Filter] = &[
     filter("to_json", &["indent", "sort_keys", "ensure_ascii", "separators"], |c, v, args| {
-        to_json(c, &v, args, None, false)
+        to_json(c, v, args, None, false)
     }),
     filter("to_nice_json", &["indent", "sort_keys", "ensure_ascii"], |c, v, args| {
-        to_json(c, &v, args, Some(4), true)
+        to_json(c, v, args, Some(4), true)
     }),
     filter("tojson", &["indent"], tojson),
-    filter("from_json", &[], |c, v, _| from_json(c, &v)),
-    filter("from_yaml", &[], |c, v, _| from_yaml(c, &v)),
-    filter("to_yaml", &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"], |c, v, args| {
-        yaml::to_yaml(c, &v, args, 2, None)
-    }),
-    filter("to_nice_yaml", &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"], |c, v, args| {
-        yaml::to_yaml(c, &v, args, 4, Some(false))
-    }),
+    filter("from_json", &[], |c, v, _| from_json(c, v)),
+    filter("from_yaml", &[], |c, v, _| from_yaml(c, v)),
+    filter(
+        "to_yaml",
+        &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"],
+        |c, v, args| yaml::to_yaml(c, v, args, 2, None),
+    ),
+    filter(
+        "to_nice_yaml",
+        &["indent", "default_flow_style", "sort_keys", "width", "explicit_start"],
+        |c, v, args| yaml::to_yaml(c, v, args, 4, Some(false)),
+    ),
     filter("b64encode", &["encoding", "urlsafe"], b64encode),
     filter("b64decode", &["encoding", "urlsafe"], b64decode),
-    filter("hash", &["hashtype"], |_, v, args| {
+    filter("hash", &["hashtype"], |c, v, args| {
         let kind = args.text("hashtype")?.unwrap_or_else(|| "sha1".into());
-        digest::hex(&kind, &hard_text(&v)?).map(Val::str)
+        digest::hex(&kind, &soft_text(v, &c.budget)?).map(Val::str)
     }),
-    filter("checksum", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
-    filter("sha1", &[], |_, v, _| digest::hex("sha1", &hard_text(&v)?).map(Val::str)),
-    filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(&v)?)))),
+    filter("checksum", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
+    filter("sha1", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
+    filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(v)?)))),
 ];
 
 fn indent(args: &Bound, default: Option<usize>) -> Eval<Option<String>> {
@@ -70,18 +74,20 @@ fn to_json(context: &Context<'_>, value: &Val, args: &Bound, width: Option<usize
 }
 
 /// Jinja's own filter: sorted, and safe inside HTML.
-fn tojson(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = to_json(context, &value, args, None, true)?;
+fn tojson(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = to_json(context, value, args, None, true)?;
     let text = hard_text(&text)?;
     context.budget.text(text.len().saturating_mul(6))?;
-    let escaped = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
+    let escaped =
+        text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
     Ok(Val::str(escaped))
 }
 
 fn from_json(context: &Context<'_>, value: &Val) -> Eval<Val> {
     let text = hard_text(value)?;
     context.budget.text(text.len().saturating_mul(8))?;
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| call_error("from_json", error.to_string()))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| call_error("from_json", error.to_string()))?;
     if has_wide_integer(&json) {
         return Err(call_error("from_json", "a number is too large to be read exactly; quote it"));
     }
@@ -91,7 +97,9 @@ fn from_json(context: &Context<'_>, value: &Val) -> Eval<Val> {
 /// Whether a number may have been an integer that does not fit and was rounded.
 fn has_wide_integer(json: &serde_json::Value) -> bool {
     match json {
-        serde_json::Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|f| f.abs() >= 9e18),
+        serde_json::Value::Number(number) => {
+            number.is_f64() && number.as_f64().is_some_and(|f| f.abs() >= 9e18)
+        }
         serde_json::Value::Array(items) => items.iter().any(has_wide_integer),
         serde_json::Value::Object(map) => map.values().any(has_wide_integer),
         _ => false,
@@ -99,12 +107,9 @@ fn has_wide_integer(json: &serde_json::Value) -> bool {
 }
 
 fn from_yaml(context: &Context<'_>, value: &Val) -> Eval<Val> {
-    if matches!(value, Val::None) {
-        return Ok(Val::None);
-    }
-    let text = hard_text(value)?;
+    let Val::Str(text) = value else { return Ok(value.clone()) };
     context.budget.text(text.len().saturating_mul(8))?;
-    let json = context.templater.read_yaml(&text).map_err(|message| call_error("from_yaml", message))?;
+    let json = context.templater.read_yaml(text).map_err(|message| call_error("from_yaml", message))?;
     Ok(Val::from_json(&json))
 }
 
@@ -123,23 +128,24 @@ fn utf8_only(args: &Bound) -> Eval<()> {
     }
 }
 
-fn b64encode(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn b64encode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     utf8_only(args)?;
-    let text = hard_text(&value)?;
+    let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(2))?;
     Ok(Val::str(engine(args.flag("urlsafe", false)?).encode(text.as_bytes())))
 }
 
-fn b64decode(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn b64decode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     utf8_only(args)?;
-    let text = soft_text(&value, &context.budget)?;
+    let text = soft_text(value, &context.budget)?;
     let url_safe = args.get("urlsafe").map_or(Ok(false), truth)?;
     // Python skips what is not of the alphabet, line ends for instance.
     let wanted = |c: &char| {
         c.is_ascii_alphanumeric() || *c == '=' || if url_safe { "-_".contains(*c) } else { "+/".contains(*c) }
     };
     let digits: String = text.chars().filter(wanted).collect();
-    let bytes = engine(url_safe).decode(digits).map_err(|error| call_error("b64decode", error.to_string()))?;
+    let bytes =
+        engine(url_safe).decode(digits).map_err(|error| call_error("b64decode", error.to_string()))?;
     String::from_utf8(bytes)
         .map(Val::str)
         .map_err(|_| call_error("b64decode", "what is encoded is not text; keep it encoded"))

@@ -30,7 +30,10 @@ fn write(value: &Val, style: &Style, depth: usize, out: &mut Text<'_>) -> Eval<(
         Val::Float(f) if f.is_nan() => out.push("NaN"),
         Val::Float(f) if f.is_infinite() => out.push(if *f > 0.0 { "Infinity" } else { "-Infinity" }),
         Val::Float(f) => out.push(&float(*f)),
-        Val::Str(text) => out.push(&quoted(text, style.ascii)),
+        Val::Str(text) => {
+            out.budget().work(text.len() / 4)?;
+            out.push(&quoted(text, style.ascii))
+        }
         Val::List(seq) | Val::Tuple(seq) if seq.items.is_empty() => out.push("[]"),
         Val::List(seq) | Val::Tuple(seq) => {
             out.push("[")?;
@@ -56,7 +59,9 @@ fn write(value: &Val, style: &Style, depth: usize, out: &mut Text<'_>) -> Eval<(
             out.push("}")
         }
         Val::Marker(error) => Err((**error).clone()),
-        other => Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name()))),
+        other => {
+            Err(type_error(format!("a value of type `{}` cannot be written as JSON", other.type_name())))
+        }
     }
 }
 
@@ -93,6 +98,9 @@ pub(super) fn sort_by_key(entries: &mut [(&Val, &Val)]) -> Eval<()> {
 }
 
 fn quoted(text: &str, ascii: bool) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        return format!("\"{text}\"");
+    }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -107,7 +115,7 @@ fn quoted(text: &str, ascii: bool) -> String {
             c if c < ' ' || (ascii && c > '~') => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.extend([format!("\\u{unit:04x}")]);
                 }
             }
             c => out.push(c),

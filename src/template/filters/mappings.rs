@@ -12,7 +12,7 @@ use super::{Filter, filter, spreading};
 pub(super) const FILTERS: &[Filter] = &[
     filter("dict2items", &["key_name", "value_name"], dict2items),
     filter("items2dict", &["key_name", "value_name"], items2dict),
-    filter("items", &[], |_, v, _| match &v {
+    filter("items", &[], |_, v, _| match v {
         Val::Dict(dict) => Ok(pairs(dict)),
         other => Err(type_error(format!("it needs a mapping, not a value of type `{}`", other.type_name()))),
     }),
@@ -24,7 +24,9 @@ pub(super) const FILTERS: &[Filter] = &[
 ];
 
 fn pairs(dict: &Dict) -> Val {
-    Val::list(dict.entries().iter().map(|(key, value)| Val::tuple(vec![key.clone(), value.clone()])).collect())
+    Val::list(
+        dict.entries().iter().map(|(key, value)| Val::tuple(vec![key.clone(), value.clone()])).collect(),
+    )
 }
 
 fn need_dict(value: &Val) -> Eval<&Dict> {
@@ -35,10 +37,11 @@ fn need_dict(value: &Val) -> Eval<&Dict> {
     }
 }
 
-fn dict2items(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let dict = need_dict(&value)?;
+fn dict2items(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let dict = need_dict(value)?;
     context.budget.items(dict.len().saturating_mul(2))?;
-    let (key_name, value_name) = (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
+    let (key_name, value_name) =
+        (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
     let mut out = Vec::with_capacity(dict.len());
     for (key, value) in dict.entries() {
         let mut item = Dict::default();
@@ -49,13 +52,14 @@ fn dict2items(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(out))
 }
 
-fn items2dict(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn items2dict(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     if !matches!(value, Val::List(_) | Val::Tuple(_)) {
         return Err(type_error(format!("it needs a list, not a value of type `{}`", value.type_name())));
     }
-    let (key_name, value_name) = (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
+    let (key_name, value_name) =
+        (args.or("key_name", Val::str("key")), args.or("value_name", Val::str("value")));
     let mut out = Dict::default();
-    for item in context.iterate(&value)? {
+    for item in context.iterate(value)? {
         let dict = need_dict(&item)?;
         let (Some(key), Some(value)) = (dict.get(&key_name)?, dict.get(&value_name)?) else {
             return Err(call_error("items2dict", "a mapping in the list lacks the key or the value"));
@@ -65,8 +69,8 @@ fn items2dict(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::dict(out))
 }
 
-fn dictsort(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let dict = need_dict(&value)?;
+fn dictsort(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let dict = need_dict(value)?;
     let case_sensitive = args.flag("case_sensitive", false)?;
     let by = args.text("by")?.unwrap_or_else(|| "key".into());
     if !["key", "value"].contains(&&*by) {
@@ -88,7 +92,7 @@ struct Merge<'m> {
     lists: &'m str,
 }
 
-fn combine(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn combine(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let mut merge = Merge { recursive: false, lists: "replace" };
     for (name, value) in &args.rest.named {
         match (&**name, value) {
@@ -100,7 +104,7 @@ fn combine(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     if !["replace", "keep", "append", "prepend", "append_rp", "prepend_rp"].contains(&merge.lists) {
         return Err(call_error("combine", format!("`list_merge` cannot be `{}`", merge.lists)));
     }
-    let mut terms = vec![value];
+    let mut terms = vec![value.clone()];
     terms.extend(args.rest.plain.iter().cloned());
     let mut dicts = Vec::new();
     flatten_into(context, &Val::list(terms), Some(1), true, &mut dicts)?;
@@ -159,11 +163,16 @@ fn merged_value(context: &Context<'_>, below: &Val, above: &Val, merge: Merge<'_
     }
 }
 
-fn subelements(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let elements = match &value {
+fn subelements(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let elements = match value {
         Val::Dict(dict) => dict.values().cloned().collect(),
         Val::List(seq) => seq.items.clone(),
-        other => return Err(type_error(format!("it needs a list or mapping, not a value of type `{}`", other.type_name()))),
+        other => {
+            return Err(type_error(format!(
+                "it needs a list or mapping, not a value of type `{}`",
+                other.type_name()
+            )));
+        }
     };
     let path: Vec<Val> = match args.need("subelements")? {
         Val::Str(path) => path.split('.').map(Val::str).collect(),
@@ -193,8 +202,8 @@ fn subelements(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(out))
 }
 
-fn extract(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let mut keys = vec![value];
+fn extract(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let mut keys = vec![value.clone()];
     match args.get("morekeys") {
         None | Some(Val::None) => {}
         Some(Val::List(seq)) => keys.extend(seq.items.iter().cloned()),
@@ -203,12 +212,12 @@ fn extract(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     keys.iter().try_fold(args.need("container")?.clone(), |value, key| context.item(&value, key))
 }
 
-fn rekey_on_member(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn rekey_on_member(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let duplicates = args.text("duplicates")?.unwrap_or_else(|| "error".into());
     if !["error", "overwrite"].contains(&&*duplicates) {
         return Err(call_error("rekey_on_member", "`duplicates` must be `error` or `overwrite`"));
     }
-    let items = match &value {
+    let items = match value {
         Val::Dict(dict) => dict.values().cloned().collect(),
         Val::Str(_) => return Err(type_error("it needs a list or mapping, not text")),
         other => context.iterate(other)?,

@@ -35,7 +35,7 @@ pub(super) struct Filter {
 }
 
 /// What a filter does.
-pub(super) type Run = fn(&Context<'_>, Val, &Bound) -> Eval<Val>;
+pub(super) type Run = fn(&Context<'_>, &Val, &Bound) -> Eval<Val>;
 
 const fn filter(name: &'static str, params: &'static [&'static str], run: Run) -> Filter {
     Filter { name, params, spread: false, takes_markers: false, run }

@@ -7,14 +7,14 @@ use super::super::value::Val;
 use super::{Filter, filter};
 
 pub(super) const FILTERS: &[Filter] = &[
-    filter("basename", &[], |_, v, _| Ok(Val::str(split(&hard_text(&v)?).1))),
-    filter("dirname", &[], |_, v, _| Ok(Val::str(split(&hard_text(&v)?).0))),
+    filter("basename", &[], |_, v, _| Ok(Val::str(split(&hard_text(v)?).1))),
+    filter("dirname", &[], |_, v, _| Ok(Val::str(split(&hard_text(v)?).0))),
     filter("splitext", &[], |_, v, _| {
-        let (root, extension) = split_extension(&hard_text(&v)?);
+        let (root, extension) = split_extension(&hard_text(v)?);
         Ok(Val::tuple(vec![Val::str(root), Val::str(extension)]))
     }),
     filter("path_join", &[], path_join),
-    filter("normpath", &[], |_, v, _| Ok(Val::str(normalize(&hard_text(&v)?)))),
+    filter("normpath", &[], |_, v, _| Ok(Val::str(normalize(&hard_text(v)?)))),
     filter("relpath", &["start"], relpath),
     filter("commonpath", &[], commonpath),
 ];
@@ -34,11 +34,17 @@ fn split_extension(path: &str) -> (String, String) {
     (path[..dot].to_owned(), path[dot..].to_owned())
 }
 
-fn path_join(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
+fn path_join(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
     if let Val::Str(_) = value {
-        return Ok(value);
+        return Ok(value.clone());
     }
-    let parts = context.iterate(&value)?;
+    if !matches!(value, Val::List(_) | Val::Tuple(_)) {
+        return Err(call_error(
+            "path_join",
+            format!("it needs a list, not a value of type `{}`", value.type_name()),
+        ));
+    }
+    let parts = context.iterate(value)?;
     if parts.is_empty() {
         return Err(call_error("path_join", "the list is empty"));
     }
@@ -78,13 +84,14 @@ fn normalize(path: &str) -> String {
     if joined.is_empty() { ".".to_owned() } else { joined }
 }
 
-fn relpath(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let (path, start) = (hard_text(&value)?, args.need_text("start")?);
+fn relpath(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let (path, start) = (hard_text(value)?, args.need_text("start")?);
     if !path.starts_with('/') || !start.starts_with('/') {
         return Err(call_error("relpath", "both paths must be absolute"));
     }
     let (path, start) = (normalize(&path), normalize(&start));
-    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let parts =
+        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (path, start) = (parts(&path), parts(&start));
     let common = path.iter().zip(&start).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n("..".to_owned(), start.len() - common);
@@ -92,10 +99,15 @@ fn relpath(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::str(if steps.is_empty() { ".".to_owned() } else { steps.join("/") }))
 }
 
-fn commonpath(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    let paths = match &value {
-        Val::List(_) | Val::Tuple(_) => context.iterate(&value)?,
-        other => return Err(call_error("commonpath", format!("it needs a list, not a value of type `{}`", other.type_name()))),
+fn commonpath(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    let paths = match value {
+        Val::List(_) | Val::Tuple(_) => context.iterate(value)?,
+        other => {
+            return Err(call_error(
+                "commonpath",
+                format!("it needs a list, not a value of type `{}`", other.type_name()),
+            ));
+        }
     };
     let paths = paths.into_iter().map(|path| hard_text(&path.usable()?)).collect::<Eval<Vec<_>>>()?;
     let Some(first) = paths.first() else { return Err(call_error("commonpath", "the list is empty")) };

@@ -18,21 +18,25 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("regex_escape", &["re_type"], regex_escape),
 ];
 
-fn regex_replace(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
-    let flags = Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+fn regex_replace(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
+    let flags =
+        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?;
     let replacement = Replacement::new(&args.text("replacement")?.unwrap_or_default(), &pattern)?;
     let (out, found) = pattern.replace(&text, &replacement, args.count("count", 0)?, &context.budget)?;
     let wanted = args.count("mandatory_count", 0)?;
     if wanted != 0 && wanted != found {
-        return Err(call_error("regex_replace", format!("the pattern should match {wanted} times, not {found}")));
+        return Err(call_error(
+            "regex_replace",
+            format!("the pattern should match {wanted} times, not {found}"),
+        ));
     }
     Ok(Val::str(out))
 }
 
-fn regex_search(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_search(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let mut flags = Flags::default();
     for (name, value) in &args.rest.named {
         let on = super::super::ops::truth(value)?;
@@ -56,9 +60,10 @@ fn regex_search(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(groups.into_iter().map(group).collect()))
 }
 
-fn regex_findall(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
-    let flags = Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+fn regex_findall(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
+    let flags =
+        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
     let pattern = Pattern::new(&args.need_text("regex")?, flags)?;
     let mut out = Vec::new();
     for found in pattern.find_all(&text, &context.budget)? {
@@ -72,8 +77,8 @@ fn regex_findall(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(out))
 }
 
-fn regex_escape(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn regex_escape(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(2))?;
     match args.text("re_type")?.as_deref() {
         None | Some("python") => Ok(Val::str(escape(&text))),

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::super::call::{Args, Bound};
+use super::super::checks;
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
 use super::super::ops::truth;
 use super::super::value::Val;
-use super::super::checks;
 use super::{Filter, find, spreading};
 
 pub(super) const FILTERS: &[Filter] = &[
     spreading("map", &[], map),
-    spreading("select", &[], |c, v, args| select(c, &v, args, true)),
-    spreading("reject", &[], |c, v, args| select(c, &v, args, false)),
-    spreading("selectattr", &["attribute"], |c, v, args| select_attribute(c, &v, args, true)),
-    spreading("rejectattr", &["attribute"], |c, v, args| select_attribute(c, &v, args, false)),
+    spreading("select", &[], |c, v, args| select(c, v, args, true)),
+    spreading("reject", &[], |c, v, args| select(c, v, args, false)),
+    spreading("selectattr", &["attribute"], |c, v, args| select_attribute(c, v, args, true)),
+    spreading("rejectattr", &["attribute"], |c, v, args| select_attribute(c, v, args, false)),
 ];
 
 /// A path of attributes, as in `a.b.0`.
@@ -34,7 +34,10 @@ impl Getter {
             Val::None => Vec::new(),
             other => {
                 let found = other.type_name();
-                return Err(call_error("attribute", format!("it must be a name or number, not of type `{found}`")));
+                return Err(call_error(
+                    "attribute",
+                    format!("it must be a name or number, not of type `{found}`"),
+                ));
             }
         };
         Ok(Self { steps, default: default.filter(|default| !matches!(default, Val::None)) })
@@ -44,13 +47,13 @@ impl Getter {
         let mut value = item.clone();
         for step in &self.steps {
             value = context.item(&value, step)?;
-            if let (Val::Marker(error), Some(default)) = (&value, &self.default) {
-                if error.is_undefined() {
-                    value = default.clone();
-                }
+            if let (Val::Marker(error), Some(default)) = (&value, &self.default)
+                && error.is_undefined()
+            {
+                value = default.clone();
             }
         }
-        Ok(value)
+        Ok(value.clone())
     }
 }
 
@@ -65,8 +68,13 @@ fn named_first(what: &'static str, rest: &Args) -> Eval<Option<(Arc<str>, Args)>
     }
 }
 
-fn map(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let items = context.iterate(&value)?;
+/// The items; of anything empty, even of none, there are none.
+fn iterate(context: &Context<'_>, value: &Val) -> Eval<Vec<Val>> {
+    if truth(value)? { context.iterate(value) } else { Ok(Vec::new()) }
+}
+
+fn map(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let items = iterate(context, value)?;
     context.budget.items(items.len())?;
     if let Some((name, args)) = named_first("map", &args.rest)? {
         let filter = find(&name)?;
@@ -74,10 +82,13 @@ fn map(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         return mapped.collect::<Eval<_>>().map(Val::list);
     }
     let option = |name: &str| args.rest.named.iter().find(|(key, _)| **key == *name).map(|(_, value)| value);
-    if let Some((name, _)) = args.rest.named.iter().find(|(name, _)| !["attribute", "default"].contains(&&**name)) {
+    if let Some((name, _)) =
+        args.rest.named.iter().find(|(name, _)| !["attribute", "default"].contains(&&**name))
+    {
         return Err(call_error("map", format!("it has no argument `{name}`")));
     }
-    let attribute = option("attribute").ok_or_else(|| call_error("map", "it needs a filter or an `attribute`"))?;
+    let attribute =
+        option("attribute").ok_or_else(|| call_error("map", "it needs a filter or an `attribute`"))?;
     let getter = Getter::new(attribute, option("default").cloned())?;
     items.iter().map(|item| getter.get(context, item)).collect::<Eval<_>>().map(Val::list)
 }
@@ -91,7 +102,7 @@ fn select_attribute(context: &Context<'_>, value: &Val, args: &Bound, keep: bool
 }
 
 fn filter_items(context: &Context<'_>, value: &Val, getter: &Getter, rest: &Args, keep: bool) -> Eval<Val> {
-    let items = context.iterate(value)?;
+    let items = iterate(context, value)?;
     let test = match named_first("select", rest)? {
         Some((name, args)) => Some((checks::find(&name)?, args)),
         None => None,

@@ -13,14 +13,18 @@ use super::select::Getter;
 use super::{Filter, filter, spreading};
 
 pub(super) const FILTERS: &[Filter] = &[
-    filter("first", &[], |c, v, _| end(c, &v, "first", |items| items.into_iter().next())),
-    filter("last", &[], |c, v, _| end(c, &v, "last", |mut items| items.pop())),
+    filter("first", &[], |c, v, _| end(c, v, "first", |items| items.into_iter().next())),
+    filter("last", &[], |c, v, _| end(c, v, "last", |mut items| items.pop())),
     filter("length", &[], length),
     filter("count", &[], length),
-    filter("list", &[], |c, v, _| c.iterate(&v).map(Val::list)),
+    filter("list", &[], |c, v, _| c.usable_items(v).map(Val::list)),
     filter("sort", &["reverse", "case_sensitive", "attribute"], sort),
-    filter("min", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Less)),
-    filter("max", &["case_sensitive", "attribute"], |c, v, args| extreme(c, &v, args, std::cmp::Ordering::Greater)),
+    filter("min", &["case_sensitive", "attribute"], |c, v, args| {
+        extreme(c, v, args, std::cmp::Ordering::Less)
+    }),
+    filter("max", &["case_sensitive", "attribute"], |c, v, args| {
+        extreme(c, v, args, std::cmp::Ordering::Greater)
+    }),
     filter("sum", &["attribute", "start"], sum),
     filter("join", &["d", "attribute"], join),
     filter("reverse", &[], reverse),
@@ -28,14 +32,15 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("slice", &["slices", "fill_with"], slices),
     filter("groupby", &["attribute", "default", "case_sensitive"], groupby),
     filter("flatten", &["levels", "skip_nulls"], flatten),
-    spreading("zip", &[], |c, v, args| zip(c, &v, &args.rest, None)),
+    spreading("zip", &[], |c, v, args| zip(c, v, &args.rest, None)),
     spreading("zip_longest", &[], |c, v, args| {
-        let fill = args.rest.named.iter().find(|(name, _)| &**name == "fillvalue").map(|(_, fill)| fill.clone());
-        zip(c, &v, &args.rest, Some(fill.unwrap_or(Val::None)))
+        let fill =
+            args.rest.named.iter().find(|(name, _)| &**name == "fillvalue").map(|(_, fill)| fill.clone());
+        zip(c, v, &args.rest, Some(fill.unwrap_or(Val::None)))
     }),
     spreading("product", &[], product),
-    filter("combinations", &["r"], |c, v, args| choose(c, &v, args, false)),
-    filter("permutations", &["r"], |c, v, args| choose(c, &v, args, true)),
+    filter("combinations", &["r"], |c, v, args| choose(c, v, args, false)),
+    filter("permutations", &["r"], |c, v, args| choose(c, v, args, true)),
 ];
 
 fn end(context: &Context<'_>, value: &Val, which: &str, pick: fn(Vec<Val>) -> Option<Val>) -> Eval<Val> {
@@ -47,14 +52,14 @@ fn nothing(what: &str) -> Val {
     Val::marker(ErrorKind::Undefined { name: None, what: what.to_owned(), closest: None }.into())
 }
 
-fn length(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    Ok(Val::int(match &value {
+fn length(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    Ok(Val::int(match value {
         Val::Str(text) => text.chars().count(),
         Val::List(seq) | Val::Tuple(seq) => seq.items.len(),
         Val::Dict(dict) => dict.len(),
         Val::Range(steps) => steps.count,
         Val::Absent => 0,
-        Val::Object(Object::Hosts(_) | Object::Vars(_)) => context.iterate(&value)?.len(),
+        Val::Object(Object::Hosts(_) | Object::Vars(_)) => context.iterate(value)?.len(),
         other => return Err(type_error(format!("a value of type `{}` has no length", other.type_name()))),
     }))
 }
@@ -67,7 +72,7 @@ pub(super) fn folded(value: Val, case_sensitive: bool) -> Val {
     }
 }
 
-fn sort(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn sort(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let case_sensitive = args.flag("case_sensitive", false)?;
     let getters: Vec<Getter> = match args.get("attribute") {
         Some(Val::Str(paths)) => {
@@ -77,12 +82,14 @@ fn sort(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         None => Vec::new(),
     };
     let mut keyed = Vec::new();
-    for item in context.iterate(&value)? {
+    for item in context.iterate(value)? {
         let item = item.usable()?;
         let key = if getters.is_empty() {
             folded(item.clone(), case_sensitive)
         } else {
-            let keys = getters.iter().map(|getter| Ok(folded(getter.get(context, &item)?.usable()?, case_sensitive)));
+            let keys = getters
+                .iter()
+                .map(|getter| Ok(folded(getter.get(context, &item)?.usable()?, case_sensitive)));
             Val::list(keys.collect::<Eval<_>>()?)
         };
         keyed.push((key, item));
@@ -114,33 +121,33 @@ fn extreme(context: &Context<'_>, value: &Val, args: &Bound, wanted: std::cmp::O
     Ok(best.map_or_else(|| nothing("the list is empty"), |(_, item)| item))
 }
 
-fn sum(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn sum(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let getter = Getter::new(&args.or("attribute", Val::None), None)?;
     let start = args.or("start", Val::Int(0));
     if matches!(start, Val::Str(_)) {
         return Err(call_error("sum", "text cannot be summed; use `join`"));
     }
-    context.iterate(&value)?.iter().try_fold(start, |sum, item| {
+    context.iterate(value)?.iter().try_fold(start, |sum, item| {
         binary(Op::Add, &sum, &getter.get(context, item)?.usable()?, &context.budget)
     })
 }
 
-fn join(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn join(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let getter = Getter::new(&args.or("attribute", Val::None), None)?;
     let separator = super::super::text::to_text(&args.or("d", Val::str("")), &context.budget)?;
     let mut out = Text::new(&context.budget);
-    for (i, item) in context.iterate(&value)?.iter().enumerate() {
+    for (i, item) in context.iterate(value)?.iter().enumerate() {
         out.push(if i == 0 { "" } else { &separator })?;
         write_str(&getter.get(context, item)?.usable()?, &mut out)?;
     }
     Ok(Val::str(out.finish()))
 }
 
-fn reverse(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    if let Val::Str(text) = &value {
+fn reverse(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    if let Val::Str(text) = value {
         return Ok(Val::str(text.chars().rev().collect::<String>()));
     }
-    let mut items = context.iterate(&value)?;
+    let mut items = context.usable_items(value)?;
     items.reverse();
     Ok(Val::list(items))
 }
@@ -149,13 +156,13 @@ fn fill(args: &Bound) -> Option<Val> {
     args.get("fill_with").filter(|fill| !matches!(fill, Val::None)).cloned()
 }
 
-fn batch(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn batch(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     args.need("linecount")?;
     let width = args.count("linecount", 1)?;
     if width == 0 {
         return Err(call_error("batch", "the size must be 1 at least"));
     }
-    let items = context.iterate(&value)?;
+    let items = context.usable_items(value)?;
     let mut rows: Vec<Vec<Val>> = items.chunks(width).map(<[Val]>::to_vec).collect();
     if let (Some(last), Some(fill)) = (rows.last_mut(), fill(args)) {
         context.budget.items(width)?;
@@ -164,10 +171,10 @@ fn batch(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(rows.into_iter().map(Val::list).collect()))
 }
 
-fn slices(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn slices(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     args.need("slices")?;
     let count = args.count("slices", 1)?;
-    let items = context.iterate(&value)?;
+    let items = context.usable_items(value)?;
     if count == 0 {
         return Err(call_error("slice", "the number of slices must be 1 at least"));
     }
@@ -187,11 +194,11 @@ fn slices(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::list(out))
 }
 
-fn groupby(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn groupby(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let case_sensitive = args.flag("case_sensitive", false)?;
     let getter = Getter::new(args.need("attribute")?, args.get("default").cloned())?;
     let mut keyed = Vec::new();
-    for item in context.iterate(&value)? {
+    for item in context.iterate(value)? {
         keyed.push((folded(getter.get(context, &item)?.usable()?, case_sensitive), item));
     }
     sort_by_key(context, &mut keyed, false)?;
@@ -209,9 +216,9 @@ fn groupby(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     named.collect::<Eval<_>>().map(Val::list)
 }
 
-fn flatten(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn flatten(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let mut out = Vec::new();
-    flatten_into(context, &value, args.int("levels")?, args.flag("skip_nulls", true)?, &mut out)?;
+    flatten_into(context, value, args.int("levels")?, args.flag("skip_nulls", true)?, &mut out)?;
     Ok(Val::list(out))
 }
 
@@ -244,7 +251,7 @@ pub(super) fn flatten_into(
 }
 
 fn lists(context: &Context<'_>, value: &Val, rest: &Args) -> Eval<Vec<Vec<Val>>> {
-    std::iter::once(value).chain(&rest.plain).map(|list| context.iterate(list)).collect()
+    std::iter::once(value).chain(&rest.plain).map(|list| context.usable_items(list)).collect()
 }
 
 fn zip(context: &Context<'_>, value: &Val, rest: &Args, fill: Option<Val>) -> Eval<Val> {
@@ -260,8 +267,8 @@ fn zip(context: &Context<'_>, value: &Val, rest: &Args, fill: Option<Val>) -> Ev
     Ok(Val::list((0..length).map(row).collect()))
 }
 
-fn product(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let mut lists = lists(context, &value, &args.rest)?;
+fn product(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let mut lists = lists(context, value, &args.rest)?;
     for (name, count) in &args.rest.named {
         let times = match (&**name, Num::of(count)) {
             ("repeat", Some(Num::Int(times))) => usize::try_from(times).unwrap_or(0),
@@ -274,7 +281,9 @@ fn product(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     for list in lists {
         let width = rows.first().map_or(1, |row| row.len() + 1);
         context.budget.items(rows.len().saturating_mul(list.len()).saturating_mul(width))?;
-        let longer = |row: Vec<Val>| list.iter().map(move |item| [row.as_slice(), &[item.clone()]].concat());
+        let longer = |row: Vec<Val>| {
+            list.iter().map(move |item| [row.as_slice(), std::slice::from_ref(item)].concat())
+        };
         rows = rows.into_iter().flat_map(longer).collect();
     }
     Ok(Val::list(rows.into_iter().map(Val::tuple).collect()))
@@ -282,7 +291,7 @@ fn product(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
 
 /// Combinations, or permutations, of `r` items.
 fn choose(context: &Context<'_>, value: &Val, args: &Bound, ordered: bool) -> Eval<Val> {
-    let items = context.iterate(value)?;
+    let items = context.usable_items(value)?;
     if !ordered {
         args.need("r")?;
     }

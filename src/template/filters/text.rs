@@ -11,11 +11,11 @@ use super::super::{call::Args, percent, text};
 use super::{Filter, filter, spreading};
 
 pub(super) const FILTERS: &[Filter] = &[
-    filter("upper", &[], |c, v, _| Ok(Val::str(soft_text(&v, &c.budget)?.to_uppercase()))),
-    filter("lower", &[], |c, v, _| Ok(Val::str(soft_text(&v, &c.budget)?.to_lowercase()))),
-    filter("capitalize", &[], |c, v, _| Ok(Val::str(capitalize(&soft_text(&v, &c.budget)?)))),
-    filter("title", &[], |c, v, _| Ok(Val::str(title(&soft_text(&v, &c.budget)?)))),
-    filter("string", &[], |c, v, _| Ok(Val::Str(soft_text(&v, &c.budget)?))),
+    filter("upper", &[], |c, v, _| Ok(Val::str(soft_text(v, &c.budget)?.to_uppercase()))),
+    filter("lower", &[], |c, v, _| Ok(Val::str(soft_text(v, &c.budget)?.to_lowercase()))),
+    filter("capitalize", &[], |c, v, _| Ok(Val::str(capitalize(&soft_text(v, &c.budget)?)))),
+    filter("title", &[], |c, v, _| Ok(Val::str(title(&soft_text(v, &c.budget)?)))),
+    filter("string", &[], |c, v, _| Ok(Val::Str(soft_text(v, &c.budget)?))),
     filter("trim", &["chars"], trim),
     filter("replace", &["old", "new", "count"], replace_all),
     filter("indent", &["width", "first", "blank"], indent),
@@ -47,30 +47,29 @@ fn title(text: &str) -> String {
     out
 }
 
-fn trim(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn trim(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let chars = args.text("chars")?;
     let unwanted = |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(c));
     Ok(Val::str(text.trim_matches(unwanted)))
 }
 
-fn replace_all(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
+fn replace_all(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let budget = &context.budget;
-    let text = soft_text(&value, budget)?;
+    let text = soft_text(value, budget)?;
     let (old, new) = (soft_text(args.need("old")?, budget)?, soft_text(args.need("new")?, budget)?);
     let limit = args.int("count")?.and_then(|count| usize::try_from(count).ok());
     replace(&text, &old, &new, limit, budget).map(Val::str)
 }
 
-fn indent(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?;
-    let width = match args.get("width") {
-        Some(Val::Str(text)) => text.to_string(),
-        _ => {
-            let count = args.count("width", 4)?;
-            context.budget.text(count)?;
-            " ".repeat(count)
-        }
+fn indent(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?;
+    let width = if let Some(Val::Str(text)) = args.get("width") {
+        text.to_string()
+    } else {
+        let count = args.count("width", 4)?;
+        context.budget.text(count)?;
+        " ".repeat(count)
     };
     let blank = args.flag("blank", false)?;
     let mut out = Text::new(&context.budget);
@@ -88,41 +87,45 @@ fn indent(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::str(out.finish()))
 }
 
-fn truncate(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?;
+fn truncate(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?;
     let (length, leeway) = (args.count("length", 255)?, args.count("leeway", 5)?);
     let end = args.text("end")?.unwrap_or_else(|| "...".into());
     let keep = length
         .checked_sub(end.chars().count())
         .ok_or_else(|| call_error("truncate", "the length is less than that of the end"))?;
     if text.chars().count() <= length.saturating_add(leeway) {
-        return Ok(value);
+        return Ok(value.clone());
     }
     let head: String = text.chars().take(keep).collect();
-    let head = if args.flag("killwords", false)? { &*head } else { head.rsplit_once(' ').map_or(&*head, |(h, _)| h) };
+    let head = if args.flag("killwords", false)? {
+        &*head
+    } else {
+        head.rsplit_once(' ').map_or(&*head, |(h, _)| h)
+    };
     Ok(Val::str([head, &end].concat()))
 }
 
-fn wordcount(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn wordcount(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     Ok(Val::int(words.filter(|word| !word.is_empty()).count()))
 }
 
-fn center(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn center(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     let width = args.or("width", Val::Int(80));
     string_methods::call(context, &text, "center", Args::of(vec![width]))
 }
 
-fn split(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?;
+fn split(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?;
     let given = vec![args.or("sep", Val::None), args.or("maxsplit", Val::Int(-1))];
     string_methods::call(context, &text, "split", Args::of(given))
 }
 
-fn quote(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    let text = if matches!(value, Val::None) { "".into() } else { soft_text(&value, &context.budget)? };
+fn quote(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    let text = if matches!(value, Val::None) { "".into() } else { soft_text(value, &context.budget)? };
     let safe = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !text.is_empty() && text.chars().all(safe) {
         return Ok(Val::Str(text));
@@ -131,8 +134,8 @@ fn quote(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     Ok(Val::str(format!("'{}'", text.replace('\'', "'\"'\"'"))))
 }
 
-fn format(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let format = soft_text(&value, &context.budget)?;
+fn format(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let format = soft_text(value, &context.budget)?;
     let values = match (args.rest.plain.is_empty(), args.rest.named.is_empty()) {
         (false, false) => return Err(call_error("format", "it takes values either by place or by name")),
         (true, false) => {
@@ -145,8 +148,8 @@ fn format(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     percent::format(&format, &values, &context.budget).map(Val::str)
 }
 
-fn escape(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    let text = soft_text(&value, &context.budget)?;
+fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    let text = soft_text(value, &context.budget)?;
     context.budget.text(text.len().saturating_mul(5))?;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -162,12 +165,12 @@ fn escape(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     Ok(Val::str(out))
 }
 
-fn filesizeformat(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let bytes = super::math::to_float(&value)
-        .ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
+fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let bytes =
+        super::math::to_float(value).ok_or_else(|| call_error("filesizeformat", "it needs a number"))?;
     let binary = args.flag("binary", false)?;
     let (base, mark) = if binary { (1024.0, "iB") } else { (1000.0, "B") };
-    if bytes == 1.0 {
+    if super::math::is(bytes, 1.0) {
         return Ok(Val::str("1 Byte"));
     }
     if bytes < base {
@@ -184,8 +187,8 @@ fn filesizeformat(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     Ok(Val::str(format!("{scaled:.1} {unit}{mark}")))
 }
 
-fn comment(context: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?;
+fn comment(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?;
     let style = args.text("style")?.unwrap_or_else(|| "plain".into());
     let (beginning, decoration, end) = match &*style {
         "plain" => ("", "# ", ""),

@@ -20,23 +20,23 @@ fn percent_encoded(text: &str, query: bool) -> String {
             b'/' if !query => out.push('/'),
             b'_' | b'.' | b'-' | b'~' => out.push(char::from(byte)),
             byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => out.extend([format!("%{byte:02X}")]),
         }
     }
     out
 }
 
-fn urlencode(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
+fn urlencode(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
     let encode = |value: &Val, query: bool| {
         let text = soft_text(value, &context.budget)?;
         context.budget.text(text.len().saturating_mul(3))?;
         Ok::<_, super::super::TemplateError>(percent_encoded(&text, query))
     };
-    let pairs = match &value {
+    let pairs = match value {
         Val::Dict(dict) => dict.entries().to_vec(),
-        Val::List(_) | Val::Tuple(_) => {
+        Val::List(_) | Val::Tuple(_) | Val::Range(_) => {
             let mut pairs = Vec::new();
-            for pair in context.iterate(&value)? {
+            for pair in context.iterate(value)? {
                 match context.iterate(&pair)?.as_slice() {
                     [key, value] => pairs.push((key.clone(), value.clone())),
                     _ => return Err(call_error("urlencode", "a list must hold pairs")),
@@ -52,8 +52,8 @@ fn urlencode(context: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
     Ok(Val::str(parts.collect::<Eval<Vec<_>>>()?.join("&")))
 }
 
-fn urldecode(_: &Context<'_>, value: Val, _: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?.replace('+', " ");
+fn urldecode(_: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?.replace('+', " ");
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {
@@ -96,8 +96,8 @@ pub(in super::super) fn split(url: &str) -> Option<Url<'_>> {
     Some(Url { scheme: scheme.to_ascii_lowercase(), netloc, path, query, fragment })
 }
 
-fn urlsplit(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
-    let text = hard_text(&value)?;
+fn urlsplit(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
+    let text = hard_text(value)?;
     if text.chars().any(char::is_control) || text.starts_with(' ') || !text.is_ascii() {
         return Err(call_error("urlsplit", "the URL holds characters that do not belong in one"));
     }
@@ -113,7 +113,8 @@ fn urlsplit(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
     };
     let port = match port.filter(|port| !port.is_empty()) {
         Some(port) => {
-            let number: Option<u16> = port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
+            let number: Option<u16> =
+                port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
             Val::Int(number.ok_or_else(|| call_error("urlsplit", format!("`{port}` is no port")))?.into())
         }
         None => Val::None,
@@ -136,10 +137,10 @@ fn urlsplit(_: &Context<'_>, value: Val, args: &Bound) -> Eval<Val> {
         dict.insert_str(name, part);
     }
     match args.text("query")?.filter(|query| !query.is_empty()) {
-        Some(part) => dict
-            .get_str(&part)
+        Some(name) => dict
+            .get_str(&name)
             .cloned()
-            .ok_or_else(|| call_error("urlsplit", format!("a URL has no part `{part}`"))),
+            .ok_or_else(|| call_error("urlsplit", format!("a URL has no part `{name}`"))),
         None => Ok(Val::dict(dict)),
     }
 }

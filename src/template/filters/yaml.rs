@@ -1,5 +1,8 @@
 //! YAML as Python's library writes it.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::super::budget::{Budget, Text};
 use super::super::call::Bound;
 use super::super::context::Context;
@@ -45,7 +48,13 @@ impl Writer<'_> {
 }
 
 /// `to_yaml` and `to_nice_yaml`.
-pub(super) fn to_yaml(context: &Context<'_>, value: &Val, args: &Bound, indent: usize, flow: Option<bool>) -> Eval<Val> {
+pub(super) fn to_yaml(
+    context: &Context<'_>,
+    value: &Val,
+    args: &Bound,
+    indent: usize,
+    flow: Option<bool>,
+) -> Eval<Val> {
     let style = Style {
         // The library takes its default where the given indent is out of range.
         indent: Some(args.count("indent", indent)?).filter(|indent| (2..10).contains(indent)).unwrap_or(2),
@@ -68,22 +77,20 @@ pub(super) fn to_yaml(context: &Context<'_>, value: &Val, args: &Bound, indent: 
             out.push("\n")?;
         }
     }
-    let open = document(value, &style, &mut out)?;
-    out.push(if open { "\n...\n" } else { "\n" })?;
+    refuse_repeated(value, &mut HashSet::new())?;
+    document(value, &style, &mut out)?;
+    out.push("\n")?;
     Ok(Val::str(out.out.finish()))
 }
 
-/// Writes the whole and tells whether it is a plain scalar, which needs an end mark.
-fn document(value: &Val, style: &Style, out: &mut Writer<'_>) -> Eval<bool> {
+fn document(value: &Val, style: &Style, out: &mut Writer<'_>) -> Eval<()> {
     if is_scalar(value) {
-        return scalar(value, Place { indent: 0, flow: false, key: false }, out);
-    }
-    if style.flows(value) {
-        flow(value, style, 0, out)?;
+        scalar(value, Place { indent: style.indent, flow: false, key: false }, out)
+    } else if style.flows(value) {
+        flow(value, style, 0, out)
     } else {
-        block(value, style, 0, out)?;
+        block(value, style, 0, out)
     }
-    Ok(false)
 }
 
 fn is_scalar(value: &Val) -> bool {
@@ -101,13 +108,13 @@ impl Style {
         }
     }
 
-    fn entries<'d>(&self, dict: &'d Dict) -> Eval<Vec<(&'d Val, &'d Val)>> {
+    fn entries<'d>(&self, dict: &'d Dict) -> Vec<(&'d Val, &'d Val)> {
         let mut entries: Vec<_> = dict.entries().iter().map(|(key, value)| (key, value)).collect();
         // The library leaves keys that cannot be ordered as they are.
         if self.sort_keys {
             let _unsorted = sort_by_key(&mut entries);
         }
-        Ok(entries)
+        entries
     }
 }
 
@@ -124,7 +131,7 @@ fn block(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eva
             }
         }
         Val::Dict(dict) => {
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 if i > 0 {
                     out.line(indent)?;
                 }
@@ -156,7 +163,7 @@ fn entry(item: &Val, style: &Style, indent: usize, deeper: usize, out: &mut Writ
         scalar(item, Place { indent: deeper, flow: false, key: false }, out)?;
     } else if style.flows(item) {
         out.push(" ")?;
-        flow(item, style, deeper, out)?;
+        flow(item, style, indent, out)?;
     } else {
         out.spaces(deeper - indent - 1)?;
         block(item, style, deeper, out)?;
@@ -190,7 +197,7 @@ fn flow(value: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
         }
         Val::Dict(dict) => {
             out.push("{")?;
-            for (i, (key, item)) in style.entries(dict)?.into_iter().enumerate() {
+            for (i, (key, item)) in style.entries(dict).into_iter().enumerate() {
                 next(i, out)?;
                 scalar(key, Place { indent: deeper, flow: true, key: true }, out)?;
                 out.push(": ")?;
@@ -207,11 +214,10 @@ fn inner(item: &Val, style: &Style, indent: usize, out: &mut Writer<'_>) -> Eval
     if !is_scalar(item) {
         return flow(item, style, indent, out);
     }
-    scalar(item, Place { indent, flow: true, key: false }, out).map(|_plain| ())
+    scalar(item, Place { indent: indent + style.indent, flow: true, key: false }, out)
 }
 
-/// Writes a scalar and tells whether it is plain.
-fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
+fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let budget: &Budget = out.out.budget();
     budget.work(1)?;
     let plain = match value {
@@ -219,12 +225,36 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
         Val::Bool(b) => b.to_string(),
         Val::Int(i) => i.to_string(),
         Val::Float(f) => yaml_float(*f),
-        Val::Str(text) => return write_text(text, place, out),
+        Val::Str(text) => {
+            budget.work(text.len())?;
+            return write_text(text, place, out);
+        }
         Val::Marker(error) => return Err((**error).clone()),
-        other => return Err(type_error(format!("a value of type `{}` cannot be written as YAML", other.type_name()))),
+        other => {
+            return Err(type_error(format!(
+                "a value of type `{}` cannot be written as YAML",
+                other.type_name()
+            )));
+        }
     };
-    out.push(&plain)?;
-    Ok(true)
+    out.push(&plain)
+}
+
+/// Refuses a collection that stands in the value twice: Ansible would write the second as a reference.
+fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
+    let address = match value {
+        Val::List(seq) => Arc::as_ptr(seq) as usize,
+        Val::Dict(dict) => Arc::as_ptr(dict) as usize,
+        _ => return Ok(()),
+    };
+    if !seen.insert(address) {
+        return Err(call_error("to_yaml", "the same collection stands in the value twice; use `to_json`"));
+    }
+    match value {
+        Val::List(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
+        Val::Dict(dict) => dict.values().try_for_each(|item| refuse_repeated(item, seen)),
+        _ => Ok(()),
+    }
 }
 
 fn yaml_float(f: f64) -> String {

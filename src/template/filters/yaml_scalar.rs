@@ -40,20 +40,17 @@ struct Allowed {
     single: bool,
 }
 
-/// Writes a text and tells whether it is plain.
-pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<bool> {
+/// Writes a text.
+pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let allowed = analyze(text, place);
     let is_text = NOT_TEXT.as_ref().is_some_and(|regex| !regex.is_match(text));
     if allowed.plain && is_text {
-        folded(text, place, out)?;
-        return Ok(true);
-    }
-    if allowed.single {
-        single_quoted(text, place, out)?;
+        folded(text, place, out)
+    } else if allowed.single {
+        single_quoted(text, place, out)
     } else {
-        double_quoted(text, place, out)?;
+        double_quoted(text, place, out)
     }
-    Ok(false)
 }
 
 fn analyze(text: &str, place: Place) -> Allowed {
@@ -67,7 +64,10 @@ fn analyze(text: &str, place: Place) -> Allowed {
     let mut previous = None;
     for (at, c) in chars.iter().enumerate() {
         plain &= match c {
-            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' if at == 0 => {
+            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
+            | '`'
+                if at == 0 =>
+            {
                 false
             }
             '?' | ':' if at == 0 => !(place.flow || space(at + 1)),
@@ -79,12 +79,14 @@ fn analyze(text: &str, place: Place) -> Allowed {
         };
         let is_break = "\n\u{85}\u{2028}\u{2029}".contains(*c);
         breaks |= is_break;
-        special |= !(is_break || (' '..='~').contains(c) || (*c > '~' && *c != '\u{feff}' && yaml_printable(*c)));
+        special |=
+            !(is_break || (' '..='~').contains(c) || (*c > '~' && *c != '\u{feff}' && yaml_printable(*c)));
         space_break |= is_break && previous == Some(' ');
         previous = Some(*c);
     }
     let ends = |c: char| text.starts_with(c) || text.ends_with(c);
-    let edges = ends(' ') || ["\n", "\u{85}", "\u{2028}", "\u{2029}"].iter().any(|b| text.starts_with(b) || text.ends_with(b));
+    let edges = ends(' ')
+        || ["\n", "\u{85}", "\u{2028}", "\u{2029}"].iter().any(|b| text.starts_with(b) || text.ends_with(b));
     let multiline_key = place.key && breaks;
     Allowed {
         plain: plain && !edges && !breaks && !special && !space_break,
@@ -146,7 +148,8 @@ fn single_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
     let mut rest = text;
     loop {
         let (line, tail) = rest.split_at(rest.find('\n').unwrap_or(rest.len()));
-        let at_edge = line.starts_with(' ') && rest.len() == text.len() || (tail.is_empty() && line.ends_with(' '));
+        let at_edge =
+            line.starts_with(' ') && rest.len() == text.len() || (tail.is_empty() && line.ends_with(' '));
         if at_edge && line.chars().filter(|c| *c == ' ').count() > 0 && line.trim_matches(' ').is_empty() {
             out.push(line)?;
         } else {
@@ -201,17 +204,23 @@ fn double_quoted(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
             '\u{2029}' => escaped.push_str("\\P"),
             ' '..='~' => escaped.push(c),
             c if yaml_printable(c) && c != '\u{feff}' => escaped.push(c),
-            c if u32::from(c) <= 0xff => escaped.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if u32::from(c) <= 0xffff => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => escaped.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c if u32::from(c) <= 0xff => escaped.extend([format!("\\x{:02X}", u32::from(c))]),
+            c if u32::from(c) <= 0xffff => escaped.extend([format!("\\u{:04X}", u32::from(c))]),
+            c => escaped.extend([format!("\\U{:08X}", u32::from(c))]),
         }
     }
     let fits = out.column + escaped.chars().count() < out.width;
     if !place.key && !fits && escaped.contains(' ') {
-        return Err(call_error("to_yaml", "a long text with control characters cannot be written; use `to_json`"));
+        return Err(call_error(
+            "to_yaml",
+            "a long text with control characters cannot be written; use `to_json`",
+        ));
     }
     if !place.key && !fits && !text.chars().all(printable) {
-        return Err(call_error("to_yaml", "a long text with control characters cannot be written; use `to_json`"));
+        return Err(call_error(
+            "to_yaml",
+            "a long text with control characters cannot be written; use `to_json`",
+        ));
     }
     out.push("\"")?;
     out.push(&escaped)?;

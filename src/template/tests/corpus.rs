@@ -9,7 +9,8 @@ fn cases() -> Option<Vec<Json>> {
         eprintln!("skipped: template cases, because DTRCTL_CORPUS names no folder");
         return None;
     };
-    let text = std::fs::read_to_string(PathBuf::from(folder).join("templates/cases.json")).expect("cases.json");
+    let text =
+        std::fs::read_to_string(PathBuf::from(folder).join("templates/cases.json")).expect("cases.json");
     let mut file: Json = serde_json::from_str(&text).expect("cases.json is JSON");
     match file["cases"].take() {
         Json::Array(cases) => Some(cases),
