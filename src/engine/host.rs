@@ -141,27 +141,11 @@ impl<'a> HostRun<'a> {
             let unverified = |step: &Ready<'_>| !self.facts_read && !step.delegated;
             let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
             if asks && !self.exchange(&mut window, None).await? {
-                self.start_over(&mut queue, window.drain(..).collect());
+                start_over(&mut queue, window.drain(..));
                 continue;
             }
             if let Some(step) = window.pop_front() {
                 self.settle(step, &mut window, &mut queue).await?;
-            }
-        }
-    }
-
-    /// Puts steps back where the facts have changed: loops that have not begun are unrolled anew.
-    pub(super) fn start_over(&self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
-        requeue(queue, steps.into_iter());
-        let mut anew = None;
-        for work in std::mem::take(queue) {
-            match &work.item {
-                Some(item) if item.index == 0 => {
-                    anew = Some(work.index);
-                    queue.push_back(Work { item: None, ..work });
-                }
-                Some(_) if anew == Some(work.index) => {}
-                _ => queue.push_back(work),
             }
         }
     }
@@ -298,5 +282,21 @@ impl Variables {
     fn set_base(&mut self, base: Arc<Scope>) {
         self.upper.set_parent(Arc::clone(&base));
         self.base = base;
+    }
+}
+
+/// Puts steps back where the facts have changed: loops that have not begun are unrolled anew.
+pub fn start_over<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+    requeue(queue, steps);
+    let mut anew = None;
+    for work in std::mem::take(queue) {
+        match &work.item {
+            Some(item) if item.index == 0 => {
+                anew = Some(work.index);
+                queue.push_back(Work { item: None, ..work });
+            }
+            Some(_) if anew == Some(work.index) => {}
+            _ => queue.push_back(work),
+        }
     }
 }

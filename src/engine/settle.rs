@@ -6,7 +6,7 @@ use std::sync::Arc;
 use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
 use serde_json::{Map, Value as Json};
 
-use super::host::{HostRun, Left, Work, requeue};
+use super::host::{HostRun, Left, Work, requeue, start_over};
 use super::scope::{NoValue, loop_result};
 use super::step::{Asking, Planned, Ready, Stage};
 use super::window::{Acts, Scripts};
@@ -121,8 +121,7 @@ impl<'a> HostRun<'a> {
         // A delegated step may come first; it, too, changes nothing by facts that no longer hold.
         let changes = |planned: &Planned| planned.as_ref().is_ok_and(|plan| !plan.changes.is_empty());
         if matches!(&step.stage, Stage::Known(planned) if changes(planned)) && !self.verify_facts().await? {
-            let steps = std::iter::once(step).chain(window.drain(..)).collect();
-            self.start_over(queue, steps);
+            start_over(queue, std::iter::once(step).chain(window.drain(..)));
             return Ok(());
         }
         let done = match std::mem::replace(&mut step.stage, Stage::Skipped(String::new())) {
@@ -238,12 +237,11 @@ impl<'a> HostRun<'a> {
         // Taken out whatever became of the changes: left in the window, it would be settled as a task of its own.
         let proof = if proven { asked.pop_front() } else { None };
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
-            match proof {
-                Some(proof) => self.prove(proof, &mut done).await,
-                None => {
-                    done = Done::failed("proof", "the host could not be asked whether the changes hold");
-                    done.has_changed();
-                }
+            if let Some(proof) = proof {
+                self.prove(proof, &mut done).await;
+            } else {
+                done = Done::failed("proof", "the host could not be asked whether the changes hold");
+                done.has_changed();
             }
         }
         *window = asked;

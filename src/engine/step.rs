@@ -221,9 +221,8 @@ fn head(task: &Task, index: usize, item: Option<&Item>) -> TaskHead {
         index,
         name: task.shown_name().to_owned(),
         module: task.module.name.to_owned(),
-        item: item.map(|item| match task.no_log {
-            true => format!("{} (hidden)", item.index + 1),
-            false => shorten(&item.value),
+        item: item.map(|item| {
+            if task.no_log { format!("{} (hidden)", item.index + 1) } else { shorten(&item.value) }
         }),
         handler: task.section == crate::playbook::Section::Handler,
     }

@@ -48,7 +48,10 @@ impl Check<'_> {
     }
 
     fn value(&mut self, node: &Node) {
-        if let Ok(json) = node.to_json() {
+        // `!unsafe` text is no template, whatever it looks like.
+        if node.has_template()
+            && let Ok(json) = node.to_json()
+        {
             let read = self.templater.variables_of(&json);
             self.note(node, read);
         }

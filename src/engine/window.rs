@@ -307,7 +307,7 @@ impl<'a> HostRun<'a> {
                         let script = scripts.of(&step.identity);
                         match &guards {
                             Some(guards) if fenced && !guards.is_empty() => {
-                                script.guarded(next, guards, &call)
+                                script.guarded(next, guards, &call);
                             }
                             _ => script.answer(next, &call),
                         }
