@@ -16,8 +16,8 @@ use time::OffsetDateTime;
 use crate::arguments::{Listed, filled};
 use crate::certs::{Certificate, Pem, Pin, RegistryHost};
 use crate::contract::{
-    AskDir, AskError, AskNow, AskOwed, AskProcess, AskTrustStore, Dir, Host, HostPath, Module, OwedRecord,
-    Plan, PlanError, Probe, Process, TrustStore,
+    AskDir, AskError, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir, Host, HostPath, Module,
+    OwedRecord, Plan, PlanError, Probe, Process, TrustStore,
 };
 use crate::platform::{self, GO_BUNDLES, TrustStoreRow};
 
@@ -29,7 +29,8 @@ use crate::platform::{self, GO_BUNDLES, TrustStoreRow};
 /// alone.
 ///
 /// It registers `docker` and `system` (`installed`, `present`, `trusted_already`, `removed`, `absent`, `skipped`, or null
-/// where the store was not asked for), `fingerprints`, `files`, and `owed` (`restart`, or null).
+/// where the store was not asked for), `fingerprints` of the given certificates, the `files` that are written or
+/// removed, and `owed` (`restart`, or null).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstallAnchor {
@@ -168,6 +169,7 @@ impl Module for InstallAnchor {
         plan.set("system", word(system));
         let pins = self.wanted().iter().map(|anchor| Pin::of(anchor).to_string());
         plan.set("fingerprints", pins.collect::<Vec<_>>());
+        report_files(&mut plan);
         self.report_owed(&found, &mut plan);
         Ok(plan)
     }
@@ -321,13 +323,39 @@ impl InstallAnchor {
     fn report_owed(&self, found: &Found, plan: &mut Plan) {
         let id = self.owed_id();
         let planned = plan.changes.iter().find_map(|change| match change {
-            crate::contract::Change::Owe(record) => Some(record.reason.clone()),
+            Change::Owe(record) => Some(record.reason.clone()),
             _ => None,
         });
         let earlier = || found.owed.iter().find(|record| record.id == id).map(|record| record.reason.clone());
         plan.owed =
             planned.or_else(earlier).map(|reason| format!("a restart of the docker daemon: {reason}"));
         plan.set("owed", plan.owed.as_ref().map(|_| "restart"));
+    }
+}
+
+/// Says of which certificates the files are that are written or removed.
+fn report_files(plan: &mut Plan) {
+    let mut lines: Vec<String> = Vec::new();
+    let mut files = Vec::new();
+    for change in &plan.changes {
+        let (verb, path, bytes) = match change {
+            Change::WriteFile(write) => ("adds", &write.path, &write.content.bytes),
+            Change::Remove(remove) => ("takes out", &remove.path, &remove.before.content.bytes),
+            _ => continue,
+        };
+        files.push(path.to_string());
+        for certificate in crate::certs::read_bundle(bytes).certificates {
+            let facts = certificate.facts();
+            let (pin, until) = (Pin::of(&certificate), facts.not_after.date());
+            let line = format!("{verb} `{}`, {pin}, valid until {until}", facts.subject);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    plan.set("files", files);
+    for line in lines {
+        plan.info(line);
     }
 }
 

@@ -23,6 +23,7 @@ fn apply(world: &mut World, arguments: Value) -> Result<Plan, PlanError> {
     world.apply::<InstallAnchor>(with(arguments))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is written out where it is given")]
 fn given(anchors: &[&Certificate], more: Value) -> Value {
     let mut arguments = json!({"certificate": pem(anchors)});
     for (name, value) in more.as_object().unwrap() {
@@ -70,6 +71,8 @@ fn dockers_store_is_written_once_and_owes_nothing() {
         matches!(&plan.changes[1], Change::WriteFile(w) if w.content.bytes == pem(&[&anchor]).into_bytes())
     );
     assert!(says(&plan, "no reload, no restart, and no container stops"));
+    assert!(says(&plan, "adds `CN=dtr.example.com`, sha256:"));
+    assert_eq!(plan.result["files"], json!([in_certs_d(&anchor)]));
     assert_eq!((&plan.result["docker"], &plan.result["system"]), (&json!("installed"), &json!(null)));
     assert_eq!(plan.result["owed"], json!(null));
     let again = apply(&mut world, given(&[&anchor], json!({}))).unwrap();

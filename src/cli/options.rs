@@ -92,7 +92,7 @@ fn mapping(source: &Arc<Source>) -> Result<Vec<(String, Json)>, Failure> {
     for (key, value) in entries {
         let name =
             key.as_str().ok_or_else(|| Problem::new("a variable's name has to be text", key.place()))?;
-        all.push((name.to_owned(), value.to_json()?));
+        all.push((name.to_owned(), value.to_source()?));
     }
     Ok(all)
 }

@@ -173,7 +173,7 @@ impl<'a> HostRun<'a> {
         let mut own = Vec::new();
         for (name, node) in &task.vars {
             if !self.variables.upper_names.contains(name)
-                && let Ok(value) = node.to_json()
+                && let Ok(value) = node.to_source()
             {
                 own.push((name.clone(), value));
             }

@@ -314,7 +314,7 @@ impl Shared {
         let inventory = self.inventory_scopes.scope(name).unwrap_or_default();
         let mut base = Scope::child(inventory);
         for (name, node) in &play.vars {
-            if let Ok(value) = node.to_json() {
+            if let Ok(value) = node.to_source() {
                 base.set_source(name.clone(), &value);
             }
         }
@@ -383,7 +383,7 @@ impl HostScopes {
         let scopes = names.iter().map(|name| {
             let mut scope = Scope::new();
             for (variable, sourced) in inventory.vars(name) {
-                if let Ok(value) = sourced.json() {
+                if let Ok(value) = sourced.node().to_source() {
                     scope.set_source(variable.to_string(), &value);
                 }
             }

@@ -51,11 +51,12 @@ impl Renderer {
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn value(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
-        let json = node.to_json().map_err(|problems| NoValue::Wrong(Box::new(first(problems))))?;
+        let wrong = |problems| NoValue::Wrong(Box::new(first(problems)));
         if !node.has_template() {
-            return Ok(json);
+            return node.to_json().map_err(wrong);
         }
-        self.templater.render_value(&json, scope).map_err(|error| no_value(node, &error))
+        let source = node.to_source().map_err(wrong)?;
+        self.templater.render_value(&source, scope).map_err(|error| no_value(node, &error))
     }
 
     /// The text of a tree that has to be text.

@@ -48,10 +48,7 @@ impl Check<'_> {
     }
 
     fn value(&mut self, node: &Node) {
-        // `!unsafe` text is no template, whatever it looks like.
-        if node.has_template()
-            && let Ok(json) = node.to_json()
-        {
+        if let Ok(json) = node.to_source() {
             let read = self.templater.variables_of(&json);
             self.note(node, read);
         }

@@ -215,6 +215,11 @@ impl Text {
     /// Whether the text may be a template: it holds `{{`, `{%` or `{#` and is not `!unsafe`.
     #[must_use]
     pub fn is_template(&self) -> bool {
-        !self.literal && ["{{", "{%", "{#"].iter().any(|mark| self.text.contains(mark))
+        !self.literal && self.has_marks()
+    }
+
+    /// Whether the text looks like a template.
+    pub(super) fn has_marks(&self) -> bool {
+        ["{{", "{%", "{#"].iter().any(|mark| self.text.contains(mark))
     }
 }

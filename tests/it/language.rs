@@ -227,3 +227,24 @@ fn a_limit_leaves_hosts_out() {
     let ran = world.events(&["-l", "@these"]).run();
     assert_eq!(ran.recap("web2")["state"], "changed");
 }
+
+#[test]
+fn text_marked_unsafe_is_never_a_template() {
+    let world = World::new()
+        .file("host_vars/web1.yml", "from_inventory: !unsafe '{{ 1 }} \"\u{20ac}\\'\n")
+        .file("more.yml", "from_extra: [!unsafe '{% raw %}']\n")
+        .playbook(
+            "- hosts: docker
+  vars: {from_play: !unsafe '{{ 2 }}'}
+  tasks:
+    - {vars: {from_task: !unsafe '{{ 3 }}'}, debug: {msg: \"{{ [from_inventory, from_extra[0], from_play, from_task] | join('|') }}\"}}
+    - debug: {msg: [!unsafe '{# 4 #}', '{{ 2 + 3 }}']}
+    - copy: {dest: '/tmp/{{ inventory_hostname }}', content: !unsafe '{{ 7 * 7 }}'}
+",
+        );
+    let law = world.law(&["-e", "@more.yml"]);
+    let said = law.first.messages("web1");
+    assert_eq!(said[0], "{{ 1 }} \"\u{20ac}\\|{% raw %}|{{ 2 }}|{{ 3 }}");
+    assert_eq!(said[1], json!(["{# 4 #}", 5]));
+    assert_eq!(world.text("/tmp/web1"), "{{ 7 * 7 }}");
+}

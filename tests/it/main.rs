@@ -13,6 +13,7 @@ mod mistakes;
 mod outcomes;
 mod reference;
 mod sessions;
+mod shipped;
 mod sshd;
 mod transport;
 mod tree;
