@@ -1,7 +1,7 @@
 //! Options that several subcommands share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use serde_json::Value as Json;
@@ -42,7 +42,7 @@ impl InventoryOptions {
     ) -> Result<(Vec<String>, Problems), Problems> {
         let selection = match &self.limit {
             Some(limit) => {
-                let limit = Pattern::from_limit(limit, || std::io::read_to_string(std::io::stdin()))?;
+                let limit = Pattern::from_limit(limit, standard_input)?;
                 inventory.select_limited(pattern, &limit)?
             }
             None => inventory.select(pattern)?,
@@ -59,6 +59,16 @@ impl InventoryOptions {
         }
         Ok(all)
     }
+}
+
+/// What stands on standard input: it can be read once, and each play is limited by it.
+fn standard_input() -> std::io::Result<String> {
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(text) = READ.get() {
+        return Ok(text.clone());
+    }
+    let text = std::io::read_to_string(std::io::stdin())?;
+    Ok(READ.get_or_init(|| text).clone())
 }
 
 fn extra_vars(text: &str) -> Result<Vec<(String, Json)>, Failure> {

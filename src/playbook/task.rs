@@ -37,9 +37,9 @@ pub struct Task {
     pub check_mode: Option<Node>,
     /// Whether a failure lets the host go on.
     pub ignore_errors: Option<Node>,
-    /// Conditions that say whether it changed something.
+    /// Conditions that say whether it changed something; all must hold.
     pub changed_when: Vec<Node>,
-    /// Conditions that say whether it failed; any is enough.
+    /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
     /// The host that runs it in this one's place.
     pub delegate_to: Option<Node>,
