@@ -139,13 +139,11 @@ fn split(line: &str) -> Result<Vec<String>, PlanError> {
             (_, c) => word.get_or_insert_default().push(c),
         }
     }
-    match open {
-        Some(quote) => Err(PlanError::new(format!("the command has an unclosed {quote}"))),
-        None => {
-            words.extend(word);
-            Ok(words)
-        }
+    if let Some(quote) = open {
+        return Err(PlanError::new(format!("the command has an unclosed {quote}")));
     }
+    words.extend(word);
+    Ok(words)
 }
 
 #[cfg(test)]

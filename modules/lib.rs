@@ -8,13 +8,20 @@ pub mod contract;
 pub mod daemon_config;
 pub mod platform;
 
+mod arguments;
 mod assert;
 mod command;
 mod copy;
 mod daemon_json;
 mod debug;
+mod fetch_cert;
 mod file;
+mod install_anchor;
+mod registry_check;
 mod restart_docker;
+#[cfg(test)]
+mod testing;
+mod trouble;
 
 pub use contract::*;
 
@@ -25,7 +32,10 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<copy::Copy>(),
     Entry::of::<daemon_json::DaemonJson>(),
     Entry::of::<debug::Debug>(),
+    Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
+    Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

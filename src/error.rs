@@ -40,7 +40,9 @@ impl Failure {
     #[must_use]
     pub fn render(&self, colour: bool, width: usize) -> String {
         match self {
-            Self::Input(problems) => problems.0.iter().map(|problem| render(problem, colour, width)).collect(),
+            Self::Input(problems) => {
+                problems.0.iter().map(|problem| render(problem, colour, width)).collect()
+            }
             Self::Said { message, help } => {
                 let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
                 format!("error: {message}\n{help}")
@@ -74,7 +76,8 @@ pub fn render(problem: &Problem, colour: bool, width: usize) -> String {
         let help = problem.help().map(|help| format!("  help: {help}\n")).unwrap_or_default();
         return format!("error: {}\n{help}", problem.message);
     }
-    let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let theme =
+        if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
     let mut text = String::new();
     match handler.render_report(&mut text, problem) {

@@ -1,9 +1,15 @@
 //! What happened, as data. The only thing a report may read.
 
-use modules::{Change, Note};
+pub mod diff;
+mod planned;
+pub mod visible;
+
+use modules::Note;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+pub use planned::PlannedChange;
 
 /// One event. `--format jsonl` prints each as a line.
 #[derive(Debug, Clone, Serialize)]
@@ -72,6 +78,13 @@ pub enum Event {
         /// Why, and what to do.
         reason: Reason,
     },
+    /// A host that answers cannot go on, for a reason that is no task's own; it leaves the play.
+    HostFailed {
+        /// Which host.
+        host: String,
+        /// Why, and what to do.
+        reason: Reason,
+    },
     /// Something that belongs to no host, such as a warning about the inventory.
     Said {
         /// The line.
@@ -79,7 +92,7 @@ pub enum Event {
         /// Whether it is a warning.
         warning: bool,
     },
-    /// A host has gone through its batch.
+    /// A host has gone through its batch, or left it: nothing more of it comes in this batch.
     HostFinished {
         /// Which host.
         host: String,
@@ -98,31 +111,18 @@ pub enum Event {
 /// Which task of a play.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TaskHead {
-    /// Its place in the play, from 0; handlers follow the tasks.
+    /// Its place in the play, from 0; handlers follow the tasks, though they run at each flush.
     pub index: usize,
     /// Its name, or its module's where it has none.
     pub name: String,
     /// Its module.
     pub module: String,
-    /// For an item of a loop: the item, shortened.
+    /// For an item of a loop: the item, shortened. Each has its own events, and the loop has no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// Whether it is a handler.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub handler: bool,
-}
-
-/// A change with what a reader sees of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PlannedChange {
-    /// One line.
-    pub summary: String,
-    /// The change.
-    #[serde(flatten)]
-    pub change: Change,
-    /// Its unified diff, where it is about text that may be shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub diff: Option<String>,
 }
 
 /// How a task ended on a host.

@@ -11,7 +11,8 @@ pub fn list() -> String {
     let mut text = String::new();
     for entry in MODULES {
         let description = schema(entry)["description"].as_str().unwrap_or_default().to_owned();
-        let first = description.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ");
+        let first =
+            description.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ");
         _ = writeln!(text, "{:<20} {first}", entry.name);
     }
     text
@@ -23,11 +24,17 @@ pub fn page(entry: &Entry) -> String {
     let schema = schema(entry);
     let description = schema["description"].as_str().unwrap_or_default();
     let mut text = format!("# {}\n\n{description}\n\n## Arguments\n\n", entry.name);
-    let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
     for (name, argument) in schema["properties"].as_object().into_iter().flatten() {
         let need = if required(name) { ", required" } else { "" };
         let description = argument["description"].as_str().unwrap_or_default().replace('\n', " ");
-        _ = writeln!(text, "- `{name}` ({}{need}): {description}{}", kind(argument, &schema), choices(argument, &schema));
+        _ = writeln!(
+            text,
+            "- `{name}` ({}{need}): {description}{}",
+            kind(argument, &schema),
+            choices(argument, &schema)
+        );
     }
     _ = write!(text, "\n## Example\n\n```yaml\n{}```\n", entry.example);
     text
@@ -41,7 +48,8 @@ pub fn schema(entry: &Entry) -> Json {
 
 /// The schema that a `$ref` leads to.
 fn resolved<'a>(argument: &'a Json, schema: &'a Json) -> &'a Json {
-    let named = |value: &'a Json| value["$ref"].as_str()?.strip_prefix("#/$defs/").map(|name| &schema["$defs"][name]);
+    let named =
+        |value: &'a Json| value["$ref"].as_str()?.strip_prefix("#/$defs/").map(|name| &schema["$defs"][name]);
     let inner = argument["anyOf"].as_array().and_then(|any| any.iter().find_map(named));
     named(argument).or(inner).unwrap_or(argument)
 }

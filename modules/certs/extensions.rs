@@ -1,5 +1,6 @@
 //! The extensions that a judgement needs, and what is wrong with the others.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::TbsCertificate;
@@ -44,15 +45,15 @@ pub(super) struct Extensions {
 impl Extensions {
     pub(super) fn read(tbs: &TbsCertificate<'_>) -> Self {
         let mut found = Self::default();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         for extension in tbs.extensions() {
             let oid = extension.oid.to_id_string();
             if seen.contains(&oid) {
-                found.malformed.push((oid.clone(), "it stands there twice".to_owned()));
-                continue;
+                found.malformed.push((oid, "it stands there twice".to_owned()));
+            } else {
+                found.take(extension, &oid);
+                seen.insert(oid);
             }
-            found.take(extension, &oid);
-            seen.push(oid);
         }
         found
     }

@@ -116,7 +116,8 @@ pub struct Attributes {
     pub group: String,
     /// Size in bytes.
     pub size: u64,
-    /// Last modification, in seconds since 1970.
+    /// Last modification, in seconds since 1970. It changes by itself, so no plan shows it.
+    #[serde(skip)]
     pub mtime: i64,
 }
 
@@ -154,12 +155,12 @@ pub struct Dir {
     /// Whether the directory exists.
     pub present: bool,
     /// Its entries, sorted by name.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<DirEntry>,
 }
 
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirEntry {
     /// Its name.
     pub name: String,
     /// Whether it is a link (its kind is then that of what it leads to; `Absent` where it dangles).
@@ -175,6 +176,8 @@ pub struct TrustStore {
     pub bundle: Option<Bundle>,
     /// Regular files beside the bundle's links: trusted by Go, though by nothing else.
     pub strays: Vec<(HostPath, Vec<u8>)>,
+    /// Links beside the bundle that lead nowhere: what they led to was removed, and the tool has not run since.
+    pub dangling: Vec<HostPath>,
 }
 
 /// A file with all trusted certificates.

@@ -58,10 +58,17 @@ impl Content {
         digest(&self.bytes)
     }
 
+    /// Whether it must not be shown: it is said to be a secret, or holds a private key.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        const KEY: &[u8] = b"PRIVATE KEY-----";
+        self.secret || self.bytes.windows(KEY.len()).any(|window| window == KEY)
+    }
+
     /// The content as a reader may see it; none for a secret and for what is no text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        if self.secret || self.bytes.contains(&0) {
+        if self.is_secret() || self.bytes.contains(&0) {
             return None;
         }
         std::str::from_utf8(&self.bytes).ok()
@@ -90,7 +97,7 @@ impl Serialize for Content {
             None => map.serialize_entry("bytes", &self.bytes.len())?,
         }
         // A bare digest of a short secret could be guessed.
-        if !self.secret {
+        if !self.is_secret() {
             map.serialize_entry("sha256", &self.digest())?;
         }
         map.end()
@@ -199,6 +206,8 @@ pub struct RefreshTrustStore {
     pub command: Vec<String>,
     /// The bundle that the tool makes.
     pub bundle: HostPath,
+    /// The directory that it makes it from, beside what the distribution ships.
+    pub drop: HostPath,
     /// Certificates that must be in it afterwards: Base64 of their DER.
     pub present: Vec<String>,
     /// Certificates that must not: Base64 of their DER.
@@ -292,6 +301,7 @@ impl Change {
             Self::SetMode(set) => Call::new("do_set_mode").path(&set.path).words(set.ownership.words()),
             Self::RefreshTrustStore(refresh) => Call::new("do_refresh")
                 .path(&refresh.bundle)
+                .path(&refresh.drop)
                 .word(refresh.present.join(" "))
                 .word(refresh.absent.join(" "))
                 .words(refresh.command.clone()),

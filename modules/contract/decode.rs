@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{
-    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, Distribution, Entry, File,
-    FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
+    Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, DirEntry, Distribution,
+    File, FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
@@ -160,7 +160,7 @@ fn dir(at: &HostPath, lines: Lines<'_>) -> Result<Dir, AskError> {
     Ok(Dir { path: at.clone(), present, entries })
 }
 
-fn entry(line: &str) -> Result<Entry, AskError> {
+fn entry(line: &str) -> Result<DirEntry, AskError> {
     let fields: Vec<&str> = line.split(' ').collect();
     let [name, link, kind, stat, content] = fields[..] else { return Err(garbled("entry")) };
     let content = if content == "-" { None } else { Some(bytes(content)?) };
@@ -170,7 +170,7 @@ fn entry(line: &str) -> Result<Entry, AskError> {
         _ if link == "link" => FileKind::Absent,
         _ => FileKind::Other,
     };
-    Ok(Entry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
+    Ok(DirEntry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
 }
 
 fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<TrustStore, AskError> {
@@ -189,7 +189,11 @@ fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
         let (name, content) = line.split_once(' ').ok_or_else(|| garbled("stray"))?;
         Ok((path(name)?, bytes(content)?))
     };
-    Ok(TrustStore { bundle, strays: lines.all("stray").map(stray).collect::<Result<_, AskError>>()? })
+    Ok(TrustStore {
+        bundle,
+        strays: lines.all("stray").map(stray).collect::<Result<_, AskError>>()?,
+        dangling: lines.all("dangling").map(path).collect::<Result<_, AskError>>()?,
+    })
 }
 
 fn process(lines: Lines<'_>) -> Result<Process, AskError> {

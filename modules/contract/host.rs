@@ -42,7 +42,7 @@ pub struct Facts {
     pub home: String,
     /// What runs services: `systemd`, `openrc`, `sysvinit`, `boot2docker`, `none`.
     pub init: String,
-    /// Whether SELinux is enabled.
+    /// Whether `SELinux` is enabled.
     pub selinux: bool,
     /// `--config-file` of the running daemon; none where it is not given, or no daemon runs.
     pub daemon_config: Option<HostPath>,

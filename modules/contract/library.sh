@@ -5,6 +5,8 @@
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# What is ours is private; what other programs write for us is as they would write it.
+mask=$(umask)
 umask 077
 ROOT=
 if [ -n "$R" ]; then ROOT=$(cd -P -- "$R" && pwd -P) || exit 99; fi
@@ -123,6 +125,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   done
   real "$dir/." || return 0
   for f in "${real%/.}"/*; do
+    if [ -L "$f" ] && [ ! -e "$f" ]; then say dangling "$(word "${f#"$ROOT"}")"; continue; fi
     if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
     printf 'stray=%s %s\n' "$(word "${f#"$ROOT"}")" "$(enc <"$f")"
   done
@@ -197,15 +200,20 @@ in_bundle() { # BASE64 of a certificate's DER, BUNDLE
     on { gsub(/[ \t\r]/, ""); body = body $0 }
     END { exit !found }' "$2"
 }
-do_refresh() { # BUNDLE, certificates that must be in it, certificates that must not, COMMAND...
-  bundle=$1; present=$2; absent=$3; shift 3
+do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certificates that must not, COMMAND...
+  bundle=$1; drop=$2; present=$3; absent=$4; shift 4
   if [ -n "$R" ]; then
     # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
-    mkdir -p -- "${bundle%/*}" && cat "$R"/usr/share/ca-certificates/*/*.crt "$R"/usr/local/share/ca-certificates/*.crt \
-      >"$bundle.dtrctl-$T" 2>/dev/null
-    mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
+    real "$drop/." || return
+    drop=${real%/.}
+    real "$bundle" || return
+    bundle=$real
+    (umask 022; mkdir -p -- "${bundle%/*}") || return
+    for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt; do
+      if [ -f "$f" ] && [ ! -L "$f" ]; then cat -- "$f"; fi
+    done >"$bundle.dtrctl-$T" && chmod 0644 "$bundle.dtrctl-$T" && mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
   else
-    out=$(bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
+    out=$(umask 022; bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
   fi
   for c in $present; do
     in_bundle "$c" "$bundle" || { echo "$1 left the certificate out of $bundle: $out"; return 1; }
@@ -439,6 +447,7 @@ missing() {
 }
 do_restart() { # kept|stopped, containers that may stop, containers that may stay down, settled IDs...
   how=$1; stops=$2; stays=$3; shift 3
+  umask 022
   mark; ran=; boot=none
   if daemon; then
     boot=$(started "$pid")
@@ -486,7 +495,7 @@ do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   while [ "$1" != -- ]; do export "${1?}"; shift; done
   shift
   tmp=$(mktemp -d) || return
-  ( { [ -z "$dir" ] || cd -- "$dir"; } && printf '%s' "$input" | "$@" >"$tmp/out" 2>"$tmp/err")
+  (umask "$mask"; { [ -z "$dir" ] || cd -- "$dir"; } && printf '%s' "$input" | "$@" >"$tmp/out" 2>"$tmp/err")
   say status $?
   say stdout "$(enc <"$tmp/out")"
   say stderr "$(enc <"$tmp/err")"

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::{Answer, Attributes, Bundle, Dir, Entry, File, FileKind, LockedPin, TrustStore};
+use super::answer::{Answer, Attributes, Bundle, Dir, DirEntry, File, FileKind, LockedPin, TrustStore};
 use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
 use super::host::Facts;
@@ -134,18 +134,21 @@ fn lay_dir(change: &Change, mut dir: Dir, facts: &Facts) -> Dir {
     let inside = |path: &HostPath| path.parent().as_ref() == Some(&dir.path);
     match change {
         Change::WriteFile(write) if inside(&write.path) => {
-            dir.entries.retain(|entry| entry.name != write.path.name());
-            dir.entries.push(Entry {
-                name: write.path.name().to_owned(),
-                link: false,
-                kind: written(write, facts),
-            });
-            dir.entries.sort_by(|a, b| a.name.cmp(&b.name));
+            set_entry(&mut dir, &write.path, written(write, facts));
         }
         Change::Remove(remove) if inside(&remove.path) => {
             dir.entries.retain(|entry| entry.name != remove.path.name());
         }
-        Change::MakeDir(make) if makes(&make.path, &dir.path) => dir.present = true,
+        Change::MakeDir(make) if makes(&make.path, &dir.path) => {
+            dir.present = true;
+            if inside(&make.path) && !dir.entries.iter().any(|entry| entry.name == make.path.name()) {
+                let made = FileKind::Directory(attributes(&make.ownership, None, 0o755, facts));
+                set_entry(&mut dir, &make.path, made);
+            }
+        }
+        Change::RemoveDir(remove) if inside(&remove.path) => {
+            dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
         Change::RemoveDir(remove) if remove.path == dir.path => {
             dir.present = false;
             dir.entries.clear();
@@ -155,9 +158,18 @@ fn lay_dir(change: &Change, mut dir: Dir, facts: &Facts) -> Dir {
     dir
 }
 
+fn set_entry(dir: &mut Dir, path: &HostPath, kind: FileKind) {
+    dir.entries.retain(|entry| entry.name != path.name());
+    dir.entries.push(DirEntry { name: path.name().to_owned(), link: false, kind });
+    dir.entries.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
 fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
     match change {
-        Change::RefreshTrustStore(refresh) => store.bundle = Some(lay_bundle(refresh, store.bundle)),
+        Change::RefreshTrustStore(refresh) => {
+            store.bundle = Some(lay_bundle(refresh, store.bundle));
+            store.dangling.clear();
+        }
         Change::Remove(remove) => store.strays.retain(|(path, _)| *path != remove.path),
         _ => {}
     }
@@ -178,6 +190,8 @@ fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
             kept.push(new);
         }
     }
+    // Newer than any daemon that runs now.
+    bundle.mtime = i64::MAX;
     bundle.content = kept.iter().map(certs::encode).collect::<String>().into_bytes();
     bundle
 }

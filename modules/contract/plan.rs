@@ -16,6 +16,9 @@ pub struct Plan {
     /// What stays owed to the daemon, and what would permit paying it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owed: Option<String>,
+    /// Whether `owed`, also where it is none, is the whole account: what earlier tasks have said is then out of date.
+    #[serde(skip)]
+    pub owed_is_whole: bool,
     /// What `register` keeps, beside `changed`, `failed` and `msg`.
     #[serde(skip)]
     pub result: Map<String, Value>,

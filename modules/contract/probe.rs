@@ -73,6 +73,7 @@ impl<T: Send + 'static> Probe<T> {
     }
 
     /// Both probes, their asks side by side.
+    #[must_use]
     pub fn zip<U: Send + 'static>(self, other: Probe<U>) -> Probe<(T, U)> {
         let mut asks = self.asks;
         let split = asks.len();
@@ -91,6 +92,7 @@ impl<T: Send + 'static> Probe<T> {
     }
 
     /// All probes of a list, their asks side by side.
+    #[must_use]
     pub fn all(probes: Vec<Self>) -> Probe<Vec<T>> {
         probes.into_iter().fold(Probe::ready(Vec::new()), |all, probe| {
             all.zip(probe).map(|(mut values, value)| {

@@ -62,7 +62,7 @@ impl HostPath {
     /// # Errors
     /// [`HostPathError`] where `name` is no single file name.
     pub fn join(&self, name: &str) -> Result<Self, HostPathError> {
-        if name.contains('/') {
+        if name.is_empty() || name.contains('/') {
             return Err(HostPathError::Component(name.to_owned()));
         }
         Self::new(&format!("{}/{name}", self.0))

@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::options::InventoryOptions;
-use super::{Done, output};
+use super::{Done, output, playbooks};
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, check_templates, plays,
+    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, plays,
     problem_of,
 };
 use crate::error::{Failure, exit_code};
@@ -59,7 +59,7 @@ pub struct Apply {
     /// Writes every event as a JSON line to this file, too.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Writes a JUnit report to this file.
+    /// Writes a `JUnit` report to this file.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Runs tasks as root by sudo, where the playbook says nothing else.
@@ -71,7 +71,7 @@ pub struct Apply {
     /// Asks once for the sudo password; it is used only where sudo wants one.
     #[arg(short = 'K', long, conflicts_with = "become_password_file")]
     pub ask_become_pass: bool,
-    /// Reads the sudo password from this file's first line; else from DTRCTL_BECOME_PASSWORD.
+    /// Reads the sudo password from this file's first line; else from `DTRCTL_BECOME_PASSWORD`.
     #[arg(long, value_name = "FILE")]
     pub become_password_file: Option<PathBuf>,
     /// The private key to log in with, where the inventory says nothing else.
@@ -106,9 +106,6 @@ pub struct Apply {
     /// Lists the tasks of each play and ends.
     #[arg(long)]
     pub list_tasks: bool,
-    /// Says more.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
 
 /// What goes to standard output.
@@ -131,7 +128,7 @@ pub enum HostKeys {
 
 impl Apply {
     pub fn run(self) -> Done {
-        let playbooks = self.read_playbooks()?;
+        let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
         let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
         let renderer = Renderer::with_lookups(directory.unwrap_or_default(), self.r#become);
@@ -151,18 +148,6 @@ impl Apply {
         let code = runtime.block_on(run.go())?;
         runtime.shutdown_timeout(Duration::from_millis(500));
         Ok(code)
-    }
-
-    fn read_playbooks(&self) -> Result<Vec<Playbook>, Failure> {
-        let mut problems = Problems::new();
-        let mut playbooks = Vec::new();
-        for path in &self.playbooks {
-            if let Some(playbook) = problems.take(Playbook::load(path)) {
-                check_templates(&playbook, &mut problems);
-                playbooks.push(playbook);
-            }
-        }
-        Ok(problems.or(playbooks)?)
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -192,16 +177,25 @@ impl Apply {
         let mut problems = Problems::new();
         let mut selected = Vec::new();
         for play in plays(playbooks) {
-            let pattern = match play.hosts.has_template() {
-                true => Pattern::from_argument("hosts", &renderer.text(&play.hosts, &scope).map_err(problem_of)?)?,
-                false => Pattern::from_node(&play.hosts)?,
+            let pattern = if play.hosts.has_template() {
+                let text = renderer.text(&play.hosts, &scope).map_err(problem_of)?;
+                Pattern::from_argument("hosts", &text)?
+            } else {
+                Pattern::from_node(&play.hosts)?
             };
             match self.inventory.select(inventory, &pattern) {
-                Ok(hosts) if hosts.is_empty() && !self.allow_empty => problems.push(
-                    Problem::new("the play has no hosts", play.hosts.place())
-                        .help("name a group or host of the inventory, or permit it with --allow-empty"),
-                ),
-                Ok(hosts) => selected.push(Selected { play, hosts }),
+                Ok((hosts, unmatched)) if hosts.is_empty() && !self.allow_empty => {
+                    if unmatched.is_empty() {
+                        problems.push(
+                            Problem::new("the play has no hosts", play.hosts.place()).help(PERMIT_EMPTY),
+                        );
+                    }
+                    problems.extend(unmatched);
+                }
+                Ok((hosts, unmatched)) => {
+                    output::warn(&unmatched);
+                    selected.push(Selected { play, hosts });
+                }
                 Err(more) => problems.extend(more),
             }
         }
@@ -217,7 +211,12 @@ impl Apply {
             }
             if self.list_tasks {
                 for task in play.tasks.iter().filter(|task| tags.select(&task.tags)) {
-                    text += &format!("  task: {} ({})  tags: [{}]\n", task.shown_name(), task.module.name, task.tags.join(", "));
+                    text += &format!(
+                        "  task: {} ({})  tags: [{}]\n",
+                        task.shown_name(),
+                        task.module.name,
+                        task.tags.join(", ")
+                    );
                 }
             }
         }
@@ -277,8 +276,11 @@ impl Apply {
     }
 }
 
+const PERMIT_EMPTY: &str = "name a group or host of the inventory, or permit it with --allow-empty";
+
 fn create(path: &Path) -> Result<std::fs::File, Failure> {
-    std::fs::File::create(path).map_err(|error| Failure::said(format!("`{}` cannot be written: {error}", path.display())))
+    std::fs::File::create(path)
+        .map_err(|error| Failure::said(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// A run with everything it needs.
@@ -299,7 +301,8 @@ impl Prepared<'_> {
         let (sender, mut events) = mpsc::unbounded_channel();
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let pool = Pool::new(PoolSettings::new(home, runtime)).map_err(|cause| Failure::said(cause.to_string()))?;
+        let pool =
+            Pool::new(PoolSettings::new(home, runtime)).map_err(|cause| Failure::said(cause.to_string()))?;
         let now = OffsetDateTime::now_utc();
         let check = self.options.check;
         let shared = Shared::new(Parts {
@@ -312,6 +315,7 @@ impl Prepared<'_> {
             stop: Arc::clone(&stop),
             events: sender,
         });
+        shared.preflight(&self.selected)?;
         let playbooks = self.apply.playbooks.iter().map(|path| path.display().to_string()).collect();
         shared.emit(Event::RunStarted {
             version: 1,

@@ -29,10 +29,16 @@ impl Hosts {
     pub fn run(self) -> Done {
         let inventory = self.inventory.load(None)?;
         let pattern = Pattern::from_argument("the pattern", &self.pattern)?;
-        let hosts = self.inventory.select(&inventory, &pattern)?;
+        let (hosts, unmatched) = self.inventory.select(&inventory, &pattern)?;
+        if hosts.is_empty() && !unmatched.is_empty() {
+            return Err(unmatched.into());
+        }
+        output::warn(&unmatched);
         let text = match self.format {
             Format::Text => hosts.iter().map(|host| format!("{host}\n")).collect(),
-            Format::Json => serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n",
+            Format::Json => {
+                serde_json::to_string(&hosts).map_err(|error| Failure::said(error.to_string()))? + "\n"
+            }
         };
         output::print(&text);
         Ok(0)

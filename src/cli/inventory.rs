@@ -21,17 +21,18 @@ pub struct Inventory {
     #[arg(long, value_name = "NAME", group = "what")]
     host: Option<String>,
     #[command(flatten)]
-    inventory: InventoryOptions,
+    from: InventoryOptions,
 }
 
 impl Inventory {
     pub fn run(self) -> Done {
-        let inventory = self.inventory.load(None)?;
+        let inventory = self.from.load(None)?;
         let text = if self.graph {
             inventory.to_graph("all").unwrap_or_default()
         } else if let Some(host) = &self.host {
             if !inventory.has_host(host) {
-                return Err(Failure::said(format!("the inventory has no host `{host}`")).help("`--graph` shows all hosts"));
+                return Err(Failure::said(format!("the inventory has no host `{host}`"))
+                    .help("`--graph` shows all hosts"));
             }
             pretty(&Json::Object(inventory.vars_json(host)?))?
         } else {

@@ -7,6 +7,7 @@ mod inventory;
 mod modules;
 mod options;
 mod output;
+mod playbooks;
 mod validate;
 
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Apply(apply::Apply),
+    Apply(Box<apply::Apply>),
     Validate(validate::Validate),
     Hosts(hosts::Hosts),
     Inventory(inventory::Inventory),
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
         Command::Hosts(hosts) => hosts.run(),
         Command::Inventory(inventory) => inventory.run(),
         Command::Modules(modules) => modules.run(),
-        Command::Demo(demo) => demo.run(),
+        Command::Demo(demo::Demo {}) => demo::Demo::run(),
     };
     ExitCode::from(done.unwrap_or_else(|failure| {
         output::fail(&failure);

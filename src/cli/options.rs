@@ -28,14 +28,18 @@ impl InventoryOptions {
     /// Reads the inventories, and the variables beside them and beside the playbook.
     pub fn load(&self, playbook_dir: Option<&Path>) -> Result<Inventory, Failure> {
         if self.inventory.is_empty() {
-            return Err(Failure::said("no inventory is given").help("give one with `-i FILE`, or set DTRCTL_INVENTORY"));
+            return Err(Failure::said("no inventory is given")
+                .help("give one with `-i FILE`, or set DTRCTL_INVENTORY"));
         }
         Ok(Inventory::load(&self.inventory, playbook_dir)?)
     }
 
-    /// The hosts that a pattern selects, within the limit. Terms that match nothing are an error: less would be done than
-    /// was meant.
-    pub fn select(&self, inventory: &Inventory, pattern: &Pattern) -> Result<Vec<String>, Problems> {
+    /// The hosts that a pattern selects, within the limit, and its terms that match nothing.
+    pub fn select(
+        &self,
+        inventory: &Inventory,
+        pattern: &Pattern,
+    ) -> Result<(Vec<String>, Problems), Problems> {
         let selection = match &self.limit {
             Some(limit) => {
                 let limit = Pattern::from_limit(limit, || std::io::read_to_string(std::io::stdin()))?;
@@ -44,7 +48,7 @@ impl InventoryOptions {
             None => inventory.select(pattern)?,
         };
         let hosts = selection.hosts.iter().map(ToString::to_string).collect();
-        selection.unmatched.or(hosts)
+        Ok((hosts, selection.unmatched))
     }
 
     /// Reads `-e`, in order; a later one of the same name wins.
@@ -76,15 +80,17 @@ fn mapping(source: &Arc<Source>) -> Result<Vec<(String, Json)>, Failure> {
     })?;
     let mut all = Vec::new();
     for (key, value) in entries {
-        let name = key.as_str().ok_or_else(|| Problem::new("a variable's name has to be text", key.place()))?;
-        all.push((name.to_owned(), value.to_json()?));
+        let name =
+            key.as_str().ok_or_else(|| Problem::new("a variable's name has to be text", key.place()))?;
+        all.push((name.to_owned(), value.to_source()?));
     }
     Ok(all)
 }
 
 /// `a=1 b='two words'`: values are text, as in Ansible.
 fn pairs(text: &str) -> Result<Vec<(String, Json)>, Failure> {
-    let words = crate::inventory::split_words(text).map_err(|why| Failure::said(format!("`-e {text}`: {why}")))?;
+    let words =
+        crate::inventory::split_words(text).map_err(|why| Failure::said(format!("`-e {text}`: {why}")))?;
     words
         .into_iter()
         .map(|word| match word.split_once('=') {

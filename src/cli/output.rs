@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use crate::error::Failure;
+use crate::error::{Failure, render};
+use crate::yaml::Problems;
 
 /// Whether colour is wanted on standard error or output.
 pub fn colour(terminal: bool) -> bool {
@@ -11,7 +12,11 @@ pub fn colour(terminal: bool) -> bool {
 
 /// The width of the terminal, or a good width for a file.
 pub fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| *width >= 40).unwrap_or(100)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|width| *width >= 40)
+        .unwrap_or(100)
 }
 
 /// Says why a command could not begin.
@@ -19,6 +24,15 @@ pub fn fail(failure: &Failure) {
     let stderr = std::io::stderr();
     let text = failure.render(colour(stderr.is_terminal()), width());
     _ = stderr.lock().write_all(text.as_bytes());
+}
+
+/// Says what is odd and no reason to stop.
+pub fn warn(problems: &Problems) {
+    let stderr = std::io::stderr();
+    for problem in &problems.0 {
+        let text = render(problem, colour(stderr.is_terminal()), width());
+        _ = write!(stderr.lock(), "warning:\n{text}");
+    }
 }
 
 /// Prints a result. A reader that has gone is no error.

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use modules::{Call, Facts, Script, decode_facts};
 
-use super::scope::{NoValue, Renderer};
-use crate::event::{Reason, State};
+use super::scope::Renderer;
+use crate::event::Reason;
 use crate::inventory::{self, Inventory};
 use crate::template::Scope;
 use crate::transport::{
     self, Destination, HostKeyChecking, Limits, Local, Pool, Sandbox, Secret, Section, Ssh, Transport,
 };
+use crate::yaml::Problems;
 
 /// What the command line says about reaching hosts; the inventory wins where it says something.
 #[derive(Debug, Clone)]
@@ -36,6 +37,14 @@ pub struct Connections {
     access: Access,
     pool: Arc<Pool>,
     local: Arc<Transport>,
+}
+
+/// Why there is no way to a host.
+pub enum NoWay {
+    /// Its variables cannot be used.
+    Wrong(Problems),
+    /// dtrctl does not have the connection that it asks for.
+    Unsupported(Reason),
 }
 
 /// The way to one host.
@@ -78,34 +87,34 @@ impl Connections {
     /// The way to a host.
     ///
     /// # Errors
-    /// The host's end state and why: a connection that dtrctl does not have, or variables that cannot be used.
+    /// A connection that dtrctl does not have, or variables that cannot be used.
     pub fn to(
         &self,
         host: &str,
         inventory: &Inventory,
         renderer: &Renderer,
         scope: &Arc<Scope>,
-    ) -> Result<Connection, (State, Reason)> {
+    ) -> Result<Connection, NoWay> {
         let mut variables = inventory.connection_vars(host);
         for setting in variables.templates() {
-            let value = renderer.value(setting.node(), scope).map_err(|error| wrong(&error))?;
+            let value = renderer
+                .value(setting.node(), scope)
+                .map_err(|error| NoWay::Wrong(super::scope::problem_of(error).into()))?;
             setting.set(plain(value));
         }
-        let connection = variables.resolve().map_err(|problems| {
-            let first = problems.0.into_iter().next();
-            let problem = first.unwrap_or_else(|| crate::yaml::Problem::bare("the connection cannot be read"));
-            wrong(&NoValue::Wrong(Box::new(problem)))
-        })?;
+        let connection = variables.resolve().map_err(NoWay::Wrong)?;
         self.reach(host, connection)
     }
 
-    fn reach(&self, host: &str, connection: inventory::Connection) -> Result<Connection, (State, Reason)> {
+    fn reach(&self, host: &str, connection: inventory::Connection) -> Result<Connection, NoWay> {
         let key = modules::digest(format!("{host}\n{connection:?}\n{:?}", self.access.user).as_bytes());
         let transport = match connection.transport {
             inventory::Transport::Local => Arc::clone(&self.local),
-            inventory::Transport::Sandbox { root } => Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root)))),
+            inventory::Transport::Sandbox { root } => {
+                Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root))))
+            }
             inventory::Transport::Ssh => Arc::new(Transport::Ssh(self.ssh(host, connection))),
-            inventory::Transport::Unsupported { name } => return Err((State::Unsupported, unsupported(&name))),
+            inventory::Transport::Unsupported { name } => return Err(NoWay::Unsupported(unsupported(&name))),
         };
         Ok(Connection { transport, key })
     }
@@ -144,24 +153,16 @@ fn plain(value: serde_json::Value) -> crate::yaml::Value {
     match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(value),
-        serde_json::Value::Number(number) if number.is_i64() => Value::Int(number.as_i64().unwrap_or_default().into()),
+        serde_json::Value::Number(number) if number.is_i64() => {
+            Value::Int(number.as_i64().unwrap_or_default().into())
+        }
         serde_json::Value::String(text) => {
             Value::String(Text { text: text.into(), style: Style::DoubleQuoted, literal: true })
         }
-        other => Value::String(Text { text: other.to_string().into(), style: Style::DoubleQuoted, literal: true }),
+        other => {
+            Value::String(Text { text: other.to_string().into(), style: Style::DoubleQuoted, literal: true })
+        }
     }
-}
-
-fn wrong(error: &NoValue) -> (State, Reason) {
-    let (message, help, place) = match error {
-        NoValue::Wrong(problem) => {
-            (problem.message.clone(), problem.help.clone(), problem.at.as_ref().map(ToString::to_string))
-        }
-        NoValue::Pending | NoValue::Unknown(_) => {
-            ("a connection variable depends on a result of a task".to_owned(), None, None)
-        }
-    };
-    (State::Failed, Reason { kind: "inventory".to_owned(), message, help, place })
 }
 
 fn unsupported(name: &str) -> Reason {

@@ -102,10 +102,13 @@ impl<'a> HostRun<'a> {
     /// Runs the handlers that were notified, in the order of their definition. A handler may notify a later one.
     async fn handlers(&mut self) -> Result<(), Left> {
         let mut done = None;
-        while let Some(next) = self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done)) {
+        while let Some(next) =
+            self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done))
+        {
             self.notified.remove(&next);
             done = Some(next);
-            let work = Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
+            let work =
+                Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
             self.tasks(VecDeque::from([work])).await?;
         }
         self.notified.clear();
@@ -127,19 +130,12 @@ impl<'a> HostRun<'a> {
                 window = self.prepare(&mut queue).await?;
             }
             if window.front().is_some_and(Ready::waits) && !self.exchange(&mut window, None).await? {
-                self.requeue(&mut queue, window.drain(..).collect());
+                requeue(&mut queue, window.drain(..));
                 continue;
             }
             if let Some(step) = window.pop_front() {
                 self.settle(step, &mut window, &mut queue).await?;
             }
-        }
-    }
-
-    /// Puts steps back to be made ready anew, as what they were made ready from has changed.
-    pub(super) fn requeue(&mut self, queue: &mut VecDeque<Work<'a>>, steps: Vec<Ready<'a>>) {
-        for step in steps.into_iter().rev() {
-            queue.push_front(Work { task: step.task, index: step.index, item: step.item });
         }
     }
 
@@ -163,7 +159,7 @@ impl<'a> HostRun<'a> {
         let mut own = Vec::new();
         for (name, node) in &task.vars {
             if !self.variables.upper_names.contains(name)
-                && let Ok(value) = node.to_json()
+                && let Ok(value) = node.to_source()
             {
                 own.push((name.clone(), value));
             }
@@ -211,6 +207,13 @@ impl<'a> HostRun<'a> {
         };
         *counter += 1;
         recap.state = worse(recap.state, state);
+    }
+}
+
+/// Puts steps back to be made ready anew, as what they were made ready from has changed.
+pub fn requeue<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+    for step in steps.rev() {
+        queue.push_front(Work { task: step.task, index: step.index, item: step.item });
     }
 }
 

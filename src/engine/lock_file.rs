@@ -22,10 +22,13 @@ pub fn read(path: &Path, registry: &RegistryHost) -> Result<Option<LockedPin>, S
         Err(error) => return Err(format!("`{}` cannot be read: {error}", path.display())),
     };
     let wanted = registry.to_string();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.is_empty()) {
+    for (number, line) in
+        text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.is_empty())
+    {
         let place = format!("{}:{}", path.display(), number + 1);
         let mut words = line.split(' ');
-        let (Some(name), Some(pin)) = (words.next(), words.next().filter(|pin| pin.starts_with("sha256:"))) else {
+        let (Some(name), Some(pin)) = (words.next(), words.next().filter(|pin| pin.starts_with("sha256:")))
+        else {
             return Err(format!("{place}: a line has to be `REGISTRY sha256:FINGERPRINT …`"));
         };
         if name == wanted {
@@ -43,14 +46,22 @@ pub fn record(path: &Path, record: &RecordPin, now: OffsetDateTime) -> Result<()
     match read(path, &record.registry)? {
         Some(locked) if locked.pin == record.pin => return Ok(()),
         Some(locked) => {
-            return Err(format!("{} holds {} for {}, not {}", locked.place, locked.pin, record.registry, record.pin));
+            return Err(format!(
+                "{} holds {} for {}, not {}",
+                locked.place, locked.pin, record.registry, record.pin
+            ));
         }
         None => {}
     }
     let old = std::fs::read_to_string(path).unwrap_or_else(|_| HEAD.to_owned());
     let newline = if old.ends_with('\n') { "" } else { "\n" };
     let date = now.format(format_description!("[year]-[month]-[day]")).unwrap_or_default();
-    let text = format!("{old}{newline}{} {} {date} {}\n", record.registry, record.pin, record.subject.replace('\n', " "));
+    let text = format!(
+        "{old}{newline}{} {} {date} {}\n",
+        record.registry,
+        record.pin,
+        record.subject.replace('\n', " ")
+    );
     write(path, &text).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
 }
 

@@ -30,7 +30,8 @@ pub async fn version_check(
     now: OffsetDateTime,
     limit: Duration,
 ) -> Result<HttpAnswer, String> {
-    let get = async |trust: Trust| http::get(registry.host(), registry.port(), "/v2/", &trust, now, limit).await;
+    let get =
+        async |trust: Trust| http::get(registry.host(), registry.port(), "/v2/", &trust, now, limit).await;
     let (answer, plain) = match trust {
         HttpTrust::Anchors(pem) => {
             let anchors = read(pem.as_bytes()).map_err(|error| error.to_string())?;

@@ -3,24 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::connect::Connections;
+use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::host::{HostRun, Variables};
 use super::memory::Memory;
 use super::scope::Renderer;
 use super::tags::Tags;
-use crate::event::{Event, Recap, State, TaskHead};
+use crate::event::{Event, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
 use crate::playbook::{Play, Playbook, Task};
 use crate::template::{Hosts, Scope};
 use crate::transport::Limits;
+use crate::yaml::Problems;
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -155,6 +156,9 @@ impl Shared {
     }
 
     /// 32 random hex digits.
+    ///
+    /// # Panics
+    /// The system has no randomness to give.
     #[must_use]
     pub fn random(&self) -> String {
         let mut bytes = [0; 16];
@@ -166,12 +170,12 @@ impl Shared {
     /// The changes that earlier plays have planned for a host.
     #[must_use]
     pub fn overlay_of(&self, host: &str) -> Overlay {
-        self.overlays.lock().expect("no holder panics").remove(host).unwrap_or_default()
+        self.overlays.lock().unwrap_or_else(PoisonError::into_inner).remove(host).unwrap_or_default()
     }
 
     /// Keeps the changes that a play has planned for a host.
     pub fn keep_overlay(&self, host: &str, overlay: Overlay) {
-        self.overlays.lock().expect("no holder panics").insert(host.to_owned(), overlay);
+        self.overlays.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), overlay);
     }
 
     /// The controller as a host: modules that are delegated to it need its facts.
@@ -183,10 +187,31 @@ impl Shared {
         self.local.get_or_init(find).await.clone()
     }
 
+    /// Finds every host whose connection variables cannot be used, before any process is started.
+    ///
+    /// # Errors
+    /// All that is wrong with them, each at its place.
+    pub fn preflight(&self, plays: &[Selected]) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        let mut seen = BTreeSet::new();
+        for Selected { play, hosts } in plays {
+            for name in hosts {
+                let upper = Arc::new(self.variables(play, name, hosts, hosts).upper);
+                if let Err(NoWay::Wrong(more)) =
+                    self.connections.to(name, &self.inventory, &self.renderer, &upper)
+                    && seen.insert(more.to_string())
+                {
+                    problems.extend(more);
+                }
+            }
+        }
+        problems.or(())
+    }
+
     /// Runs playbooks. Gives what became of every selected host.
     pub async fn run(self: &Arc<Self>, plays: &[Selected]) -> BTreeMap<String, Recap> {
         for selected in plays {
-            let mut recaps = self.recaps.lock().expect("no holder panics");
+            let mut recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
             for host in &selected.hosts {
                 recaps.entry(host.clone()).or_default();
             }
@@ -197,7 +222,7 @@ impl Shared {
             }
             self.play(selected).await;
         }
-        self.recaps.lock().expect("no holder panics").clone()
+        self.recaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn play(self: &Arc<Self>, selected: &Selected) {
@@ -229,7 +254,7 @@ impl Shared {
             let (name, batch, all) = (name.clone(), batch.to_vec(), selected.hosts.clone());
             hosts.spawn(async move {
                 let _slot = forks.acquire_owned().await;
-                let recap = shared.host(&play, &name, &batch, &all).await;
+                let recap = Box::pin(shared.host(&play, &name, &batch, &all)).await;
                 (name, recap)
             });
         }
@@ -243,13 +268,19 @@ impl Shared {
     }
 
     async fn host(self: &Arc<Self>, play: &Play, name: &str, batch: &[String], all: &[String]) -> Recap {
-        let earlier = self.recaps.lock().expect("no holder panics").get(name).cloned().unwrap_or_default();
+        let earlier =
+            self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
         let variables = self.variables(play, name, batch, all);
-        let connection = self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
+        let connection =
+            self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
         let connection = match connection {
             Ok(connection) => connection,
-            Err((state, reason)) => {
-                self.emit(Event::HostUnreachable { host: name.to_owned(), reason: reason.clone() });
+            Err(no_way) => {
+                let (state, reason) = match no_way {
+                    NoWay::Unsupported(reason) => (State::Unsupported, reason),
+                    NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
+                };
+                self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
                 self.emit(Event::HostFinished { host: name.to_owned() });
                 return Recap { state, reason: Some(reason), ..earlier };
             }
@@ -274,14 +305,14 @@ impl Shared {
             loop_outcome: None,
             recap: earlier,
         };
-        run.run().await
+        Box::pin(run.run()).await
     }
 
     fn variables(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Variables {
         let inventory = self.inventory_scopes.scope(name).unwrap_or_default();
         let mut base = Scope::child(inventory);
         for (name, node) in &play.vars {
-            if let Ok(value) = node.to_json() {
+            if let Ok(value) = node.to_source() {
                 base.set_source(name.clone(), &value);
             }
         }
@@ -320,17 +351,22 @@ impl Shared {
     }
 
     fn goes_on(&self, host: &str) -> bool {
-        let recaps = self.recaps.lock().expect("no holder panics");
+        let recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
         !recaps.get(host).is_some_and(|recap| {
             matches!(
                 recap.state,
-                State::Failed | State::Unreachable | State::Unsupported | State::Aborted | State::Stale | State::RolledBack
+                State::Failed
+                    | State::Unreachable
+                    | State::Unsupported
+                    | State::Aborted
+                    | State::Stale
+                    | State::RolledBack
             )
         })
     }
 
     fn keep_recap(&self, host: &str, recap: Recap) {
-        self.recaps.lock().expect("no holder panics").insert(host.to_owned(), recap);
+        self.recaps.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), recap);
     }
 }
 
@@ -340,13 +376,23 @@ impl HostScopes {
         let scopes = names.iter().map(|name| {
             let mut scope = Scope::new();
             for (variable, sourced) in inventory.vars(name) {
-                if let Ok(value) = sourced.json() {
+                if let Ok(value) = sourced.node().to_source() {
                     scope.set_source(variable.to_string(), &value);
                 }
             }
             (name.clone(), Arc::new(scope))
         });
         Self { scopes: scopes.collect(), names }
+    }
+}
+
+fn wrong_connection(problems: &Problems) -> Reason {
+    let first = problems.0.first();
+    Reason {
+        kind: "inventory".to_owned(),
+        message: problems.to_string(),
+        help: first.and_then(|problem| problem.help.clone()),
+        place: None,
     }
 }
 

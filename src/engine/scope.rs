@@ -51,11 +51,12 @@ impl Renderer {
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn value(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
-        let json = node.to_json().map_err(|problems| NoValue::Wrong(first(problems)))?;
+        let wrong = |problems| NoValue::Wrong(Box::new(first(problems)));
         if !node.has_template() {
-            return Ok(json);
+            return node.to_json().map_err(wrong);
         }
-        self.templater.render_value(&json, scope).map_err(|error| no_value(node, error))
+        let source = node.to_source().map_err(wrong)?;
+        self.templater.render_value(&source, scope).map_err(|error| no_value(node, &error))
     }
 
     /// The text of a tree that has to be text.
@@ -76,7 +77,7 @@ impl Renderer {
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn expression(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
         match node.as_str() {
-            Some(text) => self.templater.eval(text, scope).map_err(|error| no_value(node, error)),
+            Some(text) => self.templater.eval(text, scope).map_err(|error| no_value(node, &error)),
             None => self.value(node, scope),
         }
     }
@@ -99,8 +100,8 @@ impl Renderer {
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn holds(&self, condition: &Node, scope: &Arc<Scope>) -> Result<bool, NoValue> {
-        let json = condition.to_json().map_err(|problems| NoValue::Wrong(first(problems)))?;
-        self.templater.condition(&json, scope).map_err(|error| no_value(condition, error))
+        let json = condition.to_json().map_err(|problems| NoValue::Wrong(Box::new(first(problems))))?;
+        self.templater.condition(&json, scope).map_err(|error| no_value(condition, &error))
     }
 
     /// Whether a boolean keyword such as `become` holds; it may be a template.
@@ -142,7 +143,9 @@ impl Renderer {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(match *error.kind {
                 ErrorKind::Pending { .. } => NoValue::Pending,
-                ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
+                ErrorKind::Unknown { ref name, ref reason } => {
+                    NoValue::Unknown(format!("`{name}`: {reason}"))
+                }
                 _ => NoValue::Wrong(Box::new(Problem::bare(format!("`{name}`: {error}")))),
             }),
         }
@@ -163,15 +166,15 @@ fn wrong(message: impl Into<String>, place: Place) -> NoValue {
     NoValue::Wrong(Box::new(Problem::new(message, place)))
 }
 
-fn first(mut problems: crate::yaml::Problems) -> Box<Problem> {
-    Box::new(if problems.0.is_empty() { Problem::bare("the value cannot be read") } else { problems.0.remove(0) })
+fn first(problems: crate::yaml::Problems) -> Problem {
+    problems.0.into_iter().next().unwrap_or_else(|| Problem::bare("the value cannot be read"))
 }
 
-fn no_value(node: &Node, error: TemplateError) -> NoValue {
+fn no_value(node: &Node, error: &TemplateError) -> NoValue {
     match *error.kind {
         ErrorKind::Pending { .. } => NoValue::Pending,
         ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
-        _ => NoValue::Wrong(Box::new(template_problem(node, &error))),
+        _ => NoValue::Wrong(Box::new(template_problem(node, error))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
 use serde_json::{Map, Value as Json};
 
-use super::host::{HostRun, Left, Work};
+use super::host::{HostRun, Left, Work, requeue};
 use super::scope::{NoValue, loop_result};
 use super::step::{Asking, Planned, Ready, Stage};
 use super::window::{Acts, Scripts};
@@ -20,12 +20,13 @@ pub struct Done {
     result: Map<String, Json>,
     notes: Vec<Note>,
     owed: Option<String>,
+    owed_is_whole: bool,
     reason: Option<Reason>,
 }
 
 impl Done {
     fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
-        Self { outcome, result, notes: Vec::new(), owed: None, reason: None }
+        Self { outcome, result, notes: Vec::new(), owed: None, owed_is_whole: false, reason: None }
     }
 
     fn reason(outcome: Outcome, kind: &str, message: impl Into<String>, help: Option<String>) -> Self {
@@ -41,7 +42,8 @@ impl Done {
     }
 
     fn wrong(problem: &Problem) -> Self {
-        let mut done = Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
+        let mut done =
+            Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
         if let (Some(reason), Some(place)) = (&mut done.reason, &problem.at) {
             reason.place = Some(place.to_string());
         }
@@ -50,13 +52,31 @@ impl Done {
 
     fn refused(error: PlanError) -> Self {
         let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
+        // Nothing has been touched: where `failed_when` lets it pass, it is no change.
+        done.result.insert("changed".to_owned(), false.into());
         done.result.extend(error.result);
         done
     }
 
+    /// `no_log`: what was said beside the plan may hold what must not be seen.
+    fn hide(&mut self) {
+        self.notes.clear();
+        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+            "why is hidden by `no_log`".clone_into(&mut reason.message);
+            reason.help = None;
+        }
+    }
+
     fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
-        Self { outcome, result, notes: plan.notes, owed: plan.owed, reason: None }
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            outcome,
+            result,
+            notes: plan.notes,
+            owed: plan.owed,
+            reason: None,
+        }
     }
 }
 
@@ -103,7 +123,10 @@ impl<'a> HostRun<'a> {
             Err(error) => return Ok(Done::refused(error)),
         };
         if let Some(reason) = plan.skipped.clone() {
-            return Ok(Done { notes: plan.notes, ..Done::reason(Outcome::Skipped, "platform", reason, None) });
+            return Ok(Done {
+                notes: plan.notes,
+                ..Done::reason(Outcome::Skipped, "platform", reason, None)
+            });
         }
         if plan.changes.is_empty() {
             if let Some((key, digests)) = &step.answered
@@ -114,7 +137,11 @@ impl<'a> HostRun<'a> {
             return Ok(Done::planned(plan, Outcome::Ok));
         }
         self.show(step, &plan);
-        if step.check { Ok(self.only_plan(plan, window, queue)) } else { self.apply(step, plan, window, queue).await }
+        if step.check {
+            Ok(self.only_plan(plan, window, queue))
+        } else {
+            self.apply(step, plan, window, queue).await
+        }
     }
 
     fn show(&self, step: &Ready<'a>, plan: &Plan) {
@@ -141,7 +168,7 @@ impl<'a> HostRun<'a> {
         self.overlay.extend(&plan.changes);
         if plan.changes.iter().any(|change| change.call().is_none()) {
             // Steps that the controller has answered already were answered before this change.
-            self.requeue(queue, window.drain(..).collect());
+            requeue(queue, window.drain(..));
         }
         Done::planned(plan, Outcome::Changed)
     }
@@ -160,7 +187,7 @@ impl<'a> HostRun<'a> {
             }
         }
         self.epoch += 1;
-        self.requeue(queue, window.drain(..).collect());
+        requeue(queue, window.drain(..));
         let changes: Vec<Change> =
             plan.changes.iter().filter(|change| change.call().is_some()).cloned().collect();
         if changes.is_empty() {
@@ -168,12 +195,12 @@ impl<'a> HostRun<'a> {
         }
         if step.delegated {
             let frames = self.act_here(&changes).await;
-            return Ok(self.acted(plan, &changes, &frames));
+            return Ok(acted(plan, &changes, &frames));
         }
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
         let mut asked = self.prove_and_follow(step, &changes, queue).await?;
         self.exchange(&mut asked, Some(&mut acts)).await?;
-        let mut done = self.acted(plan, &changes, &acts.frames);
+        let mut done = acted(plan, &changes, &acts.frames);
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
             match asked.pop_front() {
                 Some(proof) => self.prove(proof, &mut done).await,
@@ -240,7 +267,8 @@ impl<'a> HostRun<'a> {
             _ => "it would have to be asked more".to_owned(),
         };
         let notes = std::mem::take(&mut done.notes);
-        *done = Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
+        *done =
+            Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
         done.notes = notes;
     }
 
@@ -255,26 +283,13 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// What the frames of changes say.
-    fn acted(&self, plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
-        for (change, frame) in changes.iter().zip(frames) {
-            let Some(frame) = frame else {
-                return Done::failed("cut", format!("the connection was lost before it was known whether this was done: {}", change.summary()));
-            };
-            if frame.status != 0 {
-                return refused_change(change, frame, plan);
-            }
-            if let Change::Run(_) = change {
-                return ran(plan, &frame.body);
-            }
-        }
-        Done::planned(plan, Outcome::Changed)
-    }
-
     /// Judges a step's end, keeps its result and says what happened.
     fn finish(&mut self, step: &Ready<'a>, mut done: Done) -> Result<(), Left> {
         if let Err(wrong) = self.judge(step, &mut done) {
-            done = wrong;
+            done = *wrong;
+        }
+        if step.task.no_log {
+            done.hide();
         }
         if done.outcome == Outcome::Failed && self.ignored(step) {
             done.outcome = Outcome::Ignored;
@@ -286,6 +301,9 @@ impl<'a> HostRun<'a> {
         let failed = done.outcome == Outcome::Failed;
         if failed {
             self.recap.reason = done.reason.clone();
+        }
+        if done.owed_is_whole {
+            self.recap.owed.clear();
         }
         if let Some(owed) = &done.owed {
             self.recap.owed.push(owed.clone());
@@ -332,10 +350,13 @@ impl<'a> HostRun<'a> {
     }
 
     /// `changed_when` and `failed_when`.
-    fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Done> {
+    fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Box<Done>> {
         let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
         let playbook_is_wrong = done.reason.as_ref().is_some_and(|reason| reason.kind == "playbook");
-        if !judged || playbook_is_wrong || (step.task.changed_when.is_empty() && step.task.failed_when.is_empty()) {
+        if !judged
+            || playbook_is_wrong
+            || (step.task.changed_when.is_empty() && step.task.failed_when.is_empty())
+        {
             return Ok(());
         }
         let mut scope = (*step.scope).clone();
@@ -346,9 +367,13 @@ impl<'a> HostRun<'a> {
         let scope = Arc::new(scope);
         let value = |result: Result<Result<(), String>, NoValue>| match result {
             Ok(holds) => Ok(holds.is_ok()),
-            Err(NoValue::Wrong(problem)) => Err(Done::wrong(&problem)),
-            Err(NoValue::Unknown(reason)) => Err(Done::reason(Outcome::Unknown, "unknown", reason, None)),
-            Err(NoValue::Pending) => Err(Done::failed("playbook", "a condition needs a result that is not known yet")),
+            Err(NoValue::Wrong(problem)) => Err(Box::new(Done::wrong(&problem))),
+            Err(NoValue::Unknown(reason)) => {
+                Err(Box::new(Done::reason(Outcome::Unknown, "unknown", reason, None)))
+            }
+            Err(NoValue::Pending) => {
+                Err(Box::new(Done::failed("playbook", "a condition needs a result that is not known yet")))
+            }
         };
         if !step.task.failed_when.is_empty() {
             let failed = value(self.shared.renderer.all(&step.task.failed_when, &scope))?;
@@ -359,7 +384,11 @@ impl<'a> HostRun<'a> {
                     ..Done::failed("failed_when", "`failed_when` holds")
                 };
             } else if !failed && done.outcome == Outcome::Failed {
-                done.outcome = if done.result.get("changed") == Some(&Json::Bool(false)) { Outcome::Ok } else { Outcome::Changed };
+                done.outcome = if done.result.get("changed") == Some(&Json::Bool(false)) {
+                    Outcome::Ok
+                } else {
+                    Outcome::Changed
+                };
                 done.reason = None;
             }
         }
@@ -411,7 +440,8 @@ impl<'a> HostRun<'a> {
     fn notify(&mut self, step: &Ready<'a>) {
         for (name, _) in &step.task.notify {
             let handlers = self.play.handlers.iter().enumerate();
-            let named = handlers.filter(|(_, handler)| handler.shown_name() == name || handler.listen.contains(name));
+            let named =
+                handlers.filter(|(_, handler)| handler.shown_name() == name || handler.listen.contains(name));
             self.notified.extend(named.map(|(index, _)| index));
         }
     }
@@ -420,6 +450,28 @@ impl<'a> HostRun<'a> {
 fn encode(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// What the frames of changes say.
+fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
+    for (change, frame) in changes.iter().zip(frames) {
+        let Some(frame) = frame else {
+            return Done::failed(
+                "cut",
+                format!(
+                    "the connection was lost before it was known whether this was done: {}",
+                    change.summary()
+                ),
+            );
+        };
+        if frame.status != 0 {
+            return refused_change(change, frame, plan);
+        }
+        if let Change::Run(_) = change {
+            return ran(plan, &frame.body);
+        }
+    }
+    Done::planned(plan, Outcome::Changed)
 }
 
 /// A change that the host refused.
@@ -446,7 +498,10 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
         _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
     };
     done.notes = plan.notes;
-    done.notes.push(Note { level: Level::Info, text: "changes before this one were made, those after it were not".to_owned() });
+    done.notes.push(Note {
+        level: Level::Info,
+        text: "changes before this one were made, those after it were not".to_owned(),
+    });
     if plan.changes.len() == 1 {
         done.notes.pop();
     }
@@ -481,7 +536,8 @@ fn ran(plan: Plan, body: &str) -> Done {
     done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
     if output.status != 0 {
         let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
-        let message = format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+        let message =
+            format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
         let result = std::mem::take(&mut done.result);
         done = Done::failed("command", message);
         done.result.extend(result);

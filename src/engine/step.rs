@@ -116,7 +116,11 @@ impl<'a> Ready<'a> {
 
     /// Renders its keywords and arguments. The stage stays `Skipped`, `Unknown` or `Wrong` where they end it; otherwise
     /// the arguments are there and the module is given back.
-    pub fn render(&mut self, renderer: &Renderer, check: bool) -> Result<Option<Box<dyn modules::Task>>, NotReady> {
+    pub fn render(
+        &mut self,
+        renderer: &Renderer,
+        check: bool,
+    ) -> Result<Option<Box<dyn modules::Task>>, NotReady> {
         match self.try_render(renderer, check) {
             Ok(module) => Ok(module),
             Err(NoValue::Pending) => Err(NotReady::Pending),
@@ -131,7 +135,11 @@ impl<'a> Ready<'a> {
         }
     }
 
-    fn try_render(&mut self, renderer: &Renderer, check: bool) -> Result<Option<Box<dyn modules::Task>>, NoValue> {
+    fn try_render(
+        &mut self,
+        renderer: &Renderer,
+        check: bool,
+    ) -> Result<Option<Box<dyn modules::Task>>, NoValue> {
         if let Err(condition) = renderer.all(&self.task.when, &self.scope)? {
             self.stage = Stage::Skipped(format!("`{condition}` does not hold"));
             return Ok(None);
@@ -196,7 +204,9 @@ impl<'a> Ready<'a> {
                     .map(|item| renderer.holds(item, &self.scope).map(Json::Bool))
                     .collect::<Result<Vec<_>, _>>()
                     .map(Json::Array)?,
-                (true, None) if name == "that" => Json::Array(vec![renderer.holds(value, &self.scope)?.into()]),
+                (true, None) if name == "that" => {
+                    Json::Array(vec![renderer.holds(value, &self.scope)?.into()])
+                }
                 (true, None) => renderer.expression(value, &self.scope)?,
                 (false, _) => renderer.value(value, &self.scope)?,
             };
@@ -211,7 +221,10 @@ fn head(task: &Task, index: usize, item: Option<&Item>) -> TaskHead {
         index,
         name: task.shown_name().to_owned(),
         module: task.module.name.to_owned(),
-        item: item.map(|item| shorten(&item.value)),
+        item: item.map(|item| match task.no_log {
+            true => format!("{} (hidden)", item.index + 1),
+            false => shorten(&item.value),
+        }),
         handler: task.section == crate::playbook::Section::Handler,
     }
 }

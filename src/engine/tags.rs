@@ -42,7 +42,9 @@ mod tests {
     #[test]
     fn tags_mean_what_they_mean_in_ansible() {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let select = |only: &str, skip: &str, tags: &str| Tags { only: words(only), skip: words(skip) }.select(&words(tags));
+        let select = |only: &str, skip: &str, tags: &str| {
+            Tags { only: words(only), skip: words(skip) }.select(&words(tags))
+        };
         assert!(select("", "", ""));
         assert!(!select("", "", "never"));
         assert!(select("never", "", "never"));

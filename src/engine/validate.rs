@@ -27,7 +27,8 @@ struct Check<'p> {
 impl Check<'_> {
     fn task(&mut self, task: &Task) {
         let Task { name, items, check_mode, ignore_errors, delegate_to, identity, .. } = task;
-        let keywords = [name, items, check_mode, ignore_errors, delegate_to, &identity.wanted, &identity.user];
+        let keywords =
+            [name, items, check_mode, ignore_errors, delegate_to, &identity.wanted, &identity.user];
         keywords.into_iter().flatten().for_each(|node| self.value(node));
         task.vars.iter().for_each(|(_, node)| self.value(node));
         for conditions in [&task.when, &task.changed_when, &task.failed_when] {
@@ -35,7 +36,11 @@ impl Check<'_> {
         }
         for (key, value) in task.arguments.as_ref().and_then(Node::as_map).unwrap_or_default() {
             if task.module.evaluated.contains(&key.as_str().unwrap_or_default()) {
-                value.as_seq().unwrap_or(std::slice::from_ref(value)).iter().for_each(|node| self.expression(node));
+                value
+                    .as_seq()
+                    .unwrap_or(std::slice::from_ref(value))
+                    .iter()
+                    .for_each(|node| self.expression(node));
             } else {
                 self.value(value);
             }
@@ -43,7 +48,7 @@ impl Check<'_> {
     }
 
     fn value(&mut self, node: &Node) {
-        if let Ok(json) = node.to_json() {
+        if let Ok(json) = node.to_source() {
             let read = self.templater.variables_of(&json);
             self.note(node, read);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use modules::{Answer, Ask, Change, Frame, Frames, Script, Step, decode_facts};
 
-use super::host::{HostRun, Left, Work};
+use super::host::{HostRun, Left, Work, requeue};
 use super::run::Shared;
 use super::scope::NoValue;
 use super::step::{Asking, Item, NotReady, Ready, Stage};
@@ -37,7 +37,10 @@ impl Ready<'_> {
 
 impl<'a> HostRun<'a> {
     /// Makes steps ready, from the front of the queue, until one depends on what is not known yet.
-    pub(super) async fn prepare(&mut self, queue: &mut VecDeque<Work<'a>>) -> Result<VecDeque<Ready<'a>>, Left> {
+    pub(super) async fn prepare(
+        &mut self,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<VecDeque<Ready<'a>>, Left> {
         let mut window = VecDeque::new();
         let before = (self.variables.upper.clone(), self.variables.upper_names.clone());
         while let Some(work) = queue.pop_front() {
@@ -46,7 +49,7 @@ impl<'a> HostRun<'a> {
                 Ok(Some(step)) => {
                     let alone = step.delegated && step.waits();
                     if alone && !window.is_empty() {
-                        self.requeue(queue, vec![step]);
+                        requeue(queue, std::iter::once(step));
                         break;
                     }
                     self.foresee(&step);
@@ -72,7 +75,9 @@ impl<'a> HostRun<'a> {
         let Some(name) = &step.task.register else { return };
         match &step.stage {
             Stage::Known(planned) if step.item.is_none() => {
+                // What a command prints is known only when it has run; a window must not be made ready without it.
                 if let Ok(plan) = planned.as_ref()
+                    && !plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
                     && step.task.changed_when.is_empty()
                     && step.task.failed_when.is_empty()
                 {
@@ -86,7 +91,11 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    async fn ready(&mut self, work: Work<'a>, queue: &mut VecDeque<Work<'a>>) -> Result<Option<Ready<'a>>, NotReady> {
+    async fn ready(
+        &mut self,
+        work: Work<'a>,
+        queue: &mut VecDeque<Work<'a>>,
+    ) -> Result<Option<Ready<'a>>, NotReady> {
         let Work { task, index, item } = work;
         if let (Some(_), None) = (&task.items, &item) {
             return self.unroll(task, index, queue);
@@ -130,7 +139,8 @@ impl<'a> HostRun<'a> {
             Ok(other) => {
                 let kind = if other.is_object() { "a mapping" } else { "no list" };
                 let problem = Problem::new(format!("`loop` is {kind}"), node.place());
-                step.stage = Stage::Wrong(Box::new(problem.help("give a list; `dict2items` makes one of a mapping")));
+                step.stage =
+                    Stage::Wrong(Box::new(problem.help("give a list; `dict2items` makes one of a mapping")));
             }
             Err(NoValue::Pending) => return Err(NotReady::Pending),
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
@@ -169,7 +179,8 @@ impl<'a> HostRun<'a> {
     }
 
     async fn answers(&self, asks: &[Ask], frames: &[Frame]) -> Vec<Answer> {
-        let epoch = if self.epoch == 0 { String::new() } else { format!("{} {}", self.host.name, self.epoch) };
+        let epoch =
+            if self.epoch == 0 { String::new() } else { format!("{} {}", self.host.name, self.epoch) };
         let bundles = |digest: &str| self.shared.memory.bundle(digest);
         let mut frames = frames.iter();
         let mut answers = Vec::with_capacity(asks.len());
@@ -177,7 +188,9 @@ impl<'a> HostRun<'a> {
             let answer = if ask.is_controllers() {
                 self.shared.controller.answer(ask, &self.play.directory, &epoch).await
             } else {
-                frames.next().map_or(Answer::Failed(modules::AskError::Lost), |frame| ask.decode(frame, &bundles))
+                frames
+                    .next()
+                    .map_or(Answer::Failed(modules::AskError::Lost), |frame| ask.decode(frame, &bundles))
             };
             if let Answer::TrustStore(modules::TrustStore { bundle: Some(bundle), .. }) = &answer {
                 self.shared.memory.keep_bundle(&bundle.content);
@@ -236,7 +249,12 @@ impl<'a> HostRun<'a> {
     }
 
     /// Adds the asks of a window to the scripts; gives the ids of each step's asks.
-    fn ask_all(&self, window: &VecDeque<Ready<'a>>, first_is_free: bool, scripts: &mut Scripts) -> Vec<Vec<usize>> {
+    fn ask_all(
+        &self,
+        window: &VecDeque<Ready<'a>>,
+        first_is_free: bool,
+        scripts: &mut Scripts,
+    ) -> Vec<Vec<usize>> {
         let mut next = 0;
         // The asks before a fenced one with the answers that say "nothing to do"; none where that is not known.
         let mut guards = first_is_free.then(Vec::new);
@@ -255,14 +273,17 @@ impl<'a> HostRun<'a> {
                         let Some(call) = self.with_known_bundles(ask).call() else { continue };
                         let script = scripts.of(&step.identity);
                         match &guards {
-                            Some(guards) if fenced && !guards.is_empty() => script.guarded(next, guards, &call),
+                            Some(guards) if fenced && !guards.is_empty() => {
+                                script.guarded(next, guards, &call)
+                            }
                             _ => script.answer(next, &call),
                         }
                         ids.push(next);
                         next += 1;
                     }
                 }
-                let expected = self.memory.settled.get(&asking.key).filter(|digests| digests.len() == ids.len());
+                let expected =
+                    self.memory.settled.get(&asking.key).filter(|digests| digests.len() == ids.len());
                 guards = match (guards, expected) {
                     (Some(mut guards), Some(digests)) if same_session && !fenced => {
                         guards.extend(ids.iter().copied().zip(digests.iter().cloned()));
@@ -352,7 +373,8 @@ impl<'a> HostRun<'a> {
             Ok(frames) => {
                 asking.frames = (0..calls.len()).map(|id| frames.get(id).cloned()).collect();
                 if asking.frames.is_none() {
-                    step.stage = Stage::Known(Box::new(Err(modules::PlanError::new("the controller gave no answer"))));
+                    step.stage =
+                        Stage::Known(Box::new(Err(modules::PlanError::new("the controller gave no answer"))));
                 }
             }
             Err(error) => {
@@ -370,7 +392,7 @@ impl<'a> HostRun<'a> {
         }
         self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        self.shared.emit(crate::event::Event::HostUnreachable { host: self.host.name.clone(), reason });
+        self.shared.emit(crate::event::Event::HostFailed { host: self.host.name.clone(), reason });
         Left::Failed
     }
 
@@ -416,10 +438,10 @@ impl Scripts {
         to: &transport::Transport,
         shared: &Shared,
     ) -> Result<Frames, TransportError> {
-        let sections = self.scripts.iter().map(|(identity, script)| transport::Section {
-            identity: identity.clone(),
-            text: script.text(),
-        });
+        let sections = self
+            .scripts
+            .iter()
+            .map(|(identity, script)| transport::Section { identity: identity.clone(), text: script.text() });
         let script = transport::Script { sections: sections.collect() };
         let output = to.run(host, &script, &shared.options.limits).await?;
         let mut frames = Frames::default();
@@ -429,7 +451,10 @@ impl Scripts {
         if frames.ends() < self.scripts.len() {
             return Err(TransportError {
                 host: host.to_owned(),
-                cause: Box::new(transport::Cause::Shell { status: output.status, detail: output.stderr_tail }),
+                cause: Box::new(transport::Cause::Shell {
+                    status: output.status,
+                    detail: output.stderr_tail,
+                }),
                 attempt: None,
                 partial: output.stdout,
             });

@@ -1,6 +1,6 @@
 //! How a host is reached: the `ansible_…` variables that say so, checked before any process starts.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     Inventory, name,
@@ -103,7 +103,7 @@ pub enum Transport {
 }
 
 /// What the inventory says about becoming another user.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Become {
     /// Whether to, if it says so.
     pub active: Option<bool>,
@@ -111,6 +111,15 @@ pub struct Become {
     pub user: Option<String>,
     /// The password of sudo, if it says so. It is a secret.
     pub password: Option<String>,
+}
+
+impl fmt::Debug for Become {
+    /// Without the password, which a panic or a log line would otherwise show.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let password = self.password.as_ref().map(|_| "***");
+        let mut shown = f.debug_struct("Become");
+        shown.field("active", &self.active).field("user", &self.user).field("password", &password).finish()
+    }
 }
 
 /// A variable about the connection, as it was written.
@@ -334,6 +343,9 @@ pub(super) fn check(name: &str, node: &Node) -> Option<Problem> {
 }
 
 fn fault(topic: Topic, name: &'static str, node: &Node) -> Option<Problem> {
+    if node.is_null() {
+        return None;
+    }
     let text = plain_text(node);
     let check: fn(&str) -> Result<(), String> = match topic {
         Topic::Host => name::check_address,

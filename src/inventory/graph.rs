@@ -53,7 +53,14 @@ pub(super) struct Graph {
     host_names: HashMap<Arc<str>, HostId>,
     /// Which child was put into which group where, to point at the one that closes a circle.
     edges: HashMap<(GroupId, GroupId), Place>,
+    /// How often a host was put somewhere.
+    named: usize,
 }
+
+/// Deeper nesting of groups than anyone keeps track of.
+const MAX_DEPTH: usize = 100;
+/// Far more hosts than can be managed from one machine: ranges can otherwise fill the memory with a few lines.
+const MAX_NAMED: usize = 250_000;
 
 impl Graph {
     pub fn new() -> Self {
@@ -63,6 +70,7 @@ impl Graph {
             group_names: HashMap::new(),
             host_names: HashMap::new(),
             edges: HashMap::new(),
+            named: 0,
         };
         graph.add_group("all");
         graph.add_group("ungrouped");
@@ -124,6 +132,12 @@ impl Graph {
         (id, true)
     }
 
+    /// Whether so many hosts may be named on top of those that have been.
+    pub fn has_room(&mut self, hosts: usize) -> bool {
+        self.named = self.named.saturating_add(hosts);
+        self.named <= MAX_NAMED
+    }
+
     pub fn put_host(&mut self, group: GroupId, host: HostId) {
         if !self[host].groups.contains(&group) {
             self[host].groups.push(group);
@@ -151,6 +165,7 @@ impl Graph {
             }
         }
         self.measure_depth()?;
+        self.check_ungrouped()?;
         let mut misplaced = Vec::new();
         for id in self.host_ids() {
             let groups = &self[id].groups;
@@ -162,6 +177,19 @@ impl Graph {
         }
         self.leave_ungrouped(&misplaced);
         Ok(())
+    }
+
+    /// `ungrouped` is made of what is left over; Ansible takes hosts away from it where it stands among other groups.
+    fn check_ungrouped(&self) -> Result<(), Problem> {
+        let strange = self
+            .edges
+            .iter()
+            .find(|((parent, child), _)| *parent == UNGROUPED || (*child == UNGROUPED && *parent != ALL));
+        let Some(((parent, child), place)) = strange else { return Ok(()) };
+        let (parent, child) = (&self[*parent].name, &self[*child].name);
+        let message =
+            format!("`{child}` cannot be within `{parent}`: `ungrouped` only holds hosts of no group");
+        Err(Problem::new(message, place.clone()).help("use a group of another name"))
     }
 
     fn leave_ungrouped(&mut self, hosts: &[HostId]) {
@@ -190,7 +218,16 @@ impl Graph {
                 }
             }
         }
-        if done == self.groups.len() { Ok(()) } else { Err(self.circle(&waiting)) }
+        if done < self.groups.len() {
+            return Err(self.circle(&waiting));
+        }
+        let deep = self.groups.iter().find(|group| group.depth > MAX_DEPTH);
+        deep.map_or(Ok(()), |group| {
+            Err(Problem::bare(format!(
+                "the group `{}` is nested more than {MAX_DEPTH} levels deep",
+                group.name
+            )))
+        })
     }
 
     fn circle(&self, waiting: &[usize]) -> Problem {

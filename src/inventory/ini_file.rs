@@ -79,7 +79,11 @@ impl Reader<'_> {
         self.source.place(span.start..span.end)
     }
 
+    /// Notes a problem; it is given back to be completed.
     fn problem(&mut self, message: impl Into<String>, span: Span) -> &mut Problem {
+        if self.problems.is_full() {
+            self.problems.0.pop();
+        }
         self.problems.push(Problem::new(message, self.source.place(span.start..span.end)));
         self.problems.0.last_mut().expect("it has just been pushed")
     }

@@ -8,7 +8,10 @@ use super::{
     Inventory,
     graph::{ALL, GroupId},
 };
-use crate::yaml::Problems;
+use crate::yaml::{Problem, Problems};
+
+/// As much as anyone looks through, in bytes.
+const MAX_TREE: usize = 64 << 20;
 
 impl Inventory {
     /// What `ansible-inventory --list` prints: each group's own hosts and children, and each host's variables.
@@ -52,27 +55,38 @@ impl Inventory {
         }
     }
 
-    /// What `ansible-inventory --graph` prints: the groups as a tree, each with its own hosts. None if there is no such
-    /// group.
-    #[must_use]
-    pub fn to_graph(&self, group: &str) -> Option<String> {
+    /// What `ansible-inventory --graph` prints: the groups as a tree, each with its own hosts.
+    ///
+    /// # Errors
+    /// There is no such group, or groups that stand below several others make the tree too large.
+    pub fn to_graph(&self, group: &str) -> Result<String, Problem> {
+        let Some(id) = self.graph.group_id(group) else {
+            let problem = Problem::bare(format!("there is no group `{group}`"));
+            return Err(problem.did_you_mean(group, self.groups().map(|name| &**name)));
+        };
         let mut tree = String::new();
-        self.graph_group(self.graph.group_id(group)?, 0, &mut tree);
-        Some(tree)
+        self.graph_group(id, 0, &mut tree)?;
+        Ok(tree)
     }
 
-    fn graph_group(&self, id: GroupId, depth: usize, tree: &mut String) {
+    fn graph_group(&self, id: GroupId, depth: usize, tree: &mut String) -> Result<(), Problem> {
         let branch = |depth: usize| if depth == 0 { String::new() } else { "  |".repeat(depth) + "--" };
         let group = &self.graph[id];
+        if tree.len() > MAX_TREE {
+            return Err(
+                Problem::bare("the tree of groups is too large to be shown").help("ask for a single group")
+            );
+        }
         // Writing to a string cannot fail.
         let _ = writeln!(tree, "{}@{}:", branch(depth), group.name);
         for child in &group.children {
-            self.graph_group(*child, depth + 1, tree);
+            self.graph_group(*child, depth + 1, tree)?;
         }
         if id != ALL {
             for host in &group.hosts {
                 let _ = writeln!(tree, "{}{}", branch(depth + 1), self.graph[*host].name);
             }
         }
+        Ok(())
     }
 }

@@ -23,19 +23,19 @@ pub(super) fn read(text: &str, source: &Arc<Source>, span: Span) -> Literal {
     // Leading blanks are passed over by `literal_eval`, but are part of what it gives back if it fails.
     let mut reader = Reader { text, at: 0, source, span };
     reader.blanks();
+    let threefold = text.contains("'''") || text.contains("\"\"\"");
     match reader.top() {
-        Ok(value) => Literal::Value(value),
         Err(Fault::Unknown(why)) => Literal::Unknown(why),
-        Err(Fault::NoLiteral) if suspicious(text) => {
-            Literal::Unknown("it has quotes of a kind that is not supported")
-        }
+        _ if threefold => Literal::Unknown("threefold quotes are not supported"),
+        Err(Fault::NoLiteral) if bytes(text) => Literal::Unknown("strings of bytes are not supported"),
         Err(Fault::NoLiteral) => Literal::Text,
+        Ok(value) => Literal::Value(value),
     }
 }
 
-/// Strings that Python might accept where this reader does not.
-fn suspicious(text: &str) -> bool {
-    ["'''", "\"\"\"", "b'", "b\"", "B'", "B\""].iter().any(|mark| text.contains(mark))
+/// Whether Python might see a string of bytes in it, which this reader does not know.
+fn bytes(text: &str) -> bool {
+    ["b'", "b\"", "B'", "B\""].iter().any(|mark| text.contains(mark))
 }
 
 enum Fault {
@@ -246,10 +246,9 @@ impl Reader<'_> {
             };
             self.string(raw, &mut text)?;
             self.blanks();
-            let prefixed = self.rest().len() > 1 && self.rest()[1..].starts_with(['\'', '"']);
-            match self.peek() {
-                Some('\'' | '"') => {}
-                Some('r' | 'R' | 'u' | 'U') if prefixed => {}
+            let mut ahead = self.rest().chars();
+            match (ahead.next(), ahead.next()) {
+                (Some('\'' | '"'), _) | (Some('r' | 'R' | 'u' | 'U'), Some('\'' | '"')) => {}
                 _ => break,
             }
         }

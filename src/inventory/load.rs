@@ -79,6 +79,10 @@ fn host_list(graph: &mut Graph, list: &str, problems: &mut Problems) {
             problems.push(problem.help("write the names out, or put the range into a file"));
             continue;
         }
+        // One that a file has named already stays where it is.
+        if graph.host_id(name).is_some() {
+            continue;
+        }
         yaml_file::add_hosts(graph, UNGROUPED, name, &at, &Vars::new(), problems);
     }
 }

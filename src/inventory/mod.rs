@@ -15,6 +15,8 @@ mod range;
 mod select;
 mod shell_words;
 mod ssh_args;
+#[cfg(test)]
+mod tests;
 mod vars;
 mod vars_files;
 mod yaml_file;

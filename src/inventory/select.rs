@@ -151,7 +151,7 @@ impl Inventory {
             match &term.names {
                 Names::Exactly(name) => found.extend(self.graph.host_id(name)),
                 names => {
-                    found.extend(self.graph.host_ids().filter(|id| names.matches(&self.graph[*id].name)))
+                    found.extend(self.graph.host_ids().filter(|id| names.matches(&self.graph[*id].name)));
                 }
             }
         }

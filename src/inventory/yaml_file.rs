@@ -182,6 +182,8 @@ pub(super) fn check_group(name: &str) -> Result<(), String> {
     }
 }
 
+const TOO_MANY: &str = "the inventory names more than 250,000 hosts";
+
 /// Puts every host that a pattern stands for into a group, and gives it the variables and the pattern's port.
 pub(super) fn add_hosts(
     graph: &mut Graph,
@@ -193,9 +195,11 @@ pub(super) fn add_hosts(
 ) {
     let split = range::split_port(pattern);
     let port = split.port.map(|port| port_value(port, at, problems));
-    let names = match range::expand(split.name) {
-        Ok(names) => names,
-        Err(why) => {
+    let expanded = if graph.has_room(0) { range::expand(split.name) } else { Err(TOO_MANY.to_owned()) };
+    let names = match expanded {
+        Ok(names) if graph.has_room(names.len()) => names,
+        refused => {
+            let why = refused.err().unwrap_or_else(|| TOO_MANY.to_owned());
             let message = format!("`{}` does not name hosts: {why}", pattern.escape_debug());
             problems.push(Problem::new(message, at.place()));
             return;
@@ -212,6 +216,10 @@ pub(super) fn add_hosts(
             problems.push(name::refused("the name of a host", &host, &why, at.place()));
             return;
         }
+        if !vars.is_empty() && graph.group_id(&host).is_some() {
+            problems.push(same_name(&host, at));
+            return;
+        }
         let (id, new) = graph.add_host(&host, || at.place());
         graph.put_host(group, id);
         if let Some(Some(port)) = &port
@@ -223,6 +231,13 @@ pub(super) fn add_hosts(
             graph[id].vars.insert(Arc::clone(name), Arc::clone(definition));
         }
     }
+}
+
+fn same_name(host: &str, at: &Node) -> Problem {
+    let message = format!("the host `{host}` has the name of a group");
+    Problem::new(message, at.place())
+        .label("its variables would go to the group")
+        .help("rename one of them; or put the variables into `host_vars` or `group_vars`")
 }
 
 fn set(graph: &mut Graph, host: HostId, name: &str, definition: &Arc<super::vars::Definition>) {

@@ -141,8 +141,14 @@ pub async fn get(
         judge(&channel.served.chain, anchors, &registry, now)?;
     }
     let stream = channel.stream.ok_or(HttpError::ClientCertificate)?;
-    let answer = within(deadline, exchange(stream, &request)).await?;
-    Ok(HttpAnswer { chain: channel.served.chain, ..answer })
+    match within(deadline, exchange(stream, &request)).await {
+        Ok(answer) => Ok(HttpAnswer { chain: channel.served.chain, ..answer }),
+        // In TLS 1.3 the refusal comes only after the handshake.
+        Err(HttpError::Io(_) | HttpError::Closed) if channel.served.asks_for_client_certificate => {
+            Err(HttpError::ClientCertificate)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn judge(

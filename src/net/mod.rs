@@ -5,7 +5,7 @@
 
 pub mod connect;
 pub mod http;
-mod tap;
 pub mod stand_in;
+mod tap;
 pub mod tls;
 mod verifier;

@@ -46,7 +46,7 @@ pub(super) fn check_arguments(
     if problems.is_empty()
         && !templated
         && let Some(node) = arguments.as_ref().filter(|node| !node.has_template())
-        && let Err(error) = (module.read)(node.to_json()?)
+        && let Err(error) = (module.read)(coerced(module, node.to_json()?))
     {
         problems.push(problem(module, node, &error));
     }
@@ -84,7 +84,34 @@ pub fn read_arguments(
     node: &Node,
     arguments: Json,
 ) -> Result<Box<dyn modules::Task>, Box<Problem>> {
-    (module.read)(arguments).map_err(|error| Box::new(problem(module, node, &error)))
+    (module.read)(coerced(module, arguments)).map_err(|error| Box::new(problem(module, node, &error)))
+}
+
+/// Text where a boolean, a number or a list is wanted, as `-e NAME=VALUE` and templates give it, becomes one, by the rules
+/// of Ansible's arguments.
+fn coerced(module: &Entry, mut arguments: Json) -> Json {
+    let schema = (module.schema)().to_value();
+    for (name, value) in arguments.as_object_mut().into_iter().flatten() {
+        let Json::String(text) = &*value else { continue };
+        let kinds = &schema["properties"][name]["type"];
+        let wants = |kind: &str| {
+            kinds == kind || kinds.as_array().is_some_and(|all| all.iter().any(|one| one == kind))
+        };
+        if wants("string") {
+            continue;
+        }
+        let known = match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "y" | "t" | "1" if wants("boolean") => Some(Json::Bool(true)),
+            "false" | "no" | "off" | "n" | "f" | "0" if wants("boolean") => Some(Json::Bool(false)),
+            number if wants("integer") => number.trim().parse::<i64>().ok().map(Json::from),
+            _ if wants("array") => Some(text.split(',').map(|item| Json::from(item.trim())).collect()),
+            _ => None,
+        };
+        if let Some(known) = known {
+            *value = known;
+        }
+    }
+    arguments
 }
 
 fn problem(module: &Entry, node: &Node, error: &ArgumentError) -> Problem {

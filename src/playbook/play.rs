@@ -55,32 +55,29 @@ pub enum Serial {
 pub type Batch = Vec<String>;
 
 impl Playbook {
-    /// Reads a playbook.
-    ///
-    /// # Errors
-    /// Every mistake that can be found without a host.
-    pub fn load(path: &Path) -> Result<Self, Problems> {
-        Self::read(&Source::read(path)?)
+    /// Reads as much of a playbook as can be read; every mistake that can be found without a host goes to `problems`.
+    pub fn load(path: &Path, problems: &mut Problems) -> Option<Self> {
+        let source = problems.take(Source::read(path))?;
+        Self::read(&source, problems)
     }
 
-    /// Reads a playbook from its text.
-    ///
-    /// # Errors
-    /// Every mistake that can be found without a host.
-    pub fn read(source: &Arc<Source>) -> Result<Self, Problems> {
-        let root = yaml::parse(source)?;
-        let items = root.as_seq().ok_or_else(|| {
-            Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
-                .help("begin each play with `- hosts: PATTERN`")
-        })?;
+    /// The same from its text.
+    pub fn read(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
+        let root = problems.take(yaml::parse(source))?;
+        let Some(items) = root.as_seq() else {
+            problems.push(
+                Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
+                    .help("begin each play with `- hosts: PATTERN`"),
+            );
+            return None;
+        };
         let directory = source.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let mut problems = Problems::new();
-        let plays: Vec<_> =
-            items.iter().filter_map(|item| Play::read(item, &directory, &mut problems)).collect();
-        if plays.is_empty() && problems.is_empty() {
+        let before = problems.0.len();
+        let plays: Vec<_> = items.iter().filter_map(|item| Play::read(item, &directory, problems)).collect();
+        if plays.is_empty() && problems.0.len() == before {
             problems.push(Problem::new("the playbook holds no play", root.place()));
         }
-        problems.or(Self { path: source.path.clone(), plays: plays.into_iter().map(Arc::new).collect() })
+        Some(Self { path: source.path.clone(), plays: plays.into_iter().map(Arc::new).collect() })
     }
 }
 

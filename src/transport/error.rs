@@ -21,7 +21,7 @@ impl TransportError {
     pub fn may_have_started(&self) -> bool {
         match &*self.cause {
             Cause::Cut { may_have_started, .. } => *may_have_started,
-            Cause::Timeout { phase, .. } => *phase == Phase::Script,
+            Cause::Timeout { phase, .. } => matches!(phase, Phase::Start | Phase::Script),
             Cause::Ended { .. } | Cause::TooMuchOutput { .. } => true,
             Cause::Sudo { section, .. } => *section > 1,
             Cause::DiskFull { started, .. } => *started,
@@ -87,6 +87,8 @@ pub enum Phase {
     Session,
     /// The upload of the script: nothing of it has run.
     Upload,
+    /// The first word of the script: it is handed over, whether it has arrived is not known.
+    Start,
     /// The script.
     Script,
 }
@@ -219,6 +221,7 @@ pub enum Cause {
         Phase::Connect => "no connection",
         Phase::Session => "no session on the open connection",
         Phase::Upload => "the script is not uploaded, nothing of it has run",
+        Phase::Start => "nothing is heard of the script, it may have run",
         Phase::Script => "the script is ended",
     })]
     Timeout {

@@ -20,7 +20,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), task: Duration::from_secs(300), max_output: 64 << 20 }
+        Self { connect: Duration::from_secs(10), task: Duration::from_secs(300), max_output: 16 << 20 }
     }
 }
 

@@ -61,6 +61,7 @@ impl Local {
     pub(super) async fn run(&self, script: &Script, limits: &Limits) -> Result<Output, Failure> {
         let words = super::words()?;
         let password = self.password.as_ref();
+        password.map_or(Ok(()), Secret::check).map_err(nothing)?;
         let frame =
             Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
         run(Command::new("sh"), &frame, script, limits).await
@@ -95,15 +96,15 @@ async fn run(
     let streams = group.streams().map_err(nothing)?;
     let wait = async {
         match group.child.wait().await {
-            Ok(status) => status.code().map_or(Ended::Vanished, Ended::Status),
-            Err(_) => Ended::Vanished,
+            Ok(status) => status.code().map_or(Ended::Killed, Ended::Status),
+            Err(_) => Ended::Killed,
         }
     };
     let seen = pump(streams, wait, input.as_bytes(), &frame.words.mark, limits).await;
     if matches!(seen.ended, Ended::Status(_)) {
         group.release();
     }
-    judge(seen, &frame.words.mark, script, limits, "")
+    judge(&seen, &frame.words.mark, script, limits, "")
 }
 
 /// A child in a process group of its own, all of which ends when this is dropped: a key press for our group does not

@@ -25,6 +25,8 @@ pub(super) enum Ended {
     Status(i32),
     /// The connection, or the shell by a signal.
     Vanished,
+    /// By a signal: the connection still stands.
+    Killed,
     /// It did not, in time.
     Late,
     /// It was cut off for sending too much.
@@ -66,13 +68,14 @@ where
     let (mut stdout, mut tail) = (Vec::new(), VecDeque::new());
     let (fed, whole) = (AtomicBool::new(false), Notify::new());
     let ended = {
+        // The end is asked for last: ssh drops what is still under way once it has told it.
         let all = async {
             let out = collect(streams.stdout, &mut stdout, mark, limits.max_output, &whole);
-            let rest = async {
-                tokio::join!(feed(streams.stdin, input, &fed), keep_tail(streams.stderr, &mut tail), wait).2
-            };
-            let (flooded, ended) = flood_or_end(out, rest).await;
-            if flooded { Ended::Flooded } else { ended }
+            let input = feed(streams.stdin, input, &fed);
+            match tokio::try_join!(out, keep_tail(streams.stderr, &mut tail), input) {
+                Ok(_) => wait.await,
+                Err(Flood) => Ended::Flooded,
+            }
         };
         let lingered = async {
             whole.notified().await;
@@ -94,38 +97,32 @@ where
     }
 }
 
-/// Waits for both, but no longer for the end once the output is too much.
-async fn flood_or_end(out: impl Future<Output = bool>, rest: impl Future<Output = Ended>) -> (bool, Ended) {
-    tokio::pin!(out, rest);
-    tokio::select! {
-        flooded = &mut out => if flooded { (true, Ended::Flooded) } else { (false, rest.await) },
-        ended = &mut rest => (out.await, ended),
-    }
-}
+/// The output is more than it may be.
+struct Flood;
 
-async fn feed(mut stdin: impl AsyncWrite + Unpin, input: &[u8], fed: &AtomicBool) {
+async fn feed(mut stdin: impl AsyncWrite + Unpin, input: &[u8], fed: &AtomicBool) -> Result<(), Flood> {
     // A shell that has ended reads no more; its status says why.
     if stdin.write_all(input).await.is_ok() && stdin.shutdown().await.is_ok() {
         fed.store(true, Ordering::Relaxed);
     }
+    Ok(())
 }
 
-/// Whether the output is more than it may be.
 async fn collect(
     mut from: impl AsyncRead + Unpin,
     into: &mut Vec<u8>,
     mark: &str,
     limit: usize,
     whole: &Notify,
-) -> bool {
+) -> Result<(), Flood> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return false,
+            Ok(0) | Err(_) => return Ok(()),
             Ok(count) => into.extend_from_slice(&buffer[..count]),
         }
         if into.len() > limit {
-            return true;
+            return Err(Flood);
         }
         if is_whole(into, mark) {
             whole.notify_one();
@@ -133,12 +130,13 @@ async fn collect(
     }
 }
 
-async fn keep_tail(mut from: impl AsyncRead + Unpin, tail: &mut VecDeque<u8>) {
+async fn keep_tail(mut from: impl AsyncRead + Unpin, tail: &mut VecDeque<u8>) -> Result<(), Flood> {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         tail.extend(&buffer[..count]);
         tail.drain(..tail.len().saturating_sub(TAIL));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -65,18 +65,15 @@ impl Frame<'_> {
     /// Each section in a shell of its own, so that nothing of one, and no password, can be seen in another.
     fn several(&self, sections: &[Section]) -> String {
         let mark = &self.words.mark;
-        let mut text = format!("unset n l s t\n{}", started(mark));
-        text.push_str(PATH);
-        text.push_str(&format!(
-            "b={}\ne=$(date +%s)\nleft() {{ d=$(({} - $(date +%s) + e)); [ $d -gt 0 ] || d=1; echo $d; }}\n",
-            quote(&bootstrap(self.words)),
-            self.seconds
-        ));
-        for section in sections {
-            text.push_str(&self.section(section));
-        }
-        text.push_str(&format!("printf '\\n%s end\\n' {mark}\n"));
-        text
+        let sections: String = sections.iter().map(|section| self.section(section)).collect();
+        format!(
+            "unset n l s t\n{started}{PATH}b={bootstrap}\ne=$(date +%s)\n\
+             left() {{ d=$(({seconds} - $(date +%s) + e)); [ $d -gt 0 ] || d=1; echo $d; }}\n\
+             {sections}printf '\\n%s end\\n' {mark}\n",
+            started = started(mark),
+            bootstrap = quote(&bootstrap(self.words)),
+            seconds = self.seconds,
+        )
     }
 
     fn section(&self, section: &Section) -> String {

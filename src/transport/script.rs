@@ -42,7 +42,7 @@ impl Script {
     pub(super) fn check(&self) -> Result<(), Cause> {
         for (index, section) in self.sections.iter().enumerate() {
             if let Some(at) = section.text.bytes().position(|b| b == 0 || !b.is_ascii()) {
-                let line = 1 + section.text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+                let line = section.text.as_bytes()[..at].split(|b| *b == b'\n').count();
                 return Err(Cause::Script { section: index + 1, line, byte: section.text.as_bytes()[at] });
             }
             if let Identity::User(user) = &section.identity {

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::error::Cause;
+
 /// A password: it can be used, but neither printed nor compared.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -9,6 +11,11 @@ impl Secret {
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// sudo reads a line.
+    pub(super) fn check(&self) -> Result<(), Cause> {
+        if self.0.contains(['\n', '\0']) { Err(Cause::Password) } else { Ok(()) }
     }
 
     /// The password itself, for the one place that sends it.
@@ -30,5 +37,11 @@ mod tests {
     #[test]
     fn is_not_printed() {
         assert_eq!(format!("{:?}", Secret::new("canary".into())), "Secret(…)");
+    }
+
+    #[test]
+    fn is_one_line() {
+        assert!(Secret::new("p w'".into()).check().is_ok());
+        assert!(Secret::new("a\nb".into()).check().is_err());
     }
 }

@@ -14,7 +14,7 @@ pub(super) type Failure = (Cause, Vec<u8>);
 
 /// Only a frame that has ended is an answer; everything else says how far it can have come.
 pub(super) fn judge(
-    seen: Seen,
+    seen: &Seen,
     mark: &str,
     script: &Script,
     limits: &Limits,
@@ -38,9 +38,14 @@ pub(super) fn judge(
             Cause::Ended { section, detail: words(&[&stderr, &format!("status {status}")]) }
         }
         None if seen.ended == Ended::Late => {
-            timeout(if seen.fed { Phase::Script } else { Phase::Upload }, limits)
+            let phase = match (answer.started, seen.fed) {
+                (true, _) => Phase::Script,
+                (false, true) => Phase::Start,
+                (false, false) => Phase::Upload,
+            };
+            timeout(phase, limits)
         }
-        None => unfinished(&seen, answer.started, section, &stderr, detail),
+        None => unfinished(seen, answer.started, section, &stderr, detail),
     };
     Err((cause, std::mem::take(&mut answer.stdout)))
 }
@@ -51,7 +56,10 @@ fn unfinished(seen: &Seen, started: bool, section: usize, stderr: &str, detail: 
         Ended::Status(status) if !started => {
             Cause::Shell { status, detail: words(&[stderr, &String::from_utf8_lossy(&seen.stdout)]) }
         }
-        Ended::Status(_) => Cause::Ended { section, detail },
+        Ended::Killed if !started => {
+            Cause::Shell { status: -1, detail: words(&[stderr, "killed by a signal"]) }
+        }
+        Ended::Killed | Ended::Status(_) => Cause::Ended { section, detail },
         _ => Cause::Cut { may_have_started: started || seen.fed, detail },
     }
 }
@@ -102,40 +110,40 @@ mod tests {
         Seen { stdout: stdout.into(), stderr: stderr.into(), fed, ended, elapsed: Duration::from_secs(1) }
     }
 
-    fn verdict(seen: Seen) -> Result<Output, Cause> {
+    fn verdict(seen: &Seen) -> Result<Output, Cause> {
         let limits = Limits { task: Duration::from_secs(9), ..Limits::default() };
         judge(seen, "M", &Script::user("root", ""), &limits, "").map_err(|(cause, _)| cause)
     }
 
     #[test]
     fn only_an_ended_frame_is_an_answer() {
-        let output = verdict(seen("\nM start\nout\nM 3\n\nM end\n", "", true, Ended::Vanished)).unwrap();
+        let output = verdict(&seen("\nM start\nout\nM 3\n\nM end\n", "", true, Ended::Vanished)).unwrap();
         assert_eq!((output.stdout.as_slice(), output.status), (&b"out"[..], 3));
-        let cut = verdict(seen("\nM start\nout\nM 0\n", "", true, Ended::Vanished));
+        let cut = verdict(&seen("\nM start\nout\nM 0\n", "", true, Ended::Vanished));
         assert!(matches!(cut, Err(Cause::Cut { may_have_started: true, .. })), "{cut:?}");
-        let ended = verdict(seen("\nM start\nout", "", true, Ended::Status(1)));
+        let ended = verdict(&seen("\nM start\nout", "", true, Ended::Status(1)));
         assert!(matches!(ended, Err(Cause::Ended { section: 1, .. })), "{ended:?}");
     }
 
     #[test]
     fn how_far_a_lost_one_came() {
         for (fed, may) in [(false, false), (true, true)] {
-            let cut = verdict(seen("", "", fed, Ended::Vanished));
+            let cut = verdict(&seen("", "", fed, Ended::Vanished));
             assert!(
                 matches!(cut, Err(Cause::Cut { may_have_started, .. }) if may_have_started == may),
                 "{cut:?}"
             );
         }
-        let cut = verdict(seen("", "", true, Ended::Status(97)));
+        let cut = verdict(&seen("", "", true, Ended::Status(97)));
         assert!(matches!(cut, Err(Cause::Cut { may_have_started: false, .. })), "{cut:?}");
     }
 
     #[test]
     fn no_shell_and_no_room() {
-        let shell = verdict(seen("This account is currently not available.\n", "", true, Ended::Status(1)));
+        let shell = verdict(&seen("This account is currently not available.\n", "", true, Ended::Status(1)));
         let Err(Cause::Shell { status: 1, detail }) = shell else { panic!("{shell:?}") };
         assert_eq!(detail, "This account is currently not available.");
-        let full = verdict(seen("\nM start\n", "sh: No space left on device", true, Ended::Status(2)));
+        let full = verdict(&seen("\nM start\n", "sh: No space left on device", true, Ended::Status(2)));
         assert!(matches!(full, Err(Cause::DiskFull { local: false, started: true, .. })), "{full:?}");
     }
 
@@ -143,8 +151,8 @@ mod tests {
     fn time_is_over() {
         let mut late = seen("\nM start\n", "", true, Ended::Vanished);
         late.elapsed = Duration::from_secs(10);
-        assert!(matches!(verdict(late), Err(Cause::Timeout { phase: Phase::Script, seconds: 9 })));
-        let upload = verdict(seen("", "", false, Ended::Late));
+        assert!(matches!(verdict(&late), Err(Cause::Timeout { phase: Phase::Script, seconds: 9 })));
+        let upload = verdict(&seen("", "", false, Ended::Late));
         assert!(matches!(upload, Err(Cause::Timeout { phase: Phase::Upload, .. })), "{upload:?}");
     }
 
@@ -156,7 +164,7 @@ mod tests {
             true,
             Ended::Status(0),
         );
-        let Err(Cause::Sudo { user, section: 1, fault, detail }) = verdict(refused) else { panic!() };
+        let Err(Cause::Sudo { user, section: 1, fault, detail }) = verdict(&refused) else { panic!() };
         assert_eq!((user.as_str(), fault), ("root", SudoFault::NeedsPassword));
         assert_eq!(detail, "sudo: a password is required");
     }

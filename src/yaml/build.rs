@@ -41,6 +41,8 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         json: is_json(&source.text),
     };
     let built = builder.document();
+    // What can be told only at the end of a mapping is noted late.
+    builder.problems.0.sort_by_key(|problem| problem.at.as_ref().map(|place| place.span.start));
     builder.problems.or(())?;
     // Whatever stops the building has been noted as a problem.
     Ok(built.unwrap_or_else(|Stop| null(source)))
@@ -127,7 +129,11 @@ impl<'a> Builder<'a> {
         Span { start: range.start.min(end), end }
     }
 
+    /// Notes a problem; it is given back to be completed.
     fn note(&mut self, message: impl Into<String>, span: Span) -> &mut Problem {
+        if self.problems.is_full() {
+            self.problems.0.pop();
+        }
         self.problems.push(Problem::new(message, self.source.place(span.start..span.end)));
         self.problems.0.last_mut().expect("it has just been pushed")
     }
@@ -166,12 +172,12 @@ impl<'a> Builder<'a> {
             Event::SequenceStart(style, anchor, tag) => {
                 self.anchor_name(anchor)?;
                 let literal = self.collection_tag(tag.as_deref(), "seq", span, at);
-                self.sequence(span, anchor, at.below(style, literal))
+                self.sequence(span, anchor, style, at.below(style, literal))
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.anchor_name(anchor)?;
                 let literal = self.collection_tag(tag.as_deref(), "map", span, at);
-                self.mapping(span, anchor, at.below(style, literal))
+                self.mapping(span, anchor, style, at.below(style, literal))
             }
             _ => {
                 self.note("the parser is out of step", span);
@@ -235,7 +241,13 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
-    fn sequence(&mut self, start: Span, anchor: usize, below: At) -> Result<Built, Stop> {
+    fn sequence(
+        &mut self,
+        start: Span,
+        anchor: usize,
+        style: StructureStyle,
+        below: At,
+    ) -> Result<Built, Stop> {
         let (mut items, mut height, mut bytes) = (Vec::new(), 0, NODE_BYTES);
         let end = loop {
             match self.next()? {
@@ -248,11 +260,18 @@ impl<'a> Builder<'a> {
                 }
             }
         };
-        let span = self.extent(start, end, items.last());
+        let start = if style == StructureStyle::Block { self.since_dash(start) } else { start };
+        let span = extent(start, end, style, items.last());
         Ok(self.finish(Value::Seq(items), span, height, bytes, anchor))
     }
 
-    fn mapping(&mut self, start: Span, anchor: usize, below: At) -> Result<Built, Stop> {
+    fn mapping(
+        &mut self,
+        start: Span,
+        anchor: usize,
+        style: StructureStyle,
+        below: At,
+    ) -> Result<Built, Stop> {
         let (mut entries, mut height, mut bytes) = (Vec::new(), 0, NODE_BYTES);
         let end = loop {
             let (event, span) = self.next()?;
@@ -269,18 +288,16 @@ impl<'a> Builder<'a> {
             bytes += key.bytes + value.bytes;
             entries.push((key.node, value.node));
         };
-        let span = self.extent(start, end, entries.last().map(|(_, value)| value));
+        let span = extent(start, end, style, entries.last().map(|(_, value)| value));
         let entries = merge::entries(entries, &mut self.problems);
         Ok(self.finish(Value::Map(entries), span, height, bytes, anchor))
     }
 
-    /// A block collection ends where its last item does, not where the next thing begins.
-    fn extent(&self, start: Span, end: usize, last: Option<&Node>) -> Span {
-        let flow_end =
-            self.source.text.get(start.start..start.start + 1).is_some_and(|first| "[{".contains(first));
-        let last_end = last.map_or(start.end, |node| node.span.end);
-        let end = if flow_end { end } else { last_end.clamp(start.start, end.max(start.start)) };
-        Span { start: start.start, end }
+    /// A list that is not indented more than its key is said to begin after its first dash.
+    fn since_dash(&self, span: Span) -> Span {
+        let before = self.source.text.get(..span.start).unwrap_or_default().trim_end();
+        let dash = !self.source.text[span.start..].starts_with('-') && before.ends_with('-');
+        if dash { Span { start: before.len() - 1, ..span } } else { span }
     }
 
     /// Whether what is in the collection is literal text.
@@ -298,6 +315,8 @@ impl<'a> Builder<'a> {
 
     fn unknown_tag(&mut self, tag: &str, span: Span) {
         let shown = tag.strip_prefix(CORE).map_or_else(|| tag.to_owned(), |name| format!("!!{name}"));
+        let before = self.source.text.get(..span.start).unwrap_or_default();
+        let span = before.rfind(&shown).map_or(span, |start| Span { start, end: start + shown.len() });
         let problem = self.note(format!("the tag `{shown}` is not supported here"), span);
         problem.help =
             Some("supported are `!vault`, `!unsafe`, `!!str`, `!!int`, `!!float` and `!!bool`".to_owned());
@@ -380,6 +399,17 @@ impl<'a> Builder<'a> {
         }
         resolved.unwrap_or(Value::Null)
     }
+}
+
+/// A block collection ends where its last item does, not where the next thing begins.
+fn extent(start: Span, end: usize, style: StructureStyle, last: Option<&Node>) -> Span {
+    let end = match style {
+        StructureStyle::Flow => end,
+        StructureStyle::Block => {
+            last.map_or(start.end, |node| node.span.end).clamp(start.start, end.max(start.start))
+        }
+    };
+    Span { start: start.start, end }
 }
 
 const CORE: &str = "tag:yaml.org,2002:";

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::{Node, Problem, Problems, Value};
+use super::{Node, Problem, Problems, Text, Value};
 
 impl Node {
     /// The value without its places. A key that is not text becomes text as Python's `json` does it.
@@ -11,19 +11,32 @@ impl Node {
     /// It holds a vault value, an infinite number, or two keys that are the same as text.
     pub fn to_json(&self) -> Result<Json, Problems> {
         let mut problems = Problems::new();
-        let json = self.convert(&mut problems);
+        let json = self.convert(plain, &mut problems);
         problems.or(json)
     }
 
-    fn convert(&self, problems: &mut Problems) -> Json {
+    /// The same for whoever reads templates in it: `!unsafe` text that looks like one is written as a template that gives
+    /// exactly that text.
+    ///
+    /// # Errors
+    /// As [`Node::to_json`].
+    pub fn to_source(&self) -> Result<Json, Problems> {
+        let mut problems = Problems::new();
+        let json = self.convert(quoted, &mut problems);
+        problems.or(json)
+    }
+
+    fn convert(&self, text_of: fn(&Text) -> String, problems: &mut Problems) -> Json {
         match &self.value {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Json::Number(integer(*value)),
             Value::Float(value) => self.float(*value, problems),
-            Value::String(text) => Json::String(text.text.to_string()),
-            Value::Seq(items) => Json::Array(items.iter().map(|item| item.convert(problems)).collect()),
-            Value::Map(entries) => Json::Object(object(entries, problems)),
+            Value::String(text) => Json::String(text_of(text)),
+            Value::Seq(items) => {
+                Json::Array(items.iter().map(|item| item.convert(text_of, problems)).collect())
+            }
+            Value::Map(entries) => Json::Object(object(entries, text_of, problems)),
             Value::Vault(_) => {
                 let message = "the value is encrypted with ansible-vault, and no vault password is at hand";
                 problems.push(Problem::new(message, self.place()).label("this value"));
@@ -60,6 +73,16 @@ impl Node {
     }
 }
 
+fn plain(text: &Text) -> String {
+    text.text.to_string()
+}
+
+/// Literal text that would be read as a template, as a template in which each brace is an expression; other text as it
+/// is. A string in an expression has no escapes that could say the same.
+fn quoted(text: &Text) -> String {
+    if text.literal && text.has_marks() { text.text.replace('{', "{{ '{' }}") } else { plain(text) }
+}
+
 /// Every integer in a tree fits: the resolver has refused the others.
 fn integer(value: i128) -> Number {
     i64::try_from(value)
@@ -68,10 +91,14 @@ fn integer(value: i128) -> Number {
         .unwrap_or_else(|_| 0.into())
 }
 
-fn object(entries: &[(Node, Node)], problems: &mut Problems) -> Map<String, Json> {
+fn object(
+    entries: &[(Node, Node)],
+    text_of: fn(&Text) -> String,
+    problems: &mut Problems,
+) -> Map<String, Json> {
     let mut object = Map::with_capacity(entries.len());
     for (key, value) in entries {
-        let json = value.convert(problems);
+        let json = value.convert(text_of, problems);
         let Some(text) = key.key_text() else {
             problems.push(Problem::new("this key has no JSON form", key.place()).help("put it in quotes"));
             continue;

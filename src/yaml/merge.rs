@@ -23,7 +23,9 @@ pub(super) fn entries(written: Vec<Entry>, problems: &mut Problems) -> Vec<Entry
             continue;
         };
         if let Some(&first) = keys.get(&identity) {
-            problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
+            if !problems.is_full() {
+                problems.push(duplicate(&key, own.get(first).map(|(key, _)| key)));
+            }
             continue;
         }
         keys.insert(identity, own.len());
@@ -65,7 +67,12 @@ fn over(layers: Vec<Vec<Entry>>, own: Vec<Entry>) -> Vec<Entry> {
     for (key, value) in layers.into_iter().flatten().chain(own) {
         let Some(identity) = key.key() else { continue };
         if let Some(&position) = positions.get(&identity) {
-            result[position] = (key, value);
+            let entry = &mut result[position];
+            entry.1 = value;
+            // Of keys that are equal and written differently, such as `1` and `1.0`, the first stays.
+            if entry.0.key_text() == key.key_text() {
+                entry.0 = key;
+            }
         } else {
             positions.insert(identity, result.len());
             result.push((key, value));

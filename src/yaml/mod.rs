@@ -13,6 +13,8 @@ mod problem;
 mod readable;
 mod scalar;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use build::parse;
 pub use node::{Key, Node, Style, Text, Value};

@@ -191,16 +191,16 @@ impl Node {
         }
     }
 
-    /// Where a character of a literal block's text stands: the block's lines are those of the text, indented.
+    /// Where a character of a literal block's text stands: the block's lines are those of the text, indented; the first
+    /// one begins after its indentation.
     fn block_offset(&self, text: &str, offset: usize) -> Option<usize> {
         let before = text.get(..offset)?;
         let (line, column) =
             (before.matches('\n').count(), before.len() - before.rfind('\n').map_or(0, |at| at + 1));
         let written = self.written();
-        let body = written.find('\n')? + 1;
         let wanted = text.lines().nth(line)?;
-        let mut start = body;
-        for (number, candidate) in written[body..].split_inclusive('\n').enumerate() {
+        let mut start = 0;
+        for (number, candidate) in written.split_inclusive('\n').enumerate() {
             if number == line {
                 let indent = candidate.trim_end_matches(['\n', '\r']).strip_suffix(wanted)?.len();
                 return Some(self.span.start + start + indent + column);
@@ -215,6 +215,11 @@ impl Text {
     /// Whether the text may be a template: it holds `{{`, `{%` or `{#` and is not `!unsafe`.
     #[must_use]
     pub fn is_template(&self) -> bool {
-        !self.literal && ["{{", "{%", "{#"].iter().any(|mark| self.text.contains(mark))
+        !self.literal && self.has_marks()
+    }
+
+    /// Whether the text looks like a template.
+    pub(super) fn has_marks(&self) -> bool {
+        ["{{", "{%", "{#"].iter().any(|mark| self.text.contains(mark))
     }
 }

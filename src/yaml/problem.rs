@@ -78,7 +78,10 @@ impl Diagnostic for Problem {
     }
 }
 
-/// All mistakes that were found, so that they can be mended in one go.
+/// More than anyone mends before trying again.
+const MAX_PROBLEMS: usize = 100;
+
+/// All mistakes that were found, so that they can be mended in one go; the first hundred if there are more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -91,12 +94,21 @@ impl Problems {
 
     /// Notes one more.
     pub fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        if !self.is_full() {
+            self.0.push(problem);
+        }
     }
 
     /// Notes all of another list.
     pub fn extend(&mut self, problems: Problems) {
         self.0.extend(problems.0);
+        self.0.truncate(MAX_PROBLEMS);
+    }
+
+    /// Whether so much is wrong that no more is noted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= MAX_PROBLEMS
     }
 
     /// Whether nothing is wrong.

@@ -11,6 +11,12 @@ pub(super) fn check(source: &Arc<Source>) -> Result<(), Problem> {
         return Ok(());
     }
     for (offset, character) in source.text.char_indices() {
+        if character == '\u{feff}' && source.text[..offset].ends_with('\n') {
+            let place = source.place(offset..offset + character.len_utf8());
+            return Err(
+                Problem::new("a byte order mark stands at the beginning of a line", place).help("remove it")
+            );
+        }
         let Some((message, help)) = fault(character) else { continue };
         let place = source.place(offset..offset + character.len_utf8());
         return Err(Problem::new(message, place).label("here").help(help));

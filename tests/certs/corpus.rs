@@ -48,7 +48,7 @@ fn differences(own: &Certificate, expected: &Value) -> Vec<String> {
     same("bits", &facts.key_bits.into(), &other["key"]["bits"]);
     same("self-issued", &facts.self_issued.into(), &other["self_issued"]);
     // cryptography believes no SHA-1, MD5 or DSA; OpenSSL does not look at an anchor's own signature
-    // but at its fitness to be one. Where only OpenSSL says yes, the signature was checked by hand.
+    // but at its fitness to be one. Where only OpenSSL says yes, `verify -check_ss_sig` says so, too.
     let dsa = facts.key_type == "DSA";
     let spelled_out = facts.key_type == "ECDSA on an unnamed curve";
     if spelled_out {

@@ -1,8 +1,12 @@
 //! Certificates: the corpus, the matrix of what engines accept, and real handshakes.
 
 mod cases;
+mod choices;
 mod corpus;
 mod go;
+mod handshakes;
 mod matrix;
 mod pki;
 mod server;
+mod texts;
+mod weak;

@@ -21,12 +21,11 @@ impl Files {
     /// Those for a destination: configurations with what they include, and lists of known hosts.
     pub(super) fn of(destination: &Destination, home: &Path) -> Self {
         let mut files = Self::default();
-        match &destination.ssh_config {
-            Some(file) => files.configuration(file, &home.join(".ssh"), home, 0),
-            None => {
-                files.configuration(&home.join(".ssh/config"), &home.join(".ssh"), home, 0);
-                files.configuration(Path::new("/etc/ssh/ssh_config"), Path::new("/etc/ssh"), home, 0);
-            }
+        if let Some(file) = &destination.ssh_config {
+            files.configuration(file, &home.join(".ssh"), home, 0);
+        } else {
+            files.configuration(&home.join(".ssh/config"), &home.join(".ssh"), home, 0);
+            files.configuration(Path::new("/etc/ssh/ssh_config"), Path::new("/etc/ssh"), home, 0);
         }
         for (key, value) in &destination.options {
             files.keyword(&key.to_ascii_lowercase(), value, home);
@@ -53,6 +52,8 @@ impl Files {
             match key.to_ascii_lowercase().as_str() {
                 "include" if depth < DEPTH => {
                     for pattern in value.split_whitespace() {
+                        // What is not followed may say anything.
+                        self.may_proxy |= pattern.contains(['?', '[', '%', '$']) || pattern.contains("*/");
                         for included in expand(pattern, base, home) {
                             self.configuration(&included, base, home, depth + 1);
                         }

@@ -83,9 +83,7 @@ impl Destination {
         self.key.as_deref().map_or(Ok(()), |key| name::file("private key", key))?;
         self.ssh_config.as_deref().map_or(Ok(()), |file| name::file("ssh configuration", file))?;
         self.jump.as_deref().map_or(Ok(Vec::new()), super::jump::parse)?;
-        if self.password.as_ref().is_some_and(|p| p.reveal().contains(['\n', '\0'])) {
-            return Err(Cause::Password);
-        }
+        self.password.as_ref().map_or(Ok(()), Secret::check)?;
         self.options.iter().try_for_each(|(key, value)| option::check(key, value))
     }
 }

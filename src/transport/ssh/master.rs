@@ -162,13 +162,17 @@ pub(super) async fn is_alive(socket: &Path) -> bool {
 /// Asks a master to end as soon as its sessions have: another run may be using it.
 pub(super) async fn stop(socket: &Path) {
     let session = Session::resume_mux(socket.into(), None);
-    // One that does not answer has ended, or will at the end of its time.
-    let _ = timeout(LOCAL_PATIENCE, session.close()).await;
-    sockets::remove(socket);
+    // It removes its socket itself; one that does not answer has ended, or will at the end of its time.
+    if !matches!(timeout(LOCAL_PATIENCE, session.close()).await, Ok(Ok(()))) {
+        sockets::remove(socket);
+    }
 }
 
 /// Ends a master at once, with all its sessions.
 pub(super) async fn exit(ssh: &Path, socket: &Path) {
+    if !sockets::is_socket(socket) {
+        return;
+    }
     let mut command = Command::new(ssh);
     command.args(arguments::exit(&socket.to_string_lossy())).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

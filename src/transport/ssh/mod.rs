@@ -63,8 +63,11 @@ impl Ssh {
         let command = format!("sh -c {}", quote(&bootstrap(&words)));
         let mut child = self.open(link, &used, &command, limits).await.map_err(nothing)?;
         let streams = take(&mut child).map_err(nothing)?;
-        let seen = pump(streams, wait(child), input.as_bytes(), &words.mark, limits).await;
-        judge(seen, &words.mark, script, limits, &used.log())
+        let mut seen = pump(streams, wait(child), input.as_bytes(), &words.mark, limits).await;
+        if seen.ended == Ended::Vanished && master::is_alive(&link.socket).await {
+            seen.ended = Ended::Killed;
+        }
+        judge(&seen, &words.mark, script, limits, &used.log())
     }
 
     /// The socket is named once: a key that is accepted on the way must not send the next task to another one.

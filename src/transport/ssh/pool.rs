@@ -146,7 +146,10 @@ impl Pool {
             return Ok(folder);
         }
         let folder = sockets::folder(self.settings.runtime.as_deref())?;
-        Ok(self.folder.get_or_init(|| folder))
+        Ok(self.folder.get_or_init(|| {
+            sockets::sweep(&folder);
+            folder
+        }))
     }
 
     /// Sees to it that a connection stands, as far as one can see without using it.

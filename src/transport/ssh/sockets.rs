@@ -3,6 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,6 +75,26 @@ pub(super) fn name(destination: &Destination, stamps: &[String], own: Option<&st
     hex(&hash.finalize()[..16])
 }
 
+/// Removes what runs of dtrctl left that were killed: sockets nobody listens at, and old files beside them.
+pub(super) fn sweep(folder: &Path) {
+    const OLD: Duration = Duration::from_secs(3600);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let age = entry
+            .metadata()
+            .and_then(|found| found.modified())
+            .map(|time| time.elapsed().unwrap_or_default());
+        let dead = if path.extension().is_none() && is_socket(&path) {
+            UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+        } else {
+            age.is_ok_and(|age| age > OLD)
+        };
+        if dead {
+            remove(&path);
+        }
+    }
+}
+
 /// Whether something that was a socket lies there, alive or not.
 pub(super) fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
@@ -110,7 +131,7 @@ impl Lock {
                 // The one before us has just removed it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begin.elapsed() < patience => {
-                    sleep(Duration::from_millis(20)).await
+                    sleep(Duration::from_millis(20)).await;
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Cause::Timeout { phase: Phase::Connect, seconds: patience.as_secs() });
@@ -138,9 +159,10 @@ fn is_same(file: &File, path: &Path) -> bool {
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::time::Duration;
+    use std::os::unix::net::UnixListener;
+    use std::time::{Duration, SystemTime};
 
-    use super::{Lock, folder, name};
+    use super::{Lock, folder, name, sweep};
     use crate::transport::{Cause, Destination, HostKeyChecking};
 
     #[test]
@@ -185,6 +207,21 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(name(&base, &[], None), name(&Destination::new("other name", "a"), &[], None));
+    }
+
+    #[test]
+    fn dead_sockets_and_old_files_go() {
+        let base = tempfile::tempdir().unwrap();
+        let at = |name: &str| base.path().join(name);
+        let _alive = UnixListener::bind(at("alive")).unwrap();
+        drop(UnixListener::bind(at("dead")).unwrap());
+        fs::write(at("new.log"), "").unwrap();
+        let old = fs::File::create(at("old.log")).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        sweep(base.path());
+        let mut left: Vec<_> = fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["alive", "new.log"]);
     }
 
     #[tokio::test]

@@ -25,6 +25,30 @@ fn recorder() -> (TempDir, Arc<Pool>, PathBuf) {
     (dir, Pool::new(settings).unwrap(), argv)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_most_eight_handshakes_through_one_jump_host() {
+    let (dir, pool, argv) = recorder();
+    let (count, script) = (dir.path().join("count"), dir.path().join("ssh"));
+    fs::create_dir(&count).unwrap();
+    let text = format!(
+        "#!/bin/sh\ntouch {c}/$$; sleep 0.2; ls {c} | wc -l >>{}\nrm {c}/$$; exit 255\n",
+        argv.display(),
+        c = count.display()
+    );
+    fs::write(script, text).unwrap();
+    let mut runs = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let mut destination = Destination::new("web1", format!("web{number}"));
+        destination.jump = Some("gw".into());
+        let transport = Transport::Ssh(Ssh::new(Arc::clone(&pool), destination));
+        runs.spawn(async move { transport.run("web1", &Script::login("true"), &limits()).await });
+    }
+    assert!(runs.join_all().await.iter().all(Result::is_err));
+    let counts: Vec<u32> =
+        fs::read_to_string(argv).unwrap().lines().map(|l| l.trim().parse().unwrap()).collect();
+    assert_eq!((counts.len(), counts.iter().max()), (20, Some(&8)), "{counts:?}");
+}
+
 fn corpus() -> Option<Vec<serde_json::Value>> {
     let Ok(folder) = std::env::var("DTRCTL_CORPUS") else {
         eprintln!("skipped: DTRCTL_CORPUS is not set");

@@ -70,6 +70,25 @@ async fn two_runs_at_once_start_one_master() {
 }
 
 #[tokio::test]
+async fn closing_waits_for_the_scripts_of_another_run() {
+    let Some(sshd) = Sshd::start() else { return };
+    sshd.transport().run("web1", &Script::login(""), &limits()).await.unwrap();
+    let other = Transport::Ssh(Ssh::new(sshd.another_pool(), sshd.destination()));
+    let (script, limits) = (Script::login("sleep 1; echo a"), limits());
+    let close = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sshd.pool.close_all().await;
+    };
+    let (output, ()) = tokio::join!(other.run("web1", &script, &limits), close);
+    assert_eq!((output.unwrap().stdout, sshd.logins()), (b"a\n".to_vec(), 1));
+    assert!(
+        eventually(2, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
+        "{:?}",
+        sshd.processes()
+    );
+}
+
+#[tokio::test]
 async fn not_kept_means_gone_at_the_end() {
     let Some(sshd) = Sshd::start() else { return };
     let mut destination = sshd.destination();
@@ -204,12 +223,59 @@ async fn a_login_without_a_shell() {
 }
 
 #[tokio::test]
+async fn a_killed_shell_is_not_a_lost_connection() {
+    let Some(sshd) = Sshd::start() else { return };
+    for text in ["echo a; kill -9 $$; sleep 1", "echo a; kill -9 0"] {
+        let error = sshd.transport().run("web1", &Script::login(text), &limits()).await.unwrap_err();
+        assert!(matches!(*error.cause, Cause::Ended { section: 1, .. }), "{error}");
+        assert!(error.may_have_started() && error.partial == b"a\n");
+    }
+    let sections = [login("echo a"), login("kill -9 $$; sleep 1")];
+    let error = sshd.transport().run("web1", &script(&sections), &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::Ended { section: 2, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_killed_server_is_a_lost_connection() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let text = "echo a; p=$$\nwhile :; do case $(cat /proc/$p/comm) in sshd*) break;; esac\n\
+                p=$(cut -d ' ' -f 4 /proc/$p/stat); done; kill -9 $p; sleep 1";
+    let script = Script::login(text);
+    let error = transport.run("web1", &script, &limits()).await.unwrap_err();
+    assert!(matches!(*error.cause, Cause::Cut { may_have_started: true, .. }), "{error}");
+    transport.run("web1", &Script::login("echo a"), &limits()).await.unwrap();
+    assert_eq!(sshd.logins(), 2);
+}
+
+#[tokio::test]
 async fn a_talkative_login_does_not_disturb() {
     let noisy =
         "ForceCommand echo 'Welcome!'; echo hi >&2; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"";
     let Some(sshd) = Sshd::with(noisy) else { return };
     let output = sshd.transport().run("web1", &Script::login("echo a"), &limits()).await.unwrap();
     assert_eq!(output.stdout, b"a\n");
+}
+
+#[tokio::test]
+async fn whatever_the_login_shell_is() {
+    for shell in ["tcsh", "fish", "zsh", "busybox sh", "bash", "mksh"] {
+        let program = shell.split(' ').next().unwrap();
+        if !["/bin", "/usr/bin"].iter().any(|dir| std::path::Path::new(dir).join(program).exists()) {
+            eprintln!("skipped: no {program}");
+            continue;
+        }
+        let Some(sshd) = Sshd::with(&format!("ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\""))
+        else {
+            return;
+        };
+        let output = sshd
+            .transport()
+            .run("web1", &script(&[login("echo a"), login("echo b")]), &limits())
+            .await
+            .unwrap();
+        assert_eq!(output.stdout, b"a\nb\n", "{shell}");
+    }
 }
 
 #[tokio::test]

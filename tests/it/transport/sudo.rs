@@ -106,11 +106,13 @@ async fn without_a_password() {
         assert_eq!(text(&output), format!("{USER}\nroot\n{USER}\nnobody\n{USER}\n"));
     }
     assert_eq!(host.sshd.sessions(), 3);
-    let begin = Instant::now();
-    for _ in 0..20 {
-        host.run(None, &sections[1..2]).await.unwrap();
+    for (name, index) in [("of the login", 0), ("of root by sudo", 1)] {
+        let begin = Instant::now();
+        for _ in 0..20 {
+            host.run(None, &sections[index..=index]).await.unwrap();
+        }
+        eprintln!("warm, one section {name}: {:?} a run", begin.elapsed() / 20);
     }
-    eprintln!("warm, one section of root by sudo: {:?} a run", begin.elapsed() / 20);
     let output = host.run(None, &[user("root", "exit 1"), login("echo never")]).await.unwrap();
     assert_eq!((output.stdout.as_slice(), output.status), (&b""[..], 1));
 }
@@ -189,7 +191,7 @@ async fn secrets_are_not_to_be_seen() {
         "set; env; ps -eo args 2>/dev/null; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; :";
     let output = host.run(Some(PASSWORD), &[login(look), user("root", look)]).await.unwrap();
     let seen = text(&output) + &output.stderr_tail;
-    assert!(!seen.contains("touch /tmp/never") || !seen.contains("it's $("), "{seen}");
+    assert!(!seen.contains("touch /tmp/never"), "{seen}");
 }
 
 #[tokio::test]

@@ -1,0 +1,363 @@
+//! `install_anchor`: certificates that a host shall trust for a registry, or no longer.
+
+mod cover;
+mod docker_store;
+mod foreign;
+mod names;
+mod system_store;
+
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use crate::arguments::{Listed, filled};
+use crate::certs::{Certificate, Pem, Pin, RegistryHost};
+use crate::contract::{
+    AskDir, AskError, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir, Host, HostPath, Module,
+    OwedRecord, Plan, PlanError, Probe, Process, TrustStore,
+};
+use crate::platform::{self, GO_BUNDLES, TrustStoreRow};
+
+/// Makes a host trust certificates for a registry, or takes back what it put there. In Docker's own store (a directory
+/// of certs.d per registry) an anchor counts for that registry alone and at once: dockerd reads it at each request. In
+/// the system's store it counts for every program of the host, for every site that it signs, and for dockerd only after
+/// a restart. Only files of its own (`dtrctl-….crt`) are written or removed; that an anchor counts is proven by its
+/// bytes where programs read them. Where the host trusts the registry already, by files of others, that is said and left
+/// alone.
+///
+/// It registers `docker` and `system` (`installed`, `present`, `trusted_already`, `removed`, `absent`, `skipped`, or null
+/// where the store was not asked for), `fingerprints` of the given certificates, the `files` that are written or
+/// removed, and `owed` (`restart`, or null).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InstallAnchor {
+    /// The registry, as image references name it: `HOST` or `HOST:PORT`.
+    registry: RegistryHost,
+    /// The certificates (PEM), as `fetch_cert` registers them in `anchors`. For `state: absent` only these are taken out;
+    /// where none is given, all that dtrctl has installed for the registry. Default: none.
+    #[serde(default, deserialize_with = "filled")]
+    certificate: Option<Pem>,
+    /// The chain that the registry sends (PEM), as `fetch_cert` registers it: with it, a host that trusts the registry
+    /// already is left alone. Default: none.
+    #[serde(default, deserialize_with = "filled")]
+    chain: Option<Pem>,
+    /// Which stores: `docker`, `system`. A list, or text with commas. Default: `docker`.
+    #[serde(default)]
+    stores: Listed<Store>,
+    /// Whether the certificates shall be there. Default: `present`.
+    #[serde(default)]
+    state: Presence,
+    /// Whether other anchors that dtrctl has installed for this registry go. Default: false, so that old and new stand
+    /// together while a registry's certificate changes.
+    #[serde(default)]
+    exclusive: bool,
+    /// Whether nothing but a first sight proves the certificates (`first_use` of `fetch_cert`): they are then refused for
+    /// the system's store. Default: false.
+    #[serde(default)]
+    first_use: bool,
+}
+
+/// A place that makes certificates trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// Docker's own: certs.d, scoped to one registry.
+    Docker,
+    /// The system's: for every program, and every site that a CA there signs.
+    System,
+}
+
+/// Whether something shall be there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It shall.
+    #[default]
+    Present,
+    /// It shall not.
+    Absent,
+}
+
+/// What was found on the host.
+pub struct Found {
+    now: OffsetDateTime,
+    process: Process,
+    owed: Vec<OwedRecord>,
+    certs_d: Dir,
+    /// The registry's directories in certs.d, by its names.
+    directories: Vec<Dir>,
+    system: Option<System>,
+}
+
+/// The system's store.
+struct System {
+    row: &'static TrustStoreRow,
+    store: TrustStore,
+    drop: Dir,
+}
+
+/// What became of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Installed,
+    Present,
+    TrustedAlready,
+    Removed,
+    Absent,
+    Skipped,
+}
+
+impl Outcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Present => "present",
+            Self::TrustedAlready => "trusted_already",
+            Self::Removed => "removed",
+            Self::Absent => "absent",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Module for InstallAnchor {
+    const NAME: &'static str = "install_anchor";
+    const EXAMPLE: &'static str = "- install_anchor:\n    registry: dtr.example.com:5000\n    certificate: \"{{ fetched.anchors }}\"\n    chain: \"{{ fetched.chain }}\"\n    first_use: \"{{ fetched.first_use }}\"\n    stores: [docker]\n";
+    type State = Found;
+
+    fn probe(&self, host: &Host) -> Probe<Found> {
+        let certs_d = platform::certs_d(&host.facts);
+        let paths: Result<Vec<HostPath>, _> =
+            self.registry.certs_d_names().iter().map(|name| certs_d.join(name)).collect();
+        let paths = match paths {
+            Ok(paths) => paths,
+            Err(error) => return Probe::refuse(AskError::Host(error.to_string())),
+        };
+        let directories = Probe::all(paths.into_iter().map(|path| Probe::ask(AskDir { path })).collect());
+        let daemon = Probe::ask(AskProcess).zip(Probe::ask(AskOwed));
+        Probe::ask(AskNow)
+            .zip(daemon)
+            .zip(Probe::ask(AskDir { path: certs_d }).zip(directories))
+            .zip(self.probe_system(host))
+            .map(|(((now, (process, owed)), (certs_d, directories)), system)| Found {
+                now,
+                process,
+                owed,
+                certs_d,
+                directories,
+                system,
+            })
+    }
+
+    fn plan(&self, host: &Host, found: Found) -> Result<Plan, PlanError> {
+        self.check(host)?;
+        let docker_only = self.stores() == [Store::Docker];
+        if self.state == Presence::Present && docker_only && !found.process.installed {
+            return Ok(Plan::skip("no docker daemon is installed on this host, so its store has no reader"));
+        }
+        let mut plan = Plan::default();
+        let (docker, system) = match self.state {
+            Presence::Present => self.install(host, &found, &mut plan)?,
+            Presence::Absent => self.remove(&found, &mut plan)?,
+        };
+        let word = |outcome: Option<Outcome>| outcome.map(Outcome::word);
+        plan.set("registry", self.registry.to_string());
+        plan.set("docker", word(docker));
+        plan.set("system", word(system));
+        let pins = self.wanted().iter().map(|anchor| Pin::of(anchor).to_string());
+        plan.set("fingerprints", pins.collect::<Vec<_>>());
+        report_files(&mut plan);
+        self.report_owed(&found, &mut plan);
+        Ok(plan)
+    }
+}
+
+impl InstallAnchor {
+    fn stores(&self) -> &[Store] {
+        if self.stores.0.is_empty() { &[Store::Docker] } else { &self.stores.0 }
+    }
+
+    fn wants(&self, store: Store) -> bool {
+        self.stores().contains(&store)
+    }
+
+    fn wanted(&self) -> &[Certificate] {
+        self.certificate.as_ref().map_or(&[], |pem| &pem.0)
+    }
+
+    /// The name of the record of what is owed.
+    fn owed_id(&self) -> String {
+        format!("trust:{}", self.registry)
+    }
+
+    /// The system's store is asked where it is to be changed, and where it may make the change needless.
+    fn probe_system(&self, host: &Host) -> Probe<Option<System>> {
+        let needless = self.state == Presence::Present && self.chain.is_some();
+        let row = platform::of(&host.facts).filter(|_| needless || self.wants(Store::System));
+        let Some(row) = row else { return Probe::ready(None) };
+        let store = AskTrustStore {
+            bundles: GO_BUNDLES.iter().map(|bundle| platform::path(bundle)).collect(),
+            directory: platform::path(row.directory),
+            known: Vec::new(),
+        };
+        let drop = AskDir { path: platform::path(row.drop) };
+        Probe::ask(store).zip(Probe::ask(drop)).map(move |(store, drop)| Some(System { row, store, drop }))
+    }
+
+    /// What can be refused whatever the host holds.
+    fn check(&self, host: &Host) -> Result<(), PlanError> {
+        if self.state == Presence::Absent {
+            return Ok(());
+        }
+        if self.wanted().is_empty() {
+            return Err(PlanError::new("there is no certificate to install")
+                .help("give `certificate`, such as `{{ fetched.anchors }}` of a `fetch_cert` before it"));
+        }
+        for anchor in self.wanted() {
+            if let Some(refusal) = &anchor.facts().go_refuses {
+                return Err(PlanError::new(format!(
+                    "dockerd cannot read the certificate `{}`: `{refusal}`",
+                    anchor.facts().subject
+                ))
+                .help("have it issued again"));
+            }
+        }
+        if self.wants(Store::System) { self.check_system(host) } else { Ok(()) }
+    }
+
+    fn check_system(&self, host: &Host) -> Result<(), PlanError> {
+        const DOCKER: &str = "say `stores: docker` (`-e stores=docker`): it counts for this registry alone";
+        let Some(row) = platform::of(&host.facts) else {
+            let system = if host.facts.id.is_empty() { "this system" } else { &host.facts.id };
+            return Err(PlanError::new(format!("the trust store of `{system}` is not known")).help(DOCKER));
+        };
+        if self.first_use {
+            return Err(PlanError::new(
+                "a certificate that was trusted on first use does not enter the system's store: it would count for every site",
+            )
+            .help(format!(
+                "compare its fingerprint with the registry's owner, then give it with `-e registry_pin=…`; or {DOCKER}"
+            )));
+        }
+        for anchor in self.wanted() {
+            let facts = anchor.facts();
+            let subject = &facts.subject;
+            if row.ca_only && !anchor.enters_p11_kit() {
+                return Err(PlanError::new(format!(
+                    "the system's store of {} leaves `{subject}` out without a word: it is no CA (CA:TRUE) for servers",
+                    row.name
+                ))
+                .help(DOCKER));
+            }
+            if !facts.is_ca && !facts.self_signed {
+                return Err(PlanError::new(format!(
+                    "`{subject}` is a server's certificate that `{}` has signed: as an anchor of the system's store curl takes it, Python and openssl do not",
+                    facts.issuer
+                ))
+                .help(format!("give its CA's certificate with `-e registry_ca=FILE`; or {DOCKER}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&self, host: &Host, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
+        self.warn_of_the_certificates(found, plan);
+        let docker = if !self.wants(Store::Docker) {
+            None
+        } else if found.process.installed {
+            Some(docker_store::install(self, found, plan)?)
+        } else {
+            plan.warn("no docker daemon is installed on this host: its store is skipped");
+            Some(Outcome::Skipped)
+        };
+        let system = match &found.system {
+            Some(system) if self.wants(Store::System) => {
+                Some(system_store::install(self, host, found, system, plan)?)
+            }
+            _ => None,
+        };
+        Ok((docker, system))
+    }
+
+    fn remove(&self, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
+        let system = match &found.system {
+            _ if !self.wants(Store::System) => None,
+            Some(system) => Some(system_store::remove(self, found, system, plan)?),
+            None => {
+                plan.info("the trust store of this system is not known: dtrctl has put nothing there");
+                Some(Outcome::Skipped)
+            }
+        };
+        let docker =
+            if self.wants(Store::Docker) { Some(docker_store::remove(self, found, plan)?) } else { None };
+        Ok((docker, system))
+    }
+
+    fn warn_of_the_certificates(&self, found: &Found, plan: &mut Plan) {
+        for anchor in self.wanted() {
+            let facts = anchor.facts();
+            if facts.not_after < found.now {
+                plan.warn(format!(
+                    "`{}` ended on {}: it vouches for nothing",
+                    facts.subject,
+                    facts.not_after.date()
+                ));
+            }
+        }
+        let Some(Pem(chain)) = &self.chain else { return };
+        let leads = chain.first().is_some_and(|leaf| {
+            crate::certs::verify(leaf, chain, self.wanted(), &self.registry, found.now).is_ok()
+        });
+        if !leads {
+            plan.warn(format!(
+                "the chain that `{}` sends now does not lead to the given certificates",
+                self.registry
+            ));
+        }
+    }
+
+    /// What this plan, or an earlier run, owes to the daemon.
+    fn report_owed(&self, found: &Found, plan: &mut Plan) {
+        let id = self.owed_id();
+        let planned = plan.changes.iter().find_map(|change| match change {
+            Change::Owe(record) => Some(record.reason.clone()),
+            _ => None,
+        });
+        let earlier = || found.owed.iter().find(|record| record.id == id).map(|record| record.reason.clone());
+        plan.owed =
+            planned.or_else(earlier).map(|reason| format!("a restart of the docker daemon: {reason}"));
+        plan.set("owed", plan.owed.as_ref().map(|_| "restart"));
+    }
+}
+
+/// Says of which certificates the files are that are written or removed.
+fn report_files(plan: &mut Plan) {
+    let mut lines: Vec<String> = Vec::new();
+    let mut files = Vec::new();
+    for change in &plan.changes {
+        let (verb, path, bytes) = match change {
+            Change::WriteFile(write) => ("adds", &write.path, &write.content.bytes),
+            Change::Remove(remove) => ("takes out", &remove.path, &remove.before.content.bytes),
+            _ => continue,
+        };
+        files.push(path.to_string());
+        for certificate in crate::certs::read_bundle(bytes).certificates {
+            let facts = certificate.facts();
+            let (pin, until) = (Pin::of(&certificate), facts.not_after.date());
+            let line = format!("{verb} `{}`, {pin}, valid until {until}", facts.subject);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    plan.set("files", files);
+    for line in lines {
+        plan.info(line);
+    }
+}
+
+/// What became of Docker's store and the system's; none where one was not asked for.
+type Outcomes = (Option<Outcome>, Option<Outcome>);

@@ -1,0 +1,358 @@
+use serde_json::{Value, json};
+
+use super::InstallAnchor;
+use crate::certs::Certificate;
+use crate::contract::{Change, FileKind, Need, Plan, PlanError};
+use crate::platform::path;
+use crate::testing::{Authority, World, bundle, expired, pem, self_signed};
+
+const HOST: &str = "dtr.example.com";
+const REGISTRY: &str = "dtr.example.com:5000";
+const DIRECTORY: &str = "/etc/docker/certs.d/dtr.example.com:5000";
+const DROP: &str = "/usr/local/share/ca-certificates";
+
+/// The arguments, beside the registry.
+fn with(mut arguments: Value) -> Value {
+    if arguments.get("registry").is_none() {
+        arguments["registry"] = json!(REGISTRY);
+    }
+    arguments
+}
+
+fn apply(world: &mut World, arguments: Value) -> Result<Plan, PlanError> {
+    world.apply::<InstallAnchor>(with(arguments))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is written out where it is given")]
+fn given(anchors: &[&Certificate], more: Value) -> Value {
+    let mut arguments = json!({"certificate": pem(anchors)});
+    for (name, value) in more.as_object().unwrap() {
+        arguments[name] = value.clone();
+    }
+    arguments
+}
+
+fn summaries(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(Change::summary).collect()
+}
+
+fn says(plan: &Plan, text: &str) -> bool {
+    plan.notes.iter().any(|note| note.text.contains(text))
+}
+
+fn short(certificate: &Certificate) -> &str {
+    super::names::short(certificate)
+}
+
+fn in_certs_d(certificate: &Certificate) -> String {
+    format!("{DIRECTORY}/dtrctl-{}.crt", short(certificate))
+}
+
+fn in_drop(certificate: &Certificate) -> String {
+    format!("{DROP}/dtrctl-dtr.example.com_5000-{}.crt", short(certificate))
+}
+
+/// A host on which an earlier run has installed this in the system's store.
+fn with_system(anchor: &Certificate) -> World {
+    let mut world = World::new();
+    world.put(&in_drop(anchor), pem(&[anchor]));
+    world.trust.bundle = Some(bundle(&[anchor]));
+    world
+}
+
+#[test]
+fn dockers_store_is_written_once_and_owes_nothing() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = World::new();
+    let plan = apply(&mut world, given(&[&anchor], json!({"stores": ""}))).unwrap();
+    let expected = [format!("create directory {DIRECTORY}"), format!("create {}", in_certs_d(&anchor))];
+    assert_eq!(summaries(&plan), expected);
+    assert!(
+        matches!(&plan.changes[1], Change::WriteFile(w) if w.content.bytes == pem(&[&anchor]).into_bytes())
+    );
+    assert!(says(&plan, "no reload, no restart, and no container stops"));
+    assert!(says(&plan, "adds `CN=dtr.example.com`, sha256:"));
+    assert_eq!(plan.result["files"], json!([in_certs_d(&anchor)]));
+    assert_eq!((&plan.result["docker"], &plan.result["system"]), (&json!("installed"), &json!(null)));
+    assert_eq!(plan.result["owed"], json!(null));
+    let again = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    assert_eq!(again.result["docker"], "present");
+}
+
+#[test]
+fn both_spellings_of_the_default_port_get_a_directory() {
+    let anchor = self_signed(&[HOST]);
+    let mut arguments = given(&[&anchor], json!({}));
+    arguments["registry"] = json!(HOST);
+    let plan = apply(&mut World::new(), arguments).unwrap();
+    let made =
+        |name: &str| summaries(&plan).contains(&format!("create directory /etc/docker/certs.d/{name}"));
+    assert!(made("dtr.example.com") && made("dtr.example.com:443"), "{:?}", summaries(&plan));
+}
+
+#[test]
+fn a_file_of_ours_that_was_changed_is_put_right() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = World::new();
+    world.put(&in_certs_d(&anchor), "something else");
+    let plan = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    assert_eq!(summaries(&plan), [format!("change {}", in_certs_d(&anchor))]);
+}
+
+#[test]
+fn old_and_new_stand_together_until_one_is_taken_out() {
+    let (old, new) = (self_signed(&[HOST]), self_signed(&[HOST]));
+    let mut world = World::new();
+    apply(&mut world, given(&[&old], json!({}))).unwrap();
+    let plan = apply(&mut world, given(&[&new], json!({}))).unwrap();
+    assert_eq!(summaries(&plan), [format!("create {}", in_certs_d(&new))]);
+    assert!(says(&plan, "stays beside it"));
+    let plan = apply(&mut world, given(&[&new], json!({"exclusive": true}))).unwrap();
+    assert_eq!(summaries(&plan), [format!("remove {}", in_certs_d(&old))]);
+}
+
+#[test]
+fn one_of_two_can_be_taken_out_by_name() {
+    let (old, new) = (self_signed(&[HOST]), self_signed(&[HOST]));
+    let mut world = World::new();
+    apply(&mut world, given(&[&old, &new], json!({}))).unwrap();
+    let plan = apply(&mut world, given(&[&old], json!({"state": "absent"}))).unwrap();
+    assert_eq!(summaries(&plan), [format!("remove {}", in_certs_d(&old))]);
+}
+
+#[test]
+fn absent_takes_back_what_present_made_and_nothing_else() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = World::new();
+    apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    let plan = apply(&mut world, json!({"state": "absent", "certificate": ""})).unwrap();
+    let expected = [
+        format!("remove {}", in_certs_d(&anchor)),
+        format!("remove directory {DIRECTORY}"),
+        "remove directory /etc/docker/certs.d".to_owned(),
+    ];
+    assert_eq!(summaries(&plan), expected);
+    assert_eq!(apply(&mut world, json!({"state": "absent"})).unwrap().result["docker"], "absent");
+
+    let mut world = World::new();
+    world.put(&format!("{DIRECTORY}/ca.crt"), pem(&[&self_signed(&[HOST])]));
+    apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    let plan = apply(&mut world, json!({"state": "absent"})).unwrap();
+    assert_eq!(summaries(&plan), [format!("remove {}", in_certs_d(&anchor))]);
+    assert!(says(&plan, "ca.crt` is not dtrctl's and stays"));
+}
+
+#[test]
+fn a_host_that_trusts_the_registry_already_is_left_alone() {
+    let root = Authority::root("Root");
+    let leaf = root.leaf(&[HOST]);
+    let chain = json!({"chain": pem(&[&leaf, &root.certificate])});
+    let mut world = World::new();
+    // The server's own certificate, as the old recipe installs it.
+    world.put(&format!("{DIRECTORY}/ca.crt"), pem(&[&leaf]));
+    let plan = apply(&mut world, given(&[&root.certificate], chain.clone())).unwrap();
+    assert_eq!((plan.changes.len(), &plan.result["docker"]), (0, &json!("trusted_already")));
+    assert!(says(&plan, "already, by /etc/docker/certs.d/dtr.example.com:5000/ca.crt"), "{:?}", plan.notes);
+    // The CA that the registry is about to change to is still installed.
+    let next = Authority::root("Next");
+    let plan = apply(&mut world, given(&[&root.certificate, &next.certificate], chain)).unwrap();
+    assert_eq!(summaries(&plan), [format!("create {}", in_certs_d(&next.certificate))]);
+}
+
+#[test]
+fn the_systems_bundle_counts_as_far_as_the_running_daemon_has_read_it() {
+    let root = Authority::root("Root");
+    let leaf = root.leaf(&[HOST]);
+    let arguments = || given(&[&root.certificate], json!({"chain": pem(&[&leaf])}));
+    let mut world = World::new();
+    world.trust.bundle = Some(bundle(&[&root.certificate]));
+    assert_eq!(apply(&mut world, arguments()).unwrap().result["docker"], "trusted_already");
+    let mut later = World::new();
+    let mut newer = bundle(&[&root.certificate]);
+    newer.mtime = later.process.running.as_ref().unwrap().started;
+    later.trust.bundle = Some(newer);
+    assert_eq!(apply(&mut later, arguments()).unwrap().result["docker"], "installed");
+    let mut own = World::new();
+    own.trust.bundle = Some(bundle(&[&root.certificate]));
+    own.process.running.as_mut().unwrap().environ.push(("SSL_CERT_FILE".into(), "/ca.pem".into()));
+    assert_eq!(apply(&mut own, arguments()).unwrap().result["docker"], "installed");
+}
+
+#[test]
+fn what_dtrctl_put_into_the_system_for_another_registry_does_not_count() {
+    let root = Authority::root("Root");
+    let leaf = root.leaf(&[HOST]);
+    let mut world = World::new();
+    world.put(
+        &format!("{DROP}/dtrctl-other.example.com-{}.crt", short(&root.certificate)),
+        pem(&[&root.certificate]),
+    );
+    world.trust.bundle = Some(bundle(&[&root.certificate]));
+    let both = json!({"chain": pem(&[&leaf]), "stores": "docker, system"});
+    let plan = apply(&mut world, given(&[&root.certificate], both)).unwrap();
+    assert_eq!((&plan.result["docker"], &plan.result["system"]), (&json!("installed"), &json!("installed")));
+    assert!(!summaries(&plan).iter().any(|line| line.contains("owe")), "{:?}", summaries(&plan));
+    // It leaves, and the other registry's file keeps it trusted.
+    let plan = apply(&mut world, json!({"state": "absent", "stores": ["docker", "system"]})).unwrap();
+    assert!(says(&plan, "goes on trusting"), "{:?}", plan.notes);
+    assert!(plan.changes.iter().any(|c| matches!(c, Change::RefreshTrustStore(r) if r.absent.is_empty())));
+    assert_eq!(plan.owed, None);
+}
+
+#[test]
+fn the_systems_store_owes_a_restart_where_dockers_does_not_cover_it() {
+    let root = Authority::root("Root");
+    let mut world = World::new();
+    world.put(&format!("{DROP}/.keep"), "");
+    let plan = apply(&mut world, given(&[&root.certificate], json!({"stores": ["system"]}))).unwrap();
+    assert!(
+        matches!(&plan.changes[0], Change::Owe(owed) if owed.need == Need::Restart),
+        "{:?}",
+        summaries(&plan)
+    );
+    assert_eq!(summaries(&plan)[1], format!("create {}", in_drop(&root.certificate)));
+    assert!(
+        matches!(&plan.changes[2], Change::RefreshTrustStore(r) if r.present.len() == 1 && r.command == ["update-ca-certificates"])
+    );
+    assert!(says(&plan, "trusted for every site"));
+    assert_eq!(plan.result["owed"], "restart");
+    // It stays owed until it is paid.
+    assert!(
+        apply(&mut world, given(&[&root.certificate], json!({"stores": ["system"]}))).unwrap().owed.is_some()
+    );
+
+    let owes = |world: &mut World, stores: &str| {
+        let plan = apply(world, given(&[&root.certificate], json!({"stores": stores}))).unwrap();
+        plan.owed.is_some()
+    };
+    assert!(!owes(&mut World::new(), "docker,system"));
+    let mut covered = World::new();
+    covered.put(&format!("{DIRECTORY}/ca.crt"), pem(&[&root.certificate]));
+    assert!(!owes(&mut covered, "system"));
+    let mut stopped = World::new();
+    stopped.process.running = None;
+    assert!(!owes(&mut stopped, "system"));
+}
+
+#[test]
+fn a_file_that_is_not_in_the_bundle_is_refreshed() {
+    let root = Authority::root("Root");
+    let mut world = with_system(&root.certificate);
+    world.trust.bundle = Some(bundle(&[]));
+    let plan = apply(&mut world, given(&[&root.certificate], json!({"stores": "system"}))).unwrap();
+    assert!(
+        matches!(&plan.changes[..], [Change::Owe(_), Change::RefreshTrustStore(_)]),
+        "{:?}",
+        summaries(&plan)
+    );
+}
+
+#[test]
+fn absence_from_the_systems_store_is_not_done_before_a_restart() {
+    let root = Authority::root("Root");
+    let mut world = with_system(&root.certificate);
+    world.trust.strays.push((path("/etc/ssl/certs/old.pem"), pem(&[&root.certificate]).into_bytes()));
+    let plan = apply(&mut world, json!({"state": "absent", "stores": "system"})).unwrap();
+    assert!(matches!(&plan.changes[..], [Change::Owe(_), Change::Remove(_), Change::RefreshTrustStore(r)]
+        if r.absent.len() == 1 && r.command == ["update-ca-certificates", "--fresh"]));
+    assert!(says(&plan, "`/etc/ssl/certs/old.pem` holds"));
+    assert_eq!(plan.result["system"], "removed");
+}
+
+#[test]
+fn a_removal_that_was_cut_off_is_finished() {
+    let root = Authority::root("Root");
+    let mut world = World::new();
+    world.trust.bundle = Some(bundle(&[&root.certificate]));
+    let link = format!("/etc/ssl/certs/dtrctl-dtr.example.com_5000-{}.pem", short(&root.certificate));
+    world.trust.dangling.push(path(&link));
+    let plan = apply(&mut world, json!({"state": "absent", "stores": "system"})).unwrap();
+    assert!(
+        matches!(&plan.changes[..], [Change::Owe(_), Change::RefreshTrustStore(r)] if r.absent.len() == 1)
+    );
+}
+
+#[test]
+fn a_certificate_that_the_distribution_ships_too_is_not_expected_to_go() {
+    let root = Authority::root("Root");
+    let mut world = with_system(&root.certificate);
+    world.trust.bundle = Some(bundle(&[&root.certificate, &root.certificate]));
+    let plan = apply(&mut world, json!({"state": "absent", "stores": "system"})).unwrap();
+    assert!(says(&plan, "by another source"));
+    assert_eq!(plan.owed, None);
+}
+
+#[test]
+fn the_systems_store_refuses_what_does_not_belong_there() {
+    let refused = |id: &str, arguments: Value| {
+        let mut world = World::new();
+        world.host.facts.id = id.into();
+        let error = apply(&mut world, arguments).unwrap_err();
+        assert!(error.help.as_deref().unwrap().contains("stores"), "{error:?}");
+        error.message
+    };
+    let root = Authority::root("Root");
+    let system = || json!({"stores": "docker,system"});
+    let first = json!({"stores": "system", "first_use": true});
+    assert!(refused("debian", given(&[&root.certificate], first)).contains("first use"));
+    assert!(refused("debian", given(&[&root.leaf(&[HOST])], system())).contains("server's certificate"));
+    assert!(refused("rocky", given(&[&self_signed(&[HOST])], system())).contains("without a word"));
+    assert!(refused("nixos", given(&[&root.certificate], system())).contains("`nixos` is not known"));
+    let mut bare = World::new();
+    bare.trust.bundle = None;
+    let error = apply(&mut bare, given(&[&root.certificate], system())).unwrap_err();
+    assert!(error.help.unwrap().contains("`ca-certificates`"));
+}
+
+#[test]
+fn files_of_others_that_break_a_reader_are_named_and_do_not_count() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = World::new();
+    world.put(&format!("{DIRECTORY}/ca.crt"), pem(&[&anchor]));
+    world.put(&format!("{DIRECTORY}/ca.cert"), pem(&[&anchor]));
+    world.put(&format!("{DIRECTORY}/marked.crt"), format!("\u{feff}{}", pem(&[&anchor])));
+    world.put(&format!("{DIRECTORY}/hosts.toml"), "");
+    world.put("/etc/docker/certs.d/dtr.example.com_5000_/ca.crt", "");
+    world.put("/etc/docker/certs.d/_default/ca.crt", "");
+    world.files.insert(path(&format!("{DIRECTORY}/gone.crt")), (true, FileKind::Absent));
+    let plan = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    assert_eq!(summaries(&plan), [format!("create {}", in_certs_d(&anchor))]);
+    for text in [
+        "`ca.key` is missing",
+        "marked.crt` holds no certificate",
+        "gone.crt` is a link",
+        "hosts.toml",
+        "_5000_` stands before",
+        "_default",
+    ] {
+        assert!(says(&plan, text), "{text}: {:?}", plan.notes);
+    }
+}
+
+#[test]
+fn without_a_daemon_dockers_store_is_skipped_aloud() {
+    let root = Authority::root("Root");
+    let mut world = World::new();
+    world.process.installed = false;
+    world.process.running = None;
+    let plan = apply(&mut world, given(&[&root.certificate], json!({}))).unwrap();
+    assert!(plan.skipped.unwrap().contains("no docker daemon is installed"));
+    let plan = apply(&mut world, given(&[&root.certificate], json!({"stores": "docker,system"}))).unwrap();
+    assert_eq!((&plan.result["docker"], &plan.result["system"]), (&json!("skipped"), &json!("installed")));
+}
+
+#[test]
+fn what_is_no_use_is_said() {
+    let ended = expired(&[HOST]);
+    assert!(says(&apply(&mut World::new(), given(&[&ended], json!({}))).unwrap(), "ended on"));
+    let stranger = json!({"chain": pem(&[&self_signed(&[HOST])])});
+    let plan = apply(&mut World::new(), given(&[&self_signed(&[HOST])], stranger)).unwrap();
+    assert!(says(&plan, "does not lead to the given"));
+    let error = apply(&mut World::new(), json!({})).unwrap_err();
+    assert!(error.message.contains("no certificate to install"));
+    let mut world = World::new();
+    let anchor = self_signed(&[HOST]);
+    world.put(&format!("{}/inside", in_certs_d(&anchor)), "");
+    let error = apply(&mut world, given(&[&anchor], json!({}))).unwrap_err();
+    assert!(error.message.contains("no regular file"), "{error}");
+}

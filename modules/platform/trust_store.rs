@@ -1,0 +1,155 @@
+//! The trust stores of distributions: where an anchor is dropped, what makes a bundle of it, and what may enter.
+
+use crate::contract::{Facts, HostPath};
+
+/// A distribution's trust store.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TrustStoreRow {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// `ID` of /etc/os-release, or a word of `ID_LIKE`.
+    pub ids: &'static [&'static str],
+    /// Where anchors are dropped.
+    pub drop: &'static str,
+    /// What a file's name there must end in to be read.
+    pub suffix: &'static str,
+    /// Makes the bundle anew after an addition.
+    pub refresh: &'static [&'static str],
+    /// Makes it anew after a removal, and clears the links that lead nowhere now.
+    pub refresh_removed: &'static [&'static str],
+    /// The bundle that it makes, under the name by which Go and curl find it.
+    pub bundle: &'static str,
+    /// The directory of which Go reads every file besides.
+    pub directory: &'static str,
+    /// Whether only a CA's certificate enters the bundle; anything else is left out without a word.
+    pub ca_only: bool,
+    /// The package that brings the tool.
+    pub package: &'static str,
+}
+
+/// Where Go's crypto/x509 looks for the system's bundle; the first that it can read counts.
+pub const GO_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// One row a family.
+const ROWS: &[TrustStoreRow] = &[
+    TrustStoreRow {
+        name: "Debian and Ubuntu",
+        ids: &["debian", "ubuntu", "raspbian", "linuxmint"],
+        drop: "/usr/local/share/ca-certificates",
+        suffix: ".crt",
+        refresh: &["update-ca-certificates"],
+        refresh_removed: &["update-ca-certificates", "--fresh"],
+        bundle: "/etc/ssl/certs/ca-certificates.crt",
+        directory: "/etc/ssl/certs",
+        ca_only: false,
+        package: "ca-certificates",
+    },
+    TrustStoreRow {
+        name: "Alpine",
+        ids: &["alpine"],
+        drop: "/usr/local/share/ca-certificates",
+        suffix: ".crt",
+        refresh: &["update-ca-certificates"],
+        refresh_removed: &["update-ca-certificates"],
+        bundle: "/etc/ssl/certs/ca-certificates.crt",
+        directory: "/etc/ssl/certs",
+        ca_only: false,
+        package: "ca-certificates",
+    },
+    TrustStoreRow {
+        name: "Red Hat's family",
+        ids: &["rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn", "azurelinux", "mariner"],
+        drop: "/etc/pki/ca-trust/source/anchors",
+        suffix: ".crt",
+        refresh: &["update-ca-trust", "extract"],
+        refresh_removed: &["update-ca-trust", "extract"],
+        bundle: "/etc/pki/tls/certs/ca-bundle.crt",
+        directory: "/etc/pki/tls/certs",
+        ca_only: true,
+        package: "ca-certificates",
+    },
+    TrustStoreRow {
+        name: "SUSE",
+        ids: &["sles", "suse", "opensuse", "opensuse-leap", "opensuse-tumbleweed"],
+        drop: "/etc/pki/trust/anchors",
+        suffix: ".crt",
+        refresh: &["update-ca-certificates"],
+        refresh_removed: &["update-ca-certificates"],
+        bundle: "/etc/ssl/ca-bundle.pem",
+        directory: "/etc/ssl/certs",
+        ca_only: true,
+        package: "ca-certificates",
+    },
+    TrustStoreRow {
+        name: "Arch Linux",
+        ids: &["arch", "manjaro"],
+        drop: "/etc/ca-certificates/trust-source/anchors",
+        suffix: ".crt",
+        refresh: &["update-ca-trust"],
+        refresh_removed: &["update-ca-trust"],
+        bundle: "/etc/ssl/certs/ca-certificates.crt",
+        directory: "/etc/ssl/certs",
+        ca_only: true,
+        package: "ca-certificates-utils",
+    },
+];
+
+/// The row of a host, by its ID, else by the families that it names, nearest first.
+#[must_use]
+pub fn of(facts: &Facts) -> Option<&'static TrustStoreRow> {
+    let mut names = std::iter::once(&facts.id).chain(&facts.id_like);
+    names.find_map(|name| ROWS.iter().find(|row| row.ids.contains(&name.as_str())))
+}
+
+/// A path of a table.
+///
+/// # Panics
+/// Where a table holds text that is no path; a test reads every row.
+#[must_use]
+pub fn path(text: &str) -> HostPath {
+    HostPath::new(text).expect("a table holds absolute paths")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(id: &str, like: &[&str]) -> Facts {
+        Facts {
+            id: id.to_owned(),
+            id_like: like.iter().map(|&word| word.to_owned()).collect(),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn every_row_holds_paths_and_an_identity_of_its_own() {
+        let mut seen = std::collections::HashSet::new();
+        for row in ROWS {
+            for text in [row.drop, row.bundle, row.directory] {
+                assert_eq!(path(text).as_str(), text);
+            }
+            assert!(row.suffix.starts_with('.') && GO_BUNDLES.contains(&row.bundle));
+            assert!(row.ids.iter().all(|id| seen.insert(*id)), "{}", row.name);
+        }
+        assert!(GO_BUNDLES.iter().all(|bundle| path(bundle).as_str() == *bundle));
+    }
+
+    #[test]
+    fn a_host_is_known_by_its_id_then_by_its_family() {
+        let name = |id: &str, like: &[&str]| of(&facts(id, like)).map(|row| row.name);
+        assert_eq!(name("debian", &[]), Some("Debian and Ubuntu"));
+        assert_eq!(name("pop", &["ubuntu", "debian"]), Some("Debian and Ubuntu"));
+        assert_eq!(name("rocky", &["rhel", "centos", "fedora"]), Some("Red Hat's family"));
+        assert_eq!(name("opensuse-leap", &["suse", "opensuse"]), Some("SUSE"));
+        assert_eq!(name("nixos", &[]), None);
+        assert_eq!(name("", &[]), None);
+    }
+}

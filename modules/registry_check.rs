@@ -1,0 +1,221 @@
+//! `registry_check`: whether a registry answers, and who trusts it.
+
+mod daemon;
+mod outcome;
+
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::arguments::{Listed, filled};
+use crate::certs::{self, Pem, RegistryHost};
+use crate::contract::{
+    AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, DaemonInfo, Distribution, Host, HostCheck,
+    HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe,
+};
+use outcome::{Outcome, Viewpoint};
+
+/// Asks a registry `GET /v2/` from where it matters and says who trusts it: the controller, the host's own programs (by
+/// its curl), and the docker daemon (by its own request to the registry, without a pull). 200 and 401 both mean that the
+/// registry is alive and its certificate accepted. It reads only; where the answer is not the expected one, it fails and
+/// says what to do.
+///
+/// It registers `controller`, `host` and `daemon` (each with `status`: `trusted`, `untrusted`, `insecure`, `alive`,
+/// `failed` or `skipped`, and `message`; null where it was not asked for).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryCheck {
+    /// The registry, as image references name it: `HOST` or `HOST:PORT`.
+    registry: RegistryHost,
+    /// From where: `controller`, `host`, `daemon`. A list, or text with commas. Default: all three.
+    #[serde(default)]
+    from: Listed<Viewpoint>,
+    /// The certificates (PEM) by which the controller judges the registry, such as `anchors` of `fetch_cert`. Default:
+    /// none; the controller then sees only whether the registry is alive.
+    #[serde(default, deserialize_with = "filled")]
+    trust: Option<Pem>,
+    /// Whether the daemon shall have the registry among its insecure ones: its certificate, if there is one, is then not
+    /// judged. Default: false.
+    #[serde(default)]
+    insecure: bool,
+    /// Whether the host and its daemon shall trust the registry: `trusted` or `untrusted`. Default: `trusted`.
+    #[serde(default)]
+    expect: Expect,
+}
+
+/// What is expected of the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// It trusts the registry.
+    #[default]
+    Trusted,
+    /// It does not.
+    Untrusted,
+}
+
+/// What was seen, from each viewpoint that was asked.
+pub struct Seen {
+    controller: Option<Result<HttpAnswer, String>>,
+    host: Option<HostCheck>,
+    /// The same in plain HTTP, for an insecure registry.
+    plain: Option<HostCheck>,
+    daemon: Option<Distribution>,
+    info: Option<DaemonInfo>,
+}
+
+impl Module for RegistryCheck {
+    const NAME: &'static str = "registry_check";
+    const EXAMPLE: &'static str = "- registry_check:\n    registry: dtr.example.com:5000\n    trust: \"{{ fetched.anchors }}\"\n    from: [controller, daemon]\n";
+    type State = Seen;
+
+    fn probe(&self, host: &Host) -> Probe<Seen> {
+        let registry = || self.registry.clone();
+        let on_host = |viewpoint| self.looks_from(viewpoint) && !host.facts.sandbox;
+        let trust = match &self.trust {
+            Some(Pem(anchors)) if !self.insecure => {
+                HttpTrust::Anchors(anchors.iter().map(certs::encode).collect())
+            }
+            _ => HttpTrust::Insecure,
+        };
+        let curl = |plain| AskHostCheck { registry: registry(), plain };
+        let from_host = on_host(Viewpoint::Host);
+        let from_daemon = on_host(Viewpoint::Daemon);
+        optional(self.looks_from(Viewpoint::Controller), || {
+            Probe::ask(AskHttp { registry: registry(), trust })
+        })
+        .zip(optional(from_host, || Probe::ask(curl(false))))
+        .zip(optional(from_host && self.insecure, || Probe::ask(curl(true))))
+        .zip(optional(from_daemon, || Probe::ask(AskDistribution { registry: registry() })))
+        .zip(optional(from_daemon, || Probe::ask(AskInfo)))
+        .and_then(|((((controller, host), plain), daemon), info)| {
+            let info = info.flatten();
+            if info.as_ref().is_some_and(|info| info.fresh) {
+                let reason = "the daemon has yet to read its configuration again".to_owned();
+                return Probe::refuse(AskError::Unknown(reason));
+            }
+            Probe::ready(Seen { controller, host, plain, daemon, info })
+        })
+    }
+
+    fn plan(&self, host: &Host, seen: Seen) -> Result<Plan, PlanError> {
+        let outcomes: Vec<(Viewpoint, Outcome)> =
+            self.viewpoints().iter().map(|&from| (from, self.outcome(from, host, &seen))).collect();
+        let mut result = serde_json::Map::new();
+        for viewpoint in Viewpoint::ALL {
+            let outcome = outcomes.iter().find(|(from, _)| *from == viewpoint).map(|(_, outcome)| outcome);
+            result.insert(viewpoint.word().to_owned(), outcome.map_or(Value::Null, Outcome::json));
+        }
+        result.insert("registry".to_owned(), json!(self.registry.to_string()));
+        let failed: Vec<_> =
+            outcomes.iter().filter(|(from, outcome)| !self.expected(*from, outcome)).collect();
+        if failed.is_empty() {
+            return Ok(self.report(&outcomes, &seen, result));
+        }
+        let lines = failed.iter().map(|(from, outcome)| self.complaint(*from, outcome));
+        let mut error = PlanError::new(lines.collect::<Vec<_>>().join("; "));
+        let mut helps: Vec<String> = Vec::new();
+        for (_, outcome) in failed {
+            helps.extend(outcome.help(self).filter(|help| !helps.contains(help)));
+        }
+        error.help = (!helps.is_empty()).then(|| helps.join("; "));
+        error.result = result;
+        Err(error)
+    }
+}
+
+impl RegistryCheck {
+    fn viewpoints(&self) -> &[Viewpoint] {
+        if self.from.0.is_empty() { &Viewpoint::ALL } else { &self.from.0 }
+    }
+
+    fn looks_from(&self, viewpoint: Viewpoint) -> bool {
+        self.viewpoints().contains(&viewpoint)
+    }
+
+    fn outcome(&self, from: Viewpoint, host: &Host, seen: &Seen) -> Outcome {
+        if host.facts.sandbox && from != Viewpoint::Controller {
+            return Outcome::Skipped("a sandbox has neither programs nor a docker daemon".to_owned());
+        }
+        match from {
+            Viewpoint::Controller => match &seen.controller {
+                Some(answer) => Outcome::of_controller(self, answer),
+                None => Outcome::not_asked(),
+            },
+            Viewpoint::Host => match &seen.host {
+                Some(check) => Outcome::of_host(self, check, seen.plain.as_ref()),
+                None => Outcome::not_asked(),
+            },
+            Viewpoint::Daemon => match &seen.daemon {
+                Some(answer) => daemon::outcome(self, answer, seen.info.as_ref()),
+                None => Outcome::not_asked(),
+            },
+        }
+    }
+
+    /// Whether this is what is wanted. The controller's view is of the registry, not of the host's trust.
+    fn expected(&self, from: Viewpoint, outcome: &Outcome) -> bool {
+        let untrusted = self.expect == Expect::Untrusted;
+        match outcome {
+            Outcome::Skipped(_) | Outcome::Alive(_) => true,
+            // A registry that is gone is no reason to keep a host from forgetting it.
+            Outcome::Failed { away, .. } => *away && untrusted,
+            Outcome::Insecure(_) => !untrusted,
+            Outcome::Trusted(_) => from == Viewpoint::Controller || !untrusted,
+            Outcome::Untrusted { .. } => from != Viewpoint::Controller && untrusted,
+        }
+    }
+
+    fn complaint(&self, from: Viewpoint, outcome: &Outcome) -> String {
+        let registry = &self.registry;
+        match outcome {
+            Outcome::Trusted(why) if self.expect == Expect::Untrusted => {
+                format!("{} still trusts `{registry}`: {why}", from.name())
+            }
+            outcome => format!("{}: {}", from.name(), outcome.message()),
+        }
+    }
+
+    fn report(
+        &self,
+        outcomes: &[(Viewpoint, Outcome)],
+        seen: &Seen,
+        result: serde_json::Map<String, Value>,
+    ) -> Plan {
+        let mut plan = match outcomes {
+            [(_, Outcome::Skipped(why)), rest @ ..]
+                if rest.iter().all(|(_, outcome)| matches!(outcome, Outcome::Skipped(_))) =>
+            {
+                Plan::skip(why.clone())
+            }
+            _ => Plan::default(),
+        };
+        plan.result = result;
+        for (from, outcome) in outcomes {
+            let line = format!("{}: {}", from.name(), outcome.message());
+            match outcome {
+                Outcome::Skipped(_) | Outcome::Failed { .. } => plan.warn(format!("{line}; not checked")),
+                Outcome::Insecure(_) if !self.insecure => plan.warn(format!(
+                    "{line}: this proves no trust; playbooks/insecure-registry.yml with `-e state=absent` takes it out"
+                )),
+                _ => plan.info(line),
+            }
+        }
+        if let Some(Ok(answer)) = &seen.controller
+            && answer.api_version.is_none()
+        {
+            plan.warn(format!(
+                "`{}` sends no `docker-distribution-api-version`: a proxy in between may drop it, or it is no registry",
+                self.registry
+            ));
+        }
+        plan
+    }
+}
+
+fn optional<T: Send + 'static>(wanted: bool, probe: impl FnOnce() -> Probe<T>) -> Probe<Option<T>> {
+    if wanted { probe().map(Some) } else { Probe::ready(None) }
+}

@@ -1,0 +1,23 @@
+//! Playbooks, for the subcommands that take some.
+
+use std::path::PathBuf;
+
+use crate::engine::check_templates;
+use crate::playbook::Playbook;
+use crate::yaml::Problems;
+
+/// Reads playbooks and their templates. All mistakes are found at once, and said in the order in which they stand.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
+    let mut all = Problems::new();
+    let mut playbooks = Vec::new();
+    for path in paths {
+        let mut problems = Problems::new();
+        if let Some(playbook) = Playbook::load(path, &mut problems) {
+            check_templates(&playbook, &mut problems);
+            playbooks.push(playbook);
+        }
+        problems.0.sort_by_key(|problem| problem.at.as_ref().map(|place| place.span.start));
+        all.extend(problems);
+    }
+    all.or(playbooks)
+}

@@ -1,0 +1,107 @@
+//! A change with what a reader sees of it.
+
+use modules::{Change, Content, Run};
+use serde::Serialize;
+
+use super::{diff, visible};
+
+/// What stands in the place of a value that is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// A change with what a reader sees of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedChange {
+    /// One line.
+    pub summary: String,
+    /// The change.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Its unified diff, where it is about a file's content; sizes alone where that may not be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+impl PlannedChange {
+    /// The change as it is shown. Under `no_log` its values are hidden; what it does stays.
+    #[must_use]
+    pub fn new(change: &Change, no_log: bool) -> Self {
+        let change = if no_log { masked(change) } else { change.clone() };
+        Self { summary: visible::line(&change.summary()), diff: diff::diff(&change), change }
+    }
+}
+
+fn masked(change: &Change) -> Change {
+    let hide = |content: &mut Content| content.secret = true;
+    let mut change = change.clone();
+    match &mut change {
+        Change::WriteFile(write) => {
+            hide(&mut write.content);
+            if let Some(before) = &mut write.before {
+                hide(&mut before.content);
+            }
+        }
+        Change::Remove(remove) => hide(&mut remove.before.content),
+        Change::Run(run) => mask_run(run),
+        _ => {}
+    }
+    change
+}
+
+/// The program stays, so that a reader knows what runs.
+fn mask_run(run: &mut Run) {
+    if run.argv.len() > 1 {
+        run.argv.truncate(1);
+        run.argv.push(HIDDEN.to_owned());
+    }
+    for (_, value) in &mut run.environment {
+        HIDDEN.clone_into(value);
+    }
+    if let Some(stdin) = &mut run.stdin {
+        HIDDEN.clone_into(stdin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use modules::{Before, HostPath, Mode, Ownership, Remove, WriteFile};
+
+    const SECRET: &str = "hunter2";
+
+    fn shown(change: &Change) -> String {
+        serde_json::to_string(&PlannedChange::new(change, true)).expect("a change is JSON")
+    }
+
+    #[test]
+    fn no_log_hides_values_and_keeps_what_is_done() {
+        let owner = "root".to_owned();
+        let attributes = modules::Attributes {
+            mode: Mode::new(0o600),
+            uid: 0,
+            gid: 0,
+            owner: owner.clone(),
+            group: owner,
+            size: 7,
+            mtime: 0,
+        };
+        let content = Content::new(SECRET.as_bytes().to_vec());
+        let before = Before { content: content.clone(), attributes };
+        let path = HostPath::new("/etc/token").expect("an absolute path");
+        let ownership = Ownership::default();
+        let write = WriteFile { path: path.clone(), before: Some(before.clone()), content, ownership };
+        let run = Run {
+            argv: vec!["login".to_owned(), SECRET.to_owned()],
+            chdir: None,
+            stdin: Some(SECRET.to_owned()),
+            guarded: false,
+            environment: vec![("TOKEN".to_owned(), SECRET.to_owned())],
+        };
+        let changes = [Change::WriteFile(write), Change::Remove(Remove { path, before }), Change::Run(run)];
+        for (change, kept) in
+            changes.iter().zip(["change /etc/token", "remove /etc/token", "run login (hidden)"])
+        {
+            let text = shown(change);
+            assert!(text.contains(kept) && !text.contains(SECRET), "{text}");
+        }
+    }
+}

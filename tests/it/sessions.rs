@@ -1,0 +1,167 @@
+//! The binary over a real sshd: sessions are counted in its log, and the report's `trips` are held to them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::harness::{Ran, World};
+use crate::sshd::Sshd;
+
+/// A world whose one host, `real`, is this machine through an sshd of its own. Tasks may write below `target`.
+pub struct Real {
+    pub world: World,
+    pub sshd: Sshd,
+}
+
+impl Real {
+    pub fn new(test: &str) -> Option<Self> {
+        let Some(sshd) = Sshd::start() else {
+            eprintln!("skipped: {test}: no sshd");
+            return None;
+        };
+        let world = World::new();
+        fs::create_dir_all(world.path("target")).unwrap();
+        let real = Self { world, sshd };
+        let port = real.sshd.port;
+        Some(real.on_port(port))
+    }
+
+    /// The same through another port, such as a proxy's.
+    pub fn on_port(mut self, port: u16) -> Self {
+        let inventory = format!(
+            "fleet:\n  hosts:\n    real:\n      ansible_host: 127.0.0.1\n      ansible_port: {port}\n      \
+             ansible_ssh_private_key_file: {}\n",
+            self.sshd.path("user").display()
+        );
+        self.world = self.world.file("real.yml", inventory);
+        self
+    }
+
+    /// A playbook whose tasks may name `TARGET`.
+    pub fn tasks(mut self, tasks: &str) -> Self {
+        let target = self.target().display().to_string();
+        self.world = self.world.tasks(&tasks.replace("TARGET", &target));
+        let playbook =
+            fs::read_to_string(self.world.path("site.yml")).unwrap().replace("hosts: docker", "hosts: real");
+        self.world = self.world.playbook(&playbook);
+        self
+    }
+
+    pub fn target(&self) -> PathBuf {
+        self.world.path("target")
+    }
+
+    pub fn call(&self, more: &[&str]) -> crate::harness::Call<'_> {
+        let config = self.sshd.path("ssh_config").display().to_string();
+        let runtime = self.sshd.path("").display().to_string();
+        let call = self.world.dtrctl(&["apply", "site.yml", "-i", "real.yml", "--format", "jsonl"]);
+        call.args(&["--ssh-config", &config]).args(more).env("XDG_RUNTIME_DIR", runtime.trim_end_matches('/'))
+    }
+
+    /// Runs, and gives the sessions that sshd has counted; the recap has to say the same.
+    pub fn sessions(&self, more: &[&str]) -> (usize, Ran) {
+        let before = self.sshd.sessions();
+        let ran = self.call(more).run();
+        let counted = self.sshd.sessions() - before;
+        assert_eq!(ran.recap("real")["trips"], counted, "trips and sshd's count");
+        (counted, ran)
+    }
+}
+
+fn count(real: &Real, more: &[&str]) -> usize {
+    real.sessions(more).0
+}
+
+#[test]
+fn a_converged_playbook_is_one_session_and_two_where_facts_are_unknown() {
+    let Some(real) = Real::new("a_converged_playbook_is_one_session") else { return };
+    let tasks = (0..20).map(|i| format!("- copy: {{dest: TARGET/f{i}, content: x}}\n")).collect::<String>();
+    let real = real.tasks(&(tasks + "- file: {path: TARGET/d, state: directory}\n- debug: {msg: x}"));
+    assert_eq!(count(&real, &["--check"]), 2, "facts are unknown");
+    assert_eq!(count(&real, &["--check"]), 1, "facts are known");
+    // 1, and one more for each of the 21 changes: the last one's proof rides in its own script.
+    assert_eq!(count(&real, &[]), 1 + 21);
+    assert_eq!(count(&real, &[]), 1);
+    assert_eq!(count(&real, &["--check"]), 1);
+    fs::remove_dir_all(real.world.path("cache")).unwrap();
+    assert_eq!(count(&real, &[]), 2, "facts are forgotten");
+}
+
+#[test]
+fn facts_that_have_changed_cost_one_more() {
+    let Some(real) = Real::new("facts_that_have_changed_cost_one_more") else { return };
+    let real =
+        real.tasks("- copy: {dest: TARGET/f, content: \"{{ ansible_facts.distribution | default('x') }}\"}");
+    count(&real, &[]);
+    assert_eq!(count(&real, &[]), 1);
+    // What is remembered is put wrong, as if the host had been installed anew.
+    let hosts = fs::read_dir(real.world.path("cache/dtrctl/hosts")).unwrap();
+    for file in hosts.map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("kernel=", "kernel=old-")).unwrap();
+    }
+    let (sessions, ran) = real.sessions(&[]);
+    assert_eq!((sessions, &ran.recap("real")["state"]), (2, &"ok".into()));
+    assert_eq!(count(&real, &[]), 1);
+}
+
+#[test]
+fn an_answer_that_a_later_task_needs_costs_one_more() {
+    let Some(real) = Real::new("an_answer_that_a_later_task_needs_costs_one_more") else { return };
+    let real = real.tasks(
+        "- {command: {argv: [cat, TARGET/seed], creates: TARGET/seed}, register: first}\n\
+         - {copy: {dest: \"TARGET/{{ first.rc }}\", content: x}, register: second}\n\
+         - {copy: {dest: \"TARGET/{{ second.changed }}\", content: x}}",
+    );
+    fs::write(real.target().join("seed"), "x").unwrap();
+    for name in ["0", "False"] {
+        fs::write(real.target().join(name), "x").unwrap();
+    }
+    count(&real, &[]);
+    // 1 + d: the third task needs the second's result, which needs the first's.
+    assert_eq!(count(&real, &[]), 3);
+}
+
+#[test]
+fn a_command_is_a_change_and_what_follows_rides_with_it() {
+    let Some(real) = Real::new("a_command_is_a_change") else { return };
+    let real = real.tasks("- command: echo hello\n- copy: {dest: TARGET/f, content: x}");
+    count(&real, &[]);
+    let (sessions, ran) = real.sessions(&[]);
+    assert!(sessions <= 2, "{sessions}");
+    assert_eq!(ran.outcomes("real"), ["command: changed", "copy: ok"]);
+    assert_eq!(ran.finished("real")[0]["result"]["stdout"], "hello");
+}
+
+#[test]
+fn connections_are_kept_and_end_by_themselves() {
+    let Some(real) = Real::new("connections_are_kept") else { return };
+    let real = real.tasks("- copy: {dest: TARGET/f, content: x}");
+    for _ in 0..3 {
+        count(&real, &["--ssh-persist", "3"]);
+    }
+    assert_eq!(real.sshd.logins(), 1);
+    let gone = || real.sshd.sockets().is_empty() && real.sshd.processes().is_empty();
+    assert!(crate::sshd::eventually(15, gone), "{:?} {:?}", real.sshd.sockets(), real.sshd.processes());
+}
+
+#[test]
+fn an_unknown_host_key_stops_before_anything_is_sent() {
+    let Some(real) = Real::new("an_unknown_host_key_stops") else { return };
+    let real = real.tasks("- copy: {dest: TARGET/f, content: x}");
+    fs::write(real.sshd.path("known_hosts"), "").unwrap();
+    let ran = real.call(&[]).code(4).run();
+    let reason = &ran.recap("real")["reason"];
+    assert_eq!(reason["kind"], "host_key");
+    assert!(reason["help"].as_str().unwrap().contains("ssh"), "{reason}");
+    assert_eq!((real.sshd.logins(), real.sshd.sessions()), (0, 0));
+    let (_, ran) = real.sessions(&["--host-key-checking", "accept-new"]);
+    assert_eq!(ran.recap("real")["state"], "changed");
+    // Another key than the one that is known is refused, whatever is asked for.
+    crate::sshd::keygen(&real.sshd.path("other"));
+    let other = fs::read_to_string(real.sshd.path("other.pub")).unwrap();
+    fs::write(real.sshd.path("known_hosts"), format!("[127.0.0.1]:{} {other}", real.sshd.port)).unwrap();
+    let logins = real.sshd.logins();
+    let ran = real.call(&["--host-key-checking", "accept-new"]).code(4).run();
+    assert_eq!(ran.recap("real")["reason"]["kind"], "host_key");
+    assert_eq!(real.sshd.logins(), logins);
+}
