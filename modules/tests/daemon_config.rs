@@ -5,6 +5,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     reason = "a test reads files and runs dockerd"
 )]
 
