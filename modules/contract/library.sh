@@ -52,13 +52,20 @@ guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier ans
   shift
   answer "$id" "$@"
 }
+owing=
 act() { # ID, then the call: the first that fails ends the script
   id=$1; shift
   body=$("$@" 2>&1); rc=$?
   printf '%s %s %s\n' "$B" "$id" "$rc"
   printf '%s' "$body" | enc
   echo
-  if [ "$rc" != 0 ]; then finish; exit 0; fi
+  # What has touched nothing owes nothing.
+  case $rc in
+  0) case $1 in do_owe) owing=$2 ;; do_make_dir) ;; *) owing= ;; esac; return ;;
+  94 | 96 | 97 | 98) [ -z "$owing" ] || unowe "$owing" ;;
+  esac
+  finish
+  exit 0
 }
 finish() { printf '%s end\n' "$B"; }
 
@@ -285,7 +292,7 @@ info() {
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
-  if has dockerd || has docker || [ -e /etc/docker ]; then say installed 1; fi
+  if has dockerd || [ -e /etc/init.d/docker ] || systemctl cat docker.service >/dev/null 2>&1; then say installed 1; fi
   if has systemctl && [ -d /run/systemd/system ]; then
     for unit in docker.service docker.socket; do
       printf 'unit=%s %s\n' "$unit" "$(systemctl is-active "$unit" 2>/dev/null)"
@@ -375,6 +382,7 @@ ask_owed() {
   dir=$(runtime)/owed
   now=none; if daemon; then now=$(started "$pid"); fi
   for f in "$dir"/*; do
+    case $f in "$dir"/*.*) continue ;; esac
     [ -f "$f" ] || continue
     { read -r need && read -r daemon && read -r id && read -r reason; } <"$f" || continue
     # A record is void once the daemon that it was written for is gone.
@@ -382,51 +390,105 @@ ask_owed() {
     printf 'owed=%s %s %s\n' "$need" "$id" "$reason"
   done
 }
+record() { echo "$(runtime)/owed/$(printf '%s' "$1" | digest | cut -c1-16)"; } # of ID
 do_owe() { # ID, NEED, REASON
   daemon || return 0
-  dir=$(runtime)/owed
+  f=$(record "$1"); dir=${f%/*}
   mkdir -p -- "$dir" || return
-  f=$dir/$(printf '%s' "$1" | digest | cut -c1-16)
-  rm -f -- "$f.$T"
+  rm -f -- "$f.$T" "$f.was"
+  [ ! -f "$f" ] || cp -- "$f" "$f.was" || return
   (set -C; printf '%s\n%s\n%s\n%s\n' "$2" "$(started "$pid")" "$(word "$1")" "$(word "$3")" >"$f.$T") &&
     flush "$f.$T" && mv -f -- "$f.$T" "$f" && flush_dir "$dir"
 }
-settle() { # ID...
-  for id in "$@"; do rm -f -- "$(runtime)/owed/$(printf '%s' "$id" | digest | cut -c1-16)"; done
+unowe() { # ID: what was owed before its last record is owed again
+  f=$(record "$1")
+  if [ -f "$f.was" ]; then mv -f -- "$f.was" "$f"; else rm -f -- "$f"; fi
 }
-# What the daemon has logged since $since.
-logged() { if has journalctl; then journalctl -u docker.service --since "@$since" -o cat --no-pager 2>/dev/null; fi; }
-hup() {
-  if [ -d /run/systemd/system ] && systemctl is-active --quiet docker.service; then systemctl reload docker.service
-  else kill -HUP "$pid"; fi
+settle() { # ID...
+  for id in "$@"; do f=$(record "$id"); rm -f -- "$f" "$f.was"; done
+}
+# From here on `logged` tells what the daemon logs.
+mark() {
+  since=$(date +%s); cursor=
+  if has journalctl; then
+    cursor=$(journalctl -u docker.service -n 0 --show-cursor -o cat --no-pager 2>/dev/null | sed -n 's/^-- cursor: //p')
+  fi
+}
+logged() {
+  has journalctl || return 0
+  if [ -n "$cursor" ]; then set -- --after-cursor "$cursor"; else set -- --since "@$since"; fi
+  journalctl -u docker.service "$@" -o cat --no-pager 2>/dev/null
+}
+# The end of that, without the whole configuration, which may hold a proxy's password.
+log_end() { logged | grep -v -e 'Reloaded configuration' -e 'level=debug' | tail -n "$1"; }
+is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
+hup() { # a running unit is told through its own words, which may do more than a signal
+  if is_systemd && systemctl is-active --quiet docker.service && systemctl reload docker.service; then return 0; fi
+  kill -HUP "$pid"
+}
+refused() { # LOG: whether the daemon has kept its old configuration; `systemctl reload` does not tell
+  case $1 in
+  *'unable to configure the Docker daemon'* | *'configuration validation failed'* | *'Error reconfiguring the daemon'*) ;;
+  *) return 1 ;;
+  esac
+  echo 'the daemon has refused its configuration and goes on with the old one:'
+  log_end 3
 }
 do_reload() { # visible|silent, settled IDs...
   how=$1; shift
   daemon || { echo 'no docker daemon runs on this host'; return 1; }
-  since=$(date +%s); before=$(info); boot=$(started "$pid")
+  mark; before=$(info); boot=$(started "$pid")
   hup || return
-  tries=0
-  while :; do
-    log=$(logged)
-    case $log in
-    *'Error reconfiguring the daemon'* | *'unable to configure the Docker daemon'*)
-      printf '%s\n' "$log" | tail -n 5
-      return 1
-      ;;
-    *'Reloaded configuration'*) [ "$how" = visible ] || break ;;
-    esac
-    if [ "$how" = visible ] && [ "$(info)" != "$before" ]; then break; fi
-    tries=$((tries + 1)); [ "$tries" -lt 50 ] || break
-    sleep 0.1 2>/dev/null || sleep 1
+  # About ten seconds. A daemon that logs warnings only does not say that it has reloaded, one without a journal
+  # not anywhere.
+  tries=0; if ! has journalctl; then tries=40; fi
+  while log=$(logged); [ "$tries" -lt 50 ]; do
+    if refused "$log"; then return 1; fi
+    if [ "$how" = visible ]; then
+      if [ "$(info)" != "$before" ]; then break; fi
+    else
+      case $log in *'Reloaded configuration'*) break ;; esac
+    fi
+    tries=$((tries + 1))
+    sleep 0.1 2>/dev/null || { sleep 1; tries=$((tries + 9)); }
   done
-  daemon && [ "$(started "$pid")" = "$boot" ] || { echo 'the daemon did not outlive the reload'; return 1; }
+  if refused "$(logged)"; then return 1; fi
+  if ! daemon || [ "$(started "$pid")" != "$boot" ]; then
+    echo 'the daemon did not outlive the reload:'; log_end 8; return 1
+  fi
+  if [ "$how" = visible ] && [ "$(info)" = "$before" ]; then
+    echo 'the daemon was told to reload, but shows the same settings as before:'; log_end 3; return 1
+  fi
   settle "$@"
 }
 answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
-do_restart() { # settled IDs...
+listed() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; } # NAME, NAMES
+# Of the containers $ran, all but $1 have to run: the names of those that do not.
+missing() {
+  now=$(containers)
+  printf '%s\n' "$ran" | while read -r id _ name; do
+    name=${name#/}
+    if [ -z "$id" ] || listed "$name" "$1"; then continue; fi
+    case $now in *"$id"*) ;; *) printf '%s ' "$name" ;; esac
+  done
+}
+do_restart() { # kept|stopped, containers that may stop, containers that may stay down, settled IDs...
+  how=$1; stops=$2; stays=$3; shift 3
   umask 022
-  since=$(date +%s)
-  if [ -d /run/systemd/system ]; then
+  mark; ran=; boot=none
+  if daemon; then
+    boot=$(started "$pid")
+    ran=$(containers) || [ -n "$ran" ] || { echo 'the running containers cannot be listed'; return 1; }
+    case $how$(info) in
+    kept*'"LiveRestoreEnabled":true'*) ;;
+    *)
+      for name in $(printf '%s\n' "$ran" | sed -n 's/^[0-9a-f]* [a-z-]* \/*//p'); do
+        listed "$name" "$stops $stays" || { moved "the container $name runs now, and would stop"; return; }
+      done
+      ;;
+    esac
+  fi
+  if is_systemd; then
     # The start limit counts restarts that went well, too; past it the socket fails as well.
     systemctl reset-failed docker.service docker.socket 2>/dev/null
     bounded 120 systemctl restart docker.service
@@ -434,12 +496,22 @@ do_restart() { # settled IDs...
   elif [ -x /etc/init.d/docker ]; then bounded 120 /etc/init.d/docker restart
   else echo 'nothing on this host can restart docker: no systemd, OpenRC or /etc/init.d/docker'; return 1; fi
   tries=0
-  until daemon && answers; do
+  until daemon && [ "$(started "$pid")" != "$boot" ] && answers; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 60 ]; then echo 'the daemon does not answer after the restart:'; logged | tail -n 8; return 1; fi
+    if [ "$tries" -ge 60 ] || { is_systemd && [ "$(systemctl is-active docker.service)" = failed ]; }; then
+      echo 'the daemon does not answer after the restart:'; log_end 8; return 1
+    fi
     sleep 1
   done
   settle "$@"
+  tries=0
+  while lost=$(missing "$stays"); [ -n "$lost" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 30 ]; then
+      echo "the daemon runs again, but these containers that ran before do not: $lost"; return 1
+    fi
+    sleep 1
+  done
 }
 
 # --- a user's command ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
     clippy::disallowed_methods,
     clippy::disallowed_macros,
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     reason = "a test reads files and runs dockerd"
 )]
 
