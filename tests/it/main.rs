@@ -6,6 +6,7 @@ mod files;
 mod harness;
 mod hostile;
 mod imports;
+mod killed;
 mod language;
 mod mistakes;
 mod outcomes;
