@@ -178,7 +178,7 @@ fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
         None => None,
         Some(word) => {
             let digest = lines.get("digest").ok_or_else(|| garbled("digest"))?;
-            let content = match lines.get("content") {
+            let content = match lines.get("bulk") {
                 Some(word) => bytes(word)?,
                 None => bundles(digest).ok_or_else(|| garbled("content"))?,
             };

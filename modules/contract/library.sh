@@ -28,7 +28,9 @@ bounded() { if has timeout; then timeout "$@"; else shift; "$@"; fi; }
 answer() { # ID, then the call
   id=$1; shift
   body=$("$@" 2>/dev/null); rc=$?
-  eval "a_$id=\$body"
+  # What is sent only where the controller does not hold it yet is no part of what an answer means.
+  case $body in *bulk=*) kept=$(printf '%s\n' "$body" | sed '/^bulk=/d') ;; *) kept=$body ;; esac
+  eval "a_$id=\$kept"
   printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
 }
 guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier answers are the ones expected
@@ -112,7 +114,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       say bundle "$(word "${f#"$R"}")"
       say mtime "$(stat -c %Y -- "$real")"
       sum=$(digest <"$real"); say digest "$sum"
-      case " $known " in *" $sum "*) ;; *) say content "$(enc <"$real")" ;; esac
+      case " $known " in *" $sum "*) ;; *) say bulk "$(enc <"$real")" ;; esac
       break
     fi
   done

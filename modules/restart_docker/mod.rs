@@ -125,7 +125,7 @@ impl Module for RestartDocker {
             return Err(PlanError::new(message).help(format!("{help}`{}`", Docker::of(&host.facts).log)));
         };
         let decision = Decision::new(&found, info);
-        let mut plan = Plan::default();
+        let mut plan = Plan { owed_is_whole: true, ..Plan::default() };
         self.pay(&mut plan, &found, info, &decision)?;
         plan.set("needed", word(decision.need()));
         Ok(plan)
@@ -149,9 +149,8 @@ impl RestartDocker {
         let state = units.join(", ");
         let is =
             |wanted: &[&str]| found.process.units.iter().any(|(_, state)| wanted.contains(&state.as_str()));
-        let mut plan = Plan::default();
+        let mut plan = Plan { owed_is_whole: true, ..Plan::default() };
         plan.set("needed", word(None));
-        plan.owed_is_whole = true;
         plan.set("done", word(None));
         if is(&["failed"]) && self.restart == RestartRule::Auto && self.containers == ContainerRule::Stop {
             plan.changes.push(Change::RestartDocker(Restart {

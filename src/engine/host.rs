@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::memory::HostMemory;
 use super::run::Shared;
 use super::scope::ansible_facts;
-use super::step::{Item, Ready};
+use super::step::{Item, Ready, Witness};
 use crate::event::{Event, Outcome, Reason, Recap, State};
 use crate::playbook::{Play, Section, Task};
 use crate::template::Scope;
@@ -39,6 +39,9 @@ pub struct HostRun<'a> {
     pub(super) loop_failed: bool,
     pub(super) loop_outcome: Option<Outcome>,
     pub(super) recap: Recap,
+    /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
+    /// that the next run knows their answers as they are after it.
+    pub(super) witnesses: Vec<Witness<'a>>,
 }
 
 /// The layers of a host's variables, from those that are overruled to those that overrule.

@@ -304,6 +304,7 @@ impl Shared {
             loop_failed: false,
             loop_outcome: None,
             recap: earlier,
+            witnesses: Vec::new(),
         };
         Box::pin(run.run()).await
     }

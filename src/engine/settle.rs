@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::host::{HostRun, Left, Work, requeue};
 use super::scope::{NoValue, loop_result};
-use super::step::{Asking, Planned, Ready, Stage};
+use super::step::{Planned, Ready, Stage, Witness};
 use super::window::{Acts, Scripts};
 use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::transport::Identity;
@@ -133,6 +133,7 @@ impl<'a> HostRun<'a> {
                 && self.overlay.is_empty()
             {
                 self.memory.settled.insert(key.clone(), digests.clone());
+                self.witnesses.push(Witness::of(step));
             }
             return Ok(Done::planned(plan, Outcome::Ok));
         }
@@ -199,16 +200,36 @@ impl<'a> HostRun<'a> {
         }
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
         let mut asked = self.prove_and_follow(step, &changes, queue).await?;
+        let follow = asked.len();
+        asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
         self.exchange(&mut asked, Some(&mut acts)).await?;
+        self.hear(asked.split_off(follow)).await;
         let mut done = acted(plan, &changes, &acts.frames);
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
             match asked.pop_front() {
-                Some(proof) => self.prove(proof, &mut done).await,
+                Some(proof) => {
+                    self.prove(proof, &mut done).await;
+                    if done.outcome == Outcome::Changed {
+                        self.witnesses.push(Witness::of(step));
+                    }
+                }
                 None => done = Done::failed("proof", "the host could not be asked whether the changes hold"),
             }
         }
         *window = asked;
         Ok(done)
+    }
+
+    /// Remembers what witnesses say, as far as they still have nothing to do.
+    async fn hear(&mut self, witnesses: VecDeque<Ready<'a>>) {
+        for mut witness in witnesses {
+            self.advance(&mut witness).await;
+            if let (Stage::Known(planned), Some((key, digests))) = (witness.stage, witness.answered)
+                && planned.is_ok_and(|plan| plan.changes.is_empty())
+            {
+                self.memory.settled.insert(key, digests);
+            }
+        }
     }
 
     /// The step once more, to prove its effect, and the steps after it.
@@ -227,22 +248,11 @@ impl<'a> HostRun<'a> {
         let mut asked = self.prepare(queue).await?;
         (self.variables.upper, self.variables.upper_names) = before;
         if changes.iter().all(Change::is_provable)
-            && let Some(proof) = self.proof(step)
+            && let Some(proof) = Witness::of(step).ask(&self.host)
         {
             asked.push_front(proof);
         }
         Ok(asked)
-    }
-
-    fn proof(&self, step: &Ready<'a>) -> Option<Ready<'a>> {
-        let module = (step.task.module.read)(step.arguments.clone()).ok()?;
-        let mut proof = Ready::new(step.task, step.index, step.item.clone(), Arc::clone(&step.scope));
-        proof.identity = step.identity.clone();
-        proof.arguments = step.arguments.clone();
-        let (key, _) = step.answered.clone().unwrap_or_default();
-        let probe = module.start(&self.host);
-        proof.stage = Stage::Asking(Asking { probe, frames: None, digests: Vec::new(), key });
-        Some(proof)
     }
 
     /// After its changes a task must find nothing to do.
