@@ -8,6 +8,7 @@ mod files;
 mod harness;
 mod hostile;
 mod imports;
+mod killed;
 mod language;
 mod mistakes;
 mod outcomes;
