@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
+use crate::playbook::is_about_the_connection;
 use crate::yaml::{self, Problem, Problems, Source};
 
 /// Where hosts come from.
@@ -56,6 +57,11 @@ impl InventoryOptions {
         let mut all = Vec::new();
         for text in &self.extra_vars {
             all.extend(extra_vars(text)?);
+        }
+        let mut names = all.iter().map(|(name, _): &(String, Json)| name.as_str());
+        if let Some(name) = names.find(|name| is_about_the_connection(name)) {
+            return Err(Failure::said(format!("`-e {name}` does not reach the connection"))
+                .help("set it in the inventory, or give `-u`, `--private-key`, `-K`"));
         }
         Ok(all)
     }
