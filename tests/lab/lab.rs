@@ -30,6 +30,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[expect(clippy::unused_self, reason = "only a lab that is up can be asked")]
 impl Lab {
     /// The lab, or none where it is not up; says so then.
     pub fn up(test: &str) -> Option<Self> {
