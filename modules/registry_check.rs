@@ -197,6 +197,7 @@ impl RegistryCheck {
         for (from, outcome) in outcomes {
             let line = format!("{}: {}", from.name(), outcome.message());
             match outcome {
+                Outcome::Skipped(_) if plan.skipped.is_some() => {}
                 Outcome::Skipped(_) | Outcome::Failed { .. } => plan.warn(format!("{line}; not checked")),
                 Outcome::Insecure(_) if !self.insecure => plan.warn(format!(
                     "{line}: this proves no trust; playbooks/insecure-registry.yml with `-e state=absent` takes it out"

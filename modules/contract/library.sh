@@ -21,14 +21,21 @@ elif has shasum; then digest() { shasum -a 256 | cut -c1-64; }
 elif has openssl; then digest() { openssl dgst -sha256 -r | cut -c1-64; }
 else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
 word() { printf '%s' "$1" | enc; }
-bounded() { if has timeout; then timeout "$@"; else shift; "$@"; fi; }
+# BusyBox before 1.30 wants `timeout -t SECONDS`.
+bounded() {
+  if timeout 1 true >/dev/null 2>&1; then timeout "$@"
+  elif timeout -t 1 true >/dev/null 2>&1; then seconds=$1; shift; timeout -t "$seconds" "$@"
+  else shift; "$@"; fi
+}
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 answer() { # ID, then the call
   id=$1; shift
   body=$("$@" 2>/dev/null); rc=$?
-  eval "a_$id=\$body"
+  # What is sent only where the controller does not hold it yet is no part of what an answer means.
+  case $body in *bulk=*) kept=$(printf '%s\n' "$body" | sed '/^bulk=/d') ;; *) kept=$body ;; esac
+  eval "a_$id=\$kept"
   printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
 }
 guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier answers are the ones expected
@@ -69,9 +76,17 @@ real() {
   real=$1; hops=0
   while [ -L "$real" ]; do
     hops=$((hops + 1)); [ "$hops" -le 40 ] || return 97
-    to=$(readlink -- "$real"; echo .); to=${to%??}
+    to=$(readlink -- "$real" && echo .) || return 97
+    to=${to%??}
     case $to in /*) real=$to ;; *) real=${real%/*}/$to ;; esac
   done
+  # A link to `..` or to a path with a slash at its end: what it leads to is a directory by all means.
+  case $real in */ | */..)
+    real=$(cd -P -- "$real" && pwd -P && echo .) || return 97
+    real=${real%??}
+    case $real in "$ROOT"/*) return 0 ;; *) return 98 ;; esac
+    ;;
+  esac
   base=${real##*/}; dir=${real%/*}; rest=
   while [ -n "$dir" ] && [ ! -d "$dir" ]; do rest=/${dir##*/}$rest; dir=${dir%/*}; done
   dir=$(cd -P -- "${dir:-/}" && pwd -P && echo .) || return 97
@@ -102,6 +117,8 @@ ask_dir() { # PATH
   real=${real%/.}
   say kind "$(kind "$real")"
   [ -d "$real" ] || return 0
+  # Without the right to read it, it would look empty.
+  [ -r "$real" ] || { say error unreadable; return 0; }
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
     link='file'; [ ! -L "$f" ] || link='link'
@@ -119,7 +136,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       say bundle "$(word "${f#"$R"}")"
       say mtime "$(stat -c %Y -- "$real")"
       sum=$(digest <"$real"); say digest "$sum"
-      case " $known " in *" $sum "*) ;; *) say content "$(enc <"$real")" ;; esac
+      case " $known " in *" $sum "*) ;; *) say bulk "$(enc <"$real")" ;; esac
       break
     fi
   done
@@ -142,8 +159,12 @@ own() { # FILE, MODE, OWNER, GROUP; `-` leaves a thing as it is
   if [ "$3$4" != -- ]; then
     who=$3:$4; case $who in -:*) who=:$4 ;; *:-) who=$3 ;; esac
     now=$(stat -c '%u:%g %U:%G' -- "$1")
-    # A user who is not root may keep what is already so, but give nothing away.
-    case " $now " in *" $who "*) ;; *) chown -- "$who" "$1" || return ;; esac
+    # A user who is not root may keep what is already so, but give nothing away. To give it away clears the setuid bit.
+    case " $now " in *" $who "*) ;; *)
+      [ "$2" != - ] || set -- "$1" "$(stat -c %a -- "$1")"
+      chown -- "$who" "$1" || return
+      ;;
+    esac
   fi
   [ "$2" = - ] || chmod -- "$2" "$1"
 }
@@ -160,7 +181,9 @@ do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
   real "$1" || return
   still "$real" "$2" || return
   dir=${real%/*}; tmp=$dir/.dtrctl-$T
-  (set -C; printf '%b' "$7" >"$tmp") || { rm -f -- "$tmp"; return 1; }
+  # `set -C` alone would open a fifo or device that waits there.
+  if [ -e "$tmp" ] || [ -L "$tmp" ]; then echo "something stands at $tmp"; return 1; fi
+  out=$( (set -C; printf '%b' "$7" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
   if [ "$(digest <"$tmp")" != "$3" ]; then
     rm -f -- "$tmp"
     df -k "$dir" 2>/dev/null | tail -n 1
@@ -184,6 +207,11 @@ do_make_dir() { # PATH, MODE, OWNER, GROUP
     label "$real" "$real" && flush_dir "${real%/*}"
 }
 do_remove_dir() { # PATH
+  # A link itself is removed, not what it leads to.
+  if [ -L "$1" ]; then
+    real "${1%/*}/." && rm -f -- "${real%/.}/${1##*/}" && flush_dir "${real%/.}"
+    return
+  fi
   real "$1" || return
   rmdir -- "$real" && flush_dir "${real%/*}"
 }
@@ -201,13 +229,12 @@ in_bundle() { # BASE64 of a certificate's DER, BUNDLE
     END { exit !found }' "$2"
 }
 do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certificates that must not, COMMAND...
-  bundle=$1; drop=$2; present=$3; absent=$4; shift 4
+  real "$1" || return
+  bundle=$real; drop=$2; present=$3; absent=$4; shift 4
   if [ -n "$R" ]; then
     # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
     real "$drop/." || return
     drop=${real%/.}
-    real "$bundle" || return
-    bundle=$real
     (umask 022; mkdir -p -- "${bundle%/*}") || return
     for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt; do
       if [ -f "$f" ] && [ ! -L "$f" ]; then cat -- "$f"; fi
@@ -341,7 +368,7 @@ ask_distribution() { # REGISTRY
 }
 ask_shell() { # TEXT
   dir=$(mktemp -d) || return
-  sh -c "$1" </dev/null >"$dir/out" 2>"$dir/err"
+  (umask "$mask"; exec sh -c "$1") </dev/null >"$dir/out" 2>"$dir/err"
   say status $?
   say stdout "$(enc <"$dir/out")"
   say stderr "$(enc <"$dir/err")"
@@ -496,7 +523,8 @@ do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   while [ "$1" != -- ]; do export "${1?}"; shift; done
   shift
   tmp=$(mktemp -d) || return
-  (umask "$mask"; { [ -z "$dir" ] || cd -- "$dir"; } && printf '%s' "$input" | "$@" >"$tmp/out" 2>"$tmp/err")
+  # Its files are made with our umask, whatever it makes itself with the login's.
+  ( { [ -z "$dir" ] || cd -- "$dir"; } && umask "$mask" && printf '%s' "$input" | "$@") >"$tmp/out" 2>"$tmp/err"
   say status $?
   say stdout "$(enc <"$tmp/out")"
   say stderr "$(enc <"$tmp/err")"

@@ -4,6 +4,7 @@
 //! nobody through `setpriv`, it stops right after it has read its configuration, and so tells its verdict.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_macros,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and runs dockerd"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modules::{Ask, Frame, Plan, PlanError, Probe};
+use modules::{Ask, Frame, Host, Plan, PlanError, Probe};
 use serde_json::Value as Json;
 
 use super::scope::{NoValue, Renderer};
@@ -39,6 +39,45 @@ pub struct Ready<'a> {
     pub stage: Stage,
     /// The key and the digests of the answers that led to its plan, for a later run to know them again.
     pub answered: Option<(String, Vec<String>)>,
+}
+
+/// What it takes to ask a step once more.
+#[derive(Debug, Clone)]
+pub struct Witness<'a> {
+    task: &'a Task,
+    index: usize,
+    item: Option<Item>,
+    scope: Arc<Scope>,
+    identity: Identity,
+    arguments: Json,
+    key: String,
+}
+
+impl<'a> Witness<'a> {
+    /// Of a step that has been asked.
+    pub fn of(step: &Ready<'a>) -> Self {
+        Self {
+            task: step.task,
+            index: step.index,
+            item: step.item.clone(),
+            scope: Arc::clone(&step.scope),
+            identity: step.identity.clone(),
+            arguments: step.arguments.clone(),
+            key: step.answered.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The step, to be asked again with the arguments that it had.
+    pub fn ask(&self, host: &Host) -> Option<Ready<'a>> {
+        let module = (self.task.module.read)(self.arguments.clone()).ok()?;
+        let mut step = Ready::new(self.task, self.index, self.item.clone(), Arc::clone(&self.scope));
+        step.identity = self.identity.clone();
+        step.arguments = self.arguments.clone();
+        let probe = module.start(host);
+        step.stage =
+            Stage::Asking(Asking { probe, frames: None, digests: Vec::new(), key: self.key.clone() });
+        Some(step)
+    }
 }
 
 /// An item of a loop.
@@ -221,9 +260,8 @@ fn head(task: &Task, index: usize, item: Option<&Item>) -> TaskHead {
         index,
         name: task.shown_name().to_owned(),
         module: task.module.name.to_owned(),
-        item: item.map(|item| match task.no_log {
-            true => format!("{} (hidden)", item.index + 1),
-            false => shorten(&item.value),
+        item: item.map(|item| {
+            if task.no_log { format!("{} (hidden)", item.index + 1) } else { shorten(&item.value) }
         }),
         handler: task.section == crate::playbook::Section::Handler,
     }

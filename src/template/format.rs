@@ -178,11 +178,16 @@ fn number(value: &Val, spec: &str, parsed: &Spec, out: &mut Text<'_>) -> Eval<()
         upper: kind.is_ascii_uppercase(),
         alternate: parsed.alternate,
     };
+    if parsed.alternate && (parsed.zero || parsed.align == Some('=')) {
+        return Err(type_error(
+            "`#` with zeros in a format is not supported; write the prefix before the `{`",
+        ));
+    }
     let (negative, mut body) = match (number, kind) {
         (Num::Int(i), 'd' | 'x' | 'X' | 'o' | 'b') if parsed.precision.is_none() => {
             (i < 0, int_digits(i, format))
         }
-        (number, 'f' | 'F' | 'e' | 'E' | 'g' | 'G') => {
+        (number, 'f' | 'F' | 'e' | 'E' | 'g' | 'G') if !parsed.alternate => {
             (is_negative(number.float()), float_digits(number.float(), format))
         }
         (number, '%') => {

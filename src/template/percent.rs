@@ -172,6 +172,11 @@ fn integer(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
             )));
         }
     };
+    if spec.alternate && (spec.zero || spec.precision.is_some()) {
+        return Err(type_error(
+            "`#` with zeros in a format is not supported; write the prefix before the `%`",
+        ));
+    }
     let format = NumberFormat {
         kind: kind.to_ascii_lowercase(),
         precision: None,
@@ -190,6 +195,9 @@ fn float(value: &Val, kind: char, spec: &Spec) -> Eval<(bool, String)> {
             value.type_name()
         )));
     };
+    if spec.alternate {
+        return Err(type_error(format!("`#` in a format of `%{kind}` is not supported")));
+    }
     let number = number.float();
     let format = NumberFormat {
         kind: kind.to_ascii_lowercase(),

@@ -23,6 +23,8 @@ pub(super) struct Pattern {
     flags: Flags,
     /// It has a `$` that Python also lets match before a last line end.
     soft_end: bool,
+    /// A match of nothing may hide one of something at the same place.
+    may_hide: bool,
 }
 
 /// The text of each group of a match; the first is the whole.
@@ -44,7 +46,13 @@ impl Pattern {
     pub(super) fn new(pattern: &str, flags: Flags) -> Eval<Self> {
         let translated = translate(pattern, flags.multiline)?;
         let regex = build(&translated.source, flags)?;
-        Ok(Self { regex, source: translated.source, flags, soft_end: translated.soft_end })
+        Ok(Self {
+            regex,
+            source: translated.source,
+            flags,
+            soft_end: translated.soft_end,
+            may_hide: translated.may_hide,
+        })
     }
 
     /// Whether the pattern matches.
@@ -144,6 +152,12 @@ impl Pattern {
                 at = next_char(text, start);
                 after_empty = None;
                 continue;
+            }
+            if start == end && self.may_hide {
+                return Err(refuse(
+                    "the pattern has alternatives or lazy quantifiers and matches nothing at all somewhere; \
+                     make it match one character at least",
+                ));
             }
             after_empty = (start == end).then_some(start);
             at = end;

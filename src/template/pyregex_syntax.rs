@@ -7,6 +7,9 @@ pub(super) struct Translated {
     pub(super) source: String,
     /// Whether it has a `$` that Python also lets match before a last line end.
     pub(super) soft_end: bool,
+    /// Whether a match of nothing may hide one of something at the same place, which Python would find next:
+    /// it has alternatives or lazy quantifiers, and not only places such as `^` and `$`.
+    pub(super) may_hide: bool,
 }
 
 fn refuse(message: impl Into<String>) -> TemplateError {
@@ -15,12 +18,18 @@ fn refuse(message: impl Into<String>) -> TemplateError {
 
 /// Rewrites a pattern.
 pub(super) fn translate(pattern: &str, multiline: bool) -> Eval<Translated> {
-    let mut walk =
-        Walk { rest: pattern.chars().collect(), at: 0, out: String::new(), multiline, soft_end: false };
+    let mut walk = Walk {
+        rest: pattern.chars().collect(),
+        at: 0,
+        out: String::new(),
+        multiline,
+        traits: Traits::default(),
+    };
     while let Some(c) = walk.next() {
         walk.one(c)?;
     }
-    Ok(Translated { soft_end: walk.soft_end, source: walk.out })
+    let may_hide = walk.traits.chooses && walk.traits.consumes;
+    Ok(Translated { soft_end: walk.traits.soft_end, may_hide, source: walk.out })
 }
 
 struct Walk {
@@ -28,7 +37,17 @@ struct Walk {
     at: usize,
     out: String,
     multiline: bool,
+    traits: Traits,
+}
+
+/// What has been seen of a pattern.
+#[derive(Default)]
+struct Traits {
     soft_end: bool,
+    /// It has alternatives or lazy quantifiers.
+    chooses: bool,
+    /// It has something that matches a character.
+    consumes: bool,
 }
 
 impl Walk {
@@ -54,24 +73,47 @@ impl Walk {
             '\\' => self.escape(false)?,
             '[' => self.class()?,
             '(' => self.group()?,
-            '$' if self.multiline => self.out.push('$'),
+            '^' => self.place("^")?,
+            '$' if self.multiline => self.place("$")?,
             '$' => {
-                self.soft_end = true;
-                self.out.push_str("\\z");
+                self.traits.soft_end = true;
+                self.place("\\z")?;
             }
+            '|' => {
+                self.traits.chooses = true;
+                self.out.push(c);
+            }
+            ')' => self.out.push(c),
             '*' | '+' | '?' => {
                 self.out.push(c);
                 self.after_quantifier()?;
             }
             '{' => self.braces()?,
-            '}' | ']' => self.literal(c),
-            c => self.out.push(c),
+            '}' | ']' => {
+                self.traits.consumes = true;
+                self.literal(c);
+            }
+            c => {
+                self.traits.consumes = true;
+                self.out.push(c);
+            }
+        }
+        Ok(())
+    }
+
+    /// A place, as opposed to a character: Python refuses to repeat one.
+    fn place(&mut self, source: &str) -> Eval<()> {
+        self.out.push_str(source);
+        let repeated = matches!(self.peek(0), Some('*' | '+' | '?'));
+        if repeated || (self.peek(0) == Some('{') && self.counts(1).is_some()) {
+            return Err(refuse("a place such as `^`, `$` or `\\b` cannot be repeated"));
         }
         Ok(())
     }
 
     fn after_quantifier(&mut self) -> Eval<()> {
         if self.peek(0) == Some('?') {
+            self.traits.chooses = true;
             self.next();
             self.out.push('?');
         }
@@ -79,19 +121,19 @@ impl Walk {
             Some('+' | '*' | '?') => {
                 Err(refuse("a quantifier right after another is not supported; group the first with `(?:…)`"))
             }
-            Some('{') if self.counts().is_some() => {
+            Some('{') if self.counts(1).is_some() => {
                 Err(refuse("a quantifier right after another is not supported; group the first with `(?:…)`"))
             }
             _ => Ok(()),
         }
     }
 
-    /// The bounds of the `{m,n}` that starts at the next character, and how long it is.
-    fn counts(&self) -> Option<(String, usize)> {
-        let close = self.rest[self.at..].iter().position(|c| *c == '}')?;
-        let inner: String = self.rest[self.at..self.at + close].iter().collect();
-        let inner = inner.strip_prefix('{').unwrap_or(&inner);
-        let (low, high) = inner.split_once(',').unwrap_or((inner, inner));
+    /// The bounds of a `{m,n}` whose inside starts `skip` characters from here, and how long the rest of it is.
+    fn counts(&self, skip: usize) -> Option<(String, usize)> {
+        let from = self.at + skip;
+        let close = self.rest.get(from..)?.iter().position(|c| *c == '}')?;
+        let inner: String = self.rest[from..from + close].iter().collect();
+        let (low, high) = inner.split_once(',').unwrap_or((&inner, &inner));
         let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
         if !digits(low) || !digits(high) || inner.is_empty() {
             return None;
@@ -104,7 +146,7 @@ impl Walk {
     }
 
     fn braces(&mut self) -> Eval<()> {
-        if let Some((counts, length)) = self.counts() {
+        if let Some((counts, length)) = self.counts(0) {
             self.out.push_str(&counts);
             self.at += length;
             self.after_quantifier()
@@ -172,8 +214,8 @@ impl Walk {
             'S' if !in_class => self.out.push_str("[^\\s\\x1c-\\x1f]"),
             'S' => self.out.push_str("\\S"),
             'b' if in_class => self.out.push_str("\\x08"),
-            'b' | 'B' | 'A' if !in_class => self.out.extend(['\\', c]),
-            'Z' if !in_class => self.out.push_str("\\z"),
+            'b' | 'B' | 'A' if !in_class => return self.place(&format!("\\{c}")),
+            'Z' if !in_class => return self.place("\\z"),
             'x' => self.code(2)?,
             'u' => self.code(4)?,
             'U' => self.code(8)?,
@@ -184,6 +226,7 @@ impl Walk {
             c if c.is_ascii_alphabetic() => return Err(refuse(format!("`\\{c}` in a pattern is unknown"))),
             c => self.literal(c),
         }
+        self.traits.consumes = true;
         Ok(())
     }
 
@@ -220,6 +263,7 @@ impl Walk {
             first = false;
         }
         self.out.push(']');
+        self.traits.consumes = true;
         Ok(())
     }
 }

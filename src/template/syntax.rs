@@ -302,11 +302,11 @@ impl Tree<'_> {
                 self.boxed(&choice.true_expr)?,
                 self.optional(choice.false_expr.as_ref())?,
             ),
-            ast::Expr::Filter(filter) => Expr::Filter(
-                filters::find(filter.name)?,
-                self.optional(filter.expr.as_ref())?,
-                self.args(&filter.args)?,
-            ),
+            ast::Expr::Filter(filter) => {
+                let inner = self.optional(filter.expr.as_ref())?;
+                inner.iter().try_for_each(|inner| self.refuse_markup(inner))?;
+                Expr::Filter(filters::find(filter.name)?, inner, self.args(&filter.args)?)
+            }
             ast::Expr::Test(test) => {
                 Expr::Test(checks::find(test.name)?, self.boxed(&test.expr)?, self.args(&test.args)?)
             }
@@ -322,6 +322,17 @@ impl Tree<'_> {
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
 
+    /// What `tojson` yields escapes whatever it is joined with, as if it were HTML.
+    fn refuse_markup(self, node: &Node) -> Eval<()> {
+        match &node.expr {
+            Expr::Filter(filter, ..) if filter.name == "tojson" => {
+                let what = "the result of `tojson` inside an expression";
+                Err(unsupported(what, "use `to_json`").at(self.text, node.at.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ansible renders templates inside the strings given to a lookup; here that is refused.
     fn refuse_embedded(self, arg: &Arg) -> Eval<()> {
         match arg {
@@ -335,6 +346,8 @@ impl Tree<'_> {
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {
         let (left, right) = (self.boxed(&binary.left)?, self.boxed(&binary.right)?);
+        self.refuse_markup(&left)?;
+        self.refuse_markup(&right)?;
         let compare = |left, relation, right: Box<Node>| Expr::Compare(left, vec![(relation, *right)]);
         Ok(match binary.op {
             ast::BinOpKind::ScAnd => Expr::And(left, right),

@@ -91,16 +91,43 @@ pub(super) fn float(f: f64) -> String {
     if f.is_infinite() {
         return if f > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{f:e}");
+    let scientific = nearest(f);
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        let plain = format!("{f}");
-        if plain.contains('.') { plain } else { plain + ".0" }
+        plain(digits, exponent)
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{digits}e{sign}{:02}", exponent.abs())
     }
+}
+
+/// The shortest digits that read back as the same number; of two that are equally near, the even ones.
+fn nearest(f: f64) -> String {
+    let shortest = format!("{f:e}");
+    let precision = shortest
+        .split_once('e')
+        .map_or(0, |(digits, _)| digits.chars().filter(char::is_ascii_digit).count().saturating_sub(1));
+    let rounded = format!("{f:.precision$e}");
+    if rounded.parse() == Ok(f) { rounded } else { shortest }
+}
+
+/// Digits such as `-1.25` times a power of ten, written out.
+fn plain(digits: &str, exponent: i32) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    let mut bare: String = digits.chars().filter(char::is_ascii_digit).collect();
+    let Ok(whole) = usize::try_from(exponent + 1) else {
+        let zeros = "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0));
+        return format!("{sign}0.{zeros}{bare}");
+    };
+    if whole == 0 {
+        return format!("{sign}0.{bare}");
+    }
+    while bare.len() <= whole {
+        bare.push('0');
+    }
+    let (head, tail) = bare.split_at(whole);
+    format!("{sign}{head}.{tail}")
 }
 
 /// Python's `repr` of a string.

@@ -14,6 +14,7 @@ fn a_file_is_written_once() {
         fs::metadata(world.root("web1").join("etc/motd")).unwrap().permissions().mode() & 0o7777,
         0o640
     );
+    assert_eq!(law.check.recap("web1")["state"], "changed");
     assert_eq!(law.first.recap("web1")["state"], "changed");
     assert_eq!(law.second.recap("web1")["state"], "ok");
 }

@@ -74,14 +74,14 @@ fn literal(value: &str) -> String {
     format!("{tag}\"{text}\"")
 }
 
-/// Tasks in plays of a few each: each change asks all that follows in its play once more.
+/// Tasks in plays of a few each, as each change asks all that follows in its play once more.
 fn plays(tasks: impl Iterator<Item = String>) -> String {
     let tasks: Vec<String> = tasks.collect();
     let play = |tasks: &[String]| {
         let indented: String = tasks.iter().map(|task| format!("    - {task}\n")).collect();
         format!("- hosts: docker\n  tasks:\n{indented}")
     };
-    tasks.chunks(30).map(play).collect()
+    tasks.chunks(8).map(play).collect()
 }
 
 #[test]
@@ -250,6 +250,8 @@ fn removals(written: &[Change], folder: HostPath) -> Vec<Change> {
 
 #[test]
 fn under_every_shell_asks_answer_the_same() {
+    // Times are those of this test's files.
+    let times = regex::Regex::new("[0-9]{10}").unwrap();
     let mut answers = Vec::new();
     for shell in shells("under_every_shell_asks_answer_the_same") {
         let root = tempfile::tempdir().unwrap();
@@ -277,8 +279,6 @@ fn under_every_shell_asks_answer_the_same() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let sent = Sent::login(script.text());
         let output = runtime.block_on(transport.run("box", &sent, &Limits::default())).unwrap();
-        // Times are those of this test's files.
-        let times = regex::Regex::new("[0-9]{10}").unwrap();
         answers
             .push((shell, times.replace_all(&String::from_utf8_lossy(&output.stdout), "TIME").into_owned()));
     }

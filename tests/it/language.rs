@@ -226,6 +226,8 @@ fn a_limit_leaves_hosts_out() {
     let world = world.file("these", "web2\n");
     let ran = world.events(&["-l", "@these"]).run();
     assert_eq!(ran.recap("web2")["state"], "changed");
+    let ran = world.events(&["-l", "@-"]).stdin("web1\nweb3\n").run();
+    assert_eq!((&ran.recap("web1")["state"], &ran.recap("web3")["state"]), (&json!("ok"), &json!("changed")));
 }
 
 #[test]

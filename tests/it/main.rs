@@ -1,16 +1,20 @@
 //! The integration tests: one binary.
 
 mod cut;
+mod engine_library;
+mod engine_rules;
 mod examples;
 mod files;
 mod harness;
 mod hostile;
 mod imports;
+mod killed;
 mod language;
 mod mistakes;
 mod outcomes;
 mod reference;
 mod sessions;
+mod shipped;
 mod sshd;
 mod transport;
 mod tree;

@@ -110,6 +110,7 @@ fn combine(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     flatten_into(context, &Val::list(terms), Some(1), true, &mut dicts)?;
     let mut high_to_low = dicts.into_iter().rev();
     let Some(mut result) = high_to_low.next() else { return Ok(Val::dict(Dict::default())) };
+    need_dict(&result)?;
     for low in high_to_low {
         result = merged(context, &low, &result, merge)?;
     }

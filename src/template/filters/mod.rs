@@ -64,7 +64,7 @@ const TABLES: [&[Filter]; 11] = [
 ];
 
 /// Filters that Ansible has and this tool leaves out, with what to do instead.
-const LEFT_OUT: [(&str, &str); 16] = [
+const LEFT_OUT: [(&str, &str); 24] = [
     ("random", "choose a fixed value: a run must plan what it applies"),
     ("shuffle", "sort: a run must plan what it applies"),
     ("strftime", "use a fact such as `ansible_date_time`"),
@@ -81,6 +81,14 @@ const LEFT_OUT: [(&str, &str); 16] = [
     ("json_query", "use `selectattr` and `map`"),
     ("safe", "nothing is escaped here; leave it out"),
     ("pprint", "use `to_nice_json`"),
+    ("e", "nothing here is HTML; use `replace`"),
+    ("escape", "nothing here is HTML; use `replace`"),
+    ("forceescape", "nothing here is HTML; use `replace`"),
+    ("striptags", "nothing here is HTML; use `regex_replace`"),
+    ("urlize", "nothing here is HTML"),
+    ("xmlattr", "write the attributes"),
+    ("wordwrap", "break the lines in the text"),
+    ("attr", "write `value.name`"),
 ];
 
 /// The filter of a name.

@@ -26,8 +26,6 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("quote", &[], quote),
     spreading("format", &[], format),
     spreading("comment", &["style"], comment),
-    filter("escape", &[], escape),
-    filter("e", &[], escape),
     filter("filesizeformat", &["binary"], filesizeformat),
 ];
 
@@ -146,23 +144,6 @@ fn format(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
         _ => Val::tuple(args.rest.plain.clone()),
     };
     percent::format(&format, &values, &context.budget).map(Val::str)
-}
-
-fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
-    let text = soft_text(value, &context.budget)?;
-    context.budget.text(text.len().saturating_mul(5))?;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\'' => out.push_str("&#39;"),
-            '"' => out.push_str("&#34;"),
-            c => out.push(c),
-        }
-    }
-    Ok(Val::str(out))
 }
 
 fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {

@@ -243,7 +243,7 @@ fn scalar(value: &Val, place: Place, out: &mut Writer<'_>) -> Eval<()> {
 /// Refuses a collection that stands in the value twice: Ansible would write the second as a reference.
 fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
     let address = match value {
-        Val::List(seq) => Arc::as_ptr(seq) as usize,
+        Val::List(seq) | Val::Tuple(seq) => Arc::as_ptr(seq) as usize,
         Val::Dict(dict) => Arc::as_ptr(dict) as usize,
         _ => return Ok(()),
     };
@@ -251,7 +251,10 @@ fn refuse_repeated(value: &Val, seen: &mut HashSet<usize>) -> Eval<()> {
         return Err(call_error("to_yaml", "the same collection stands in the value twice; use `to_json`"));
     }
     match value {
-        Val::List(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
+        Val::Tuple(seq) if seq.is_group => {
+            Err(call_error("to_yaml", "a group of `groupby` cannot be written; use `list`"))
+        }
+        Val::List(seq) | Val::Tuple(seq) => seq.items.iter().try_for_each(|item| refuse_repeated(item, seen)),
         Val::Dict(dict) => dict.values().try_for_each(|item| refuse_repeated(item, seen)),
         _ => Ok(()),
     }

@@ -42,6 +42,9 @@ struct Allowed {
 
 /// Writes a text.
 pub(super) fn write_text(text: &str, place: Place, out: &mut Writer<'_>) -> Eval<()> {
+    if place.key && text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+        return Err(call_error("to_yaml", "a key has a line end"));
+    }
     let allowed = analyze(text, place);
     let is_text = NOT_TEXT.as_ref().is_some_and(|regex| !regex.is_match(text));
     if allowed.plain && is_text {
@@ -60,7 +63,7 @@ fn analyze(text: &str, place: Place) -> Allowed {
     let chars: Vec<char> = text.chars().collect();
     let space = |at: usize| chars.get(at).is_none_or(|c| "\0 \t\r\n\u{85}\u{2028}\u{2029}".contains(*c));
     let mut plain = !text.starts_with("---") && !text.starts_with("...");
-    let (mut breaks, mut special, mut space_break) = (false, false, false);
+    let (mut breaks, mut special, mut space_break, mut after_break) = (false, false, false, false);
     let mut previous = None;
     for (at, c) in chars.iter().enumerate() {
         plain &= match c {
@@ -82,6 +85,8 @@ fn analyze(text: &str, place: Place) -> Allowed {
         special |=
             !(is_break || (' '..='~').contains(c) || (*c > '~' && *c != '\u{feff}' && yaml_printable(*c)));
         space_break |= is_break && previous == Some(' ');
+        space_break |= *c == ' ' && after_break;
+        after_break = is_break;
         previous = Some(*c);
     }
     let ends = |c: char| text.starts_with(c) || text.ends_with(c);
@@ -95,7 +100,7 @@ fn analyze(text: &str, place: Place) -> Allowed {
 }
 
 fn yaml_printable(c: char) -> bool {
-    matches!(c, '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
 }
 
 /// Appends a plain text, broken at spaces beyond the line's width.

@@ -1,0 +1,121 @@
+//! The controller is killed in the middle of its work: no file is torn, nothing is left over, and the next run goes on.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::harness::Call;
+use crate::sessions::Real;
+use crate::sshd::eventually;
+
+const FILES: usize = 6;
+const POINTS: u32 = 12;
+const PERSIST: [&str; 2] = ["--ssh-persist", "3"];
+
+fn real(test: &str) -> Option<Real> {
+    let tasks = (0..FILES).map(|i| format!("- copy: {{dest: TARGET/f{i}, src: new}}\n")).collect::<String>();
+    let mut real = Real::new(test)?.tasks(&tasks);
+    real.world = real.world.file("new", new());
+    Some(real)
+}
+
+fn new() -> String {
+    "the new content, which is long\n".repeat(5000)
+}
+
+fn old(folder: &Path) {
+    for i in 0..FILES {
+        fs::write(folder.join(format!("f{i}")), format!("old {i}\n")).unwrap();
+    }
+}
+
+/// How many files are new; each is whole, old or new.
+fn news(folder: &Path, when: Duration) -> usize {
+    let is_new = |i: &usize| {
+        let text = fs::read_to_string(folder.join(format!("f{i}"))).unwrap();
+        assert!(
+            text == new() || text == format!("old {i}\n"),
+            "f{i} is torn: {} bytes, killed after {when:?}",
+            text.len()
+        );
+        text == new()
+    };
+    (0..FILES).filter(is_new).count()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Starts, kills after a time, and waits for the end.
+fn kill_after(call: &Call<'_>, when: Duration) {
+    let mut command = call.command();
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let begin = Instant::now();
+    let mut child = command.spawn().unwrap();
+    drop(child.stdin.take());
+    eventually(10, || begin.elapsed() >= when || child.try_wait().unwrap().is_some());
+    _ = child.kill();
+    _ = child.wait();
+}
+
+#[test]
+fn killed_at_any_time_no_file_is_torn() {
+    let Some(real) = real("killed_at_any_time_no_file_is_torn") else { return };
+    let folder = real.target();
+    old(&folder);
+    let begin = Instant::now();
+    real.call(&PERSIST).run();
+    let whole = begin.elapsed();
+    let mut partly = 0;
+    for point in 0..POINTS {
+        old(&folder);
+        let when = whole * point / POINTS;
+        kill_after(&real.call(&PERSIST), when);
+        // What the host had got whole it does to its end.
+        let settled = || names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
+        assert!(eventually(10, settled), "left over: {:?}, killed after {when:?}", names(&folder));
+        partly += usize::from((1..FILES).contains(&news(&folder, when)));
+    }
+    eprintln!("{POINTS} kills within {whole:?}: {partly} in the middle of the work, 0 torn");
+    real.call(&PERSIST).run();
+    assert_eq!(news(&folder, whole), FILES);
+    assert_eq!(names(&folder).len(), FILES);
+    assert!(eventually(20, || real.sshd.processes().is_empty()), "{:?}", real.sshd.processes());
+    eprintln!("files beside the sockets that the killed runs left: {}", real.sshd.sockets().len());
+}
+
+#[test]
+fn interrupted_it_ends_after_the_step_in_hand() {
+    let Some(real) = real("interrupted_it_ends_after_the_step_in_hand") else { return };
+    let folder = real.target();
+    old(&folder);
+    let mut child = real.call(&[]).command().spawn().unwrap();
+    drop(child.stdin.take());
+    let first = folder.join("f0");
+    assert!(eventually(20, || fs::read_to_string(&first).is_ok_and(|text| text == new())));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let ran = crate::harness::Ran {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    let done = news(&folder, Duration::ZERO);
+    if done < FILES {
+        assert_eq!(output.status.code(), Some(130), "{}", ran.stderr);
+        assert_eq!(ran.recap("real")["state"], "aborted");
+        assert_eq!(ran.recap("real")["changed"], done);
+        assert!(ran.stderr.contains("ending after the step in hand"), "{}", ran.stderr);
+    } else {
+        eprintln!("it was done before it could be interrupted");
+    }
+    assert_eq!(names(&folder).len(), FILES);
+    real.call(&[]).run();
+    assert_eq!(news(&folder, Duration::ZERO), FILES);
+}

@@ -1,0 +1,206 @@
+//! The lab as the tests see it: its settings, its hosts, and dtrctl run against them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A lab that is up.
+pub struct Lab {
+    settings: BTreeMap<String, String>,
+    home: tempfile::TempDir,
+}
+
+/// What a run of dtrctl gave.
+pub struct Run {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Lab {
+    /// The lab, or none where it is not up; says so then.
+    pub fn up(test: &str) -> Option<Self> {
+        if std::env::var_os("DTRCTL_LAB").is_none() {
+            eprintln!("skipped: {test}: needs the lab; `tests/run` brings it up (as root)");
+            return None;
+        }
+        let output = Command::new(root().join("tests/lab/lab")).arg("env").output().expect("lab env runs");
+        assert!(output.status.success(), "the lab is not up: {}", text(&output.stderr));
+        let unquote = |value: &str| value.trim_matches('\'').to_owned();
+        let settings = text(&output.stdout)
+            .lines()
+            .filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), unquote(value))))
+            .collect();
+        Some(Self { settings, home: tempfile::tempdir().expect("a folder") })
+    }
+
+    /// A setting, without its `DTRCTL_LAB_`.
+    pub fn get(&self, name: &str) -> &str {
+        &self.settings[&format!("DTRCTL_LAB_{name}")]
+    }
+
+    /// A command of the lab's script; its standard output.
+    pub fn lab(&self, args: &[&str]) -> Output {
+        Command::new(root().join("tests/lab/lab")).args(args).output().expect("the lab's script runs")
+    }
+
+    /// Throws a host away and starts it anew.
+    pub fn reset(&self, host: &str) {
+        let output = self.lab(&["reset", host]);
+        assert!(
+            output.status.success(),
+            "{host} starts anew: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+    }
+
+    /// What a command on a host prints, both streams.
+    pub fn on(&self, host: &str, command: &str) -> String {
+        let output = self.lab(&["exec", host, "sh", "-c", command]);
+        text(&output.stdout) + &text(&output.stderr)
+    }
+
+    /// Everything on a host that dtrctl might touch: path, mode, owner, digest.
+    pub fn snapshot(&self, host: &str) -> Vec<String> {
+        let output = self.lab(&["snapshot", host]);
+        assert!(output.status.success(), "a snapshot of {host}: {}", text(&output.stderr));
+        // dockerd writes its own key whenever it likes.
+        text(&output.stdout)
+            .lines()
+            .filter(|line| !line.contains("/etc/docker/key.json"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Sessions that sshd of a host has logged.
+    pub fn sessions(&self, host: &str) -> usize {
+        text(&self.lab(&["logs", host]).stdout).matches("Starting session: command").count()
+    }
+
+    /// A file in the test's own folder.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, content).expect("a file can be written");
+        path
+    }
+
+    /// A shipped playbook.
+    pub fn playbook(name: &str) -> String {
+        root().join("playbooks").join(name).display().to_string()
+    }
+
+    /// `dtrctl apply` with the lab's inventory and ssh configuration.
+    pub fn apply(&self, playbook: &str, args: &[&str]) -> Run {
+        let mut all =
+            vec!["apply", playbook, "-i", self.get("INVENTORY"), "--ssh-config", self.get("SSH_CONFIG")];
+        all.extend(args);
+        self.dtrctl(&all)
+    }
+
+    /// dtrctl with any arguments, with a home of its own.
+    pub fn dtrctl(&self, args: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+            .args(args)
+            .env("HOME", self.home.path())
+            .env("XDG_CACHE_HOME", self.home.path().join("cache"))
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("DTRCTL_INVENTORY")
+            .output()
+            .expect("dtrctl runs");
+        let code = output.status.code().unwrap_or(-1);
+        Run { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Check, apply, apply on one host: check's plan is apply's plan and writes nothing, the second apply is empty and one
+    /// trip. Gives the applied run.
+    pub fn law(&self, host: &str, playbook: &str, args: &[&str]) -> Run {
+        let mut args = args.to_vec();
+        args.extend(["-l", host, "--format", "jsonl"]);
+        let before = self.snapshot(host);
+        let mut checked = args.clone();
+        checked.push("--check");
+        let check = self.apply(playbook, &checked).good();
+        assert_eq!(self.snapshot(host), before, "check writes nothing");
+        let applied = self.apply(playbook, &args).good();
+        let unknown = check.unknown_tasks();
+        let known = |run: &Run| -> Vec<Value> {
+            run.planned().into_iter().filter(|event| !unknown.contains(&event["task"]["index"])).collect()
+        };
+        assert_eq!(known(&check), known(&applied), "check's plan is apply's plan");
+        let after = self.snapshot(host);
+        let sessions = self.sessions(host);
+        let again = self.apply(playbook, &args).good();
+        assert_eq!(again.planned(), Vec::<Value>::new(), "the second apply is empty");
+        assert_eq!(self.snapshot(host), after, "the second apply writes nothing");
+        assert_eq!(self.sessions(host) - sessions, 1, "a converged host is asked once, by sshd's own log");
+        assert_eq!(again.recap(host)["trips"], 1);
+        applied
+    }
+}
+
+impl Run {
+    /// The same run, which has ended with 0.
+    #[track_caller]
+    pub fn good(self) -> Self {
+        self.ends(0)
+    }
+
+    /// The same run, which has ended with a code.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The same run, whose output, both streams, holds a text.
+    #[track_caller]
+    pub fn says(self, wanted: &str) -> Self {
+        // A report breaks long lines; what matters is the words.
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let output = flat(&format!("{} {}", self.stdout, self.stderr));
+        assert!(output.contains(&flat(wanted)), "no `{wanted}` in\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// The `planned` events.
+    pub fn planned(&self) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["event"] == "planned").collect()
+    }
+
+    fn unknown_tasks(&self) -> Vec<Value> {
+        let unknown = |event: &Value| event["event"] == "task_finished" && event["outcome"] == "unknown";
+        self.events().into_iter().filter(unknown).map(|event| event["task"]["index"].clone()).collect()
+    }
+
+    /// What became of a host.
+    pub fn recap(&self, host: &str) -> Value {
+        let last = self.events().pop().expect("a last event");
+        assert_eq!(last["event"], "run_finished");
+        last["hosts"][host].clone()
+    }
+}
+
+/// The lines that one listing has and the other has not, each with its sign.
+pub fn difference(old: &[String], new: &[String]) -> Vec<String> {
+    let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("-{line}"));
+    let come = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+{line}"));
+    gone.chain(come).collect()
+}

@@ -1,0 +1,10 @@
+//! The lab: real hosts with systemd, sshd and dockerd, and a real registry.
+//!
+//! The tests share the hosts, so they run one at a time. Without `DTRCTL_LAB`, which `tests/run` sets when the lab is up,
+//! each says that it is skipped.
+
+mod insecure;
+mod lab;
+mod login;
+mod refusals;
+mod trust;
