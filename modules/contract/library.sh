@@ -34,6 +34,7 @@ answer() { # ID, then the call
   id=$1; shift
   body=$("$@" 2>/dev/null); rc=$?
   # What is sent only where the controller does not hold it yet is no part of what an answer means.
+  # shellcheck disable=SC2034
   case $body in *bulk=*) kept=$(printf '%s\n' "$body" | sed '/^bulk=/d') ;; *) kept=$body ;; esac
   eval "a_$id=\$kept"
   printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
