@@ -6,7 +6,6 @@
     clippy::disallowed_methods,
     clippy::disallowed_macros,
     clippy::disallowed_types,
-    clippy::disallowed_macros,
     reason = "a test reads files and runs dockerd"
 )]
 
