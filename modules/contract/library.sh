@@ -34,6 +34,7 @@ answer() { # ID, then the call
   id=$1; shift
   body=$("$@" 2>/dev/null); rc=$?
   # What is sent only where the controller does not hold it yet is no part of what an answer means.
+  # shellcheck disable=SC2034
   case $body in *bulk=*) kept=$(printf '%s\n' "$body" | sed '/^bulk=/d') ;; *) kept=$body ;; esac
   eval "a_$id=\$kept"
   printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
@@ -414,13 +415,14 @@ mark() {
     cursor=$(journalctl -u docker.service -n 0 --show-cursor -o cat --no-pager 2>/dev/null | sed -n 's/^-- cursor: //p')
   fi
 }
+# In its own words alone: what systemd says beside them fills the end of the log.
 logged() {
   has journalctl || return 0
   if [ -n "$cursor" ]; then set -- --after-cursor "$cursor"; else set -- --since "@$since"; fi
-  journalctl -u docker.service "$@" -o cat --no-pager 2>/dev/null
+  journalctl _SYSTEMD_UNIT=docker.service "$@" -o cat --no-pager 2>/dev/null
 }
-# The end of that, without the whole configuration, which may hold a proxy's password.
-log_end() { logged | grep -v -e 'Reloaded configuration' -e 'level=debug' | tail -n "$1"; }
+# What it complains of. With level=info it prints its whole configuration, which may hold a proxy's password.
+log_end() { logged | grep -v -e 'level=info' -e 'level=debug' | tail -n "$1"; }
 is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
 hup() { # a running unit is told through its own words, which may do more than a signal
   if is_systemd && systemctl is-active --quiet docker.service && systemctl reload docker.service; then return 0; fi

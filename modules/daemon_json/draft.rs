@@ -89,7 +89,9 @@ impl Draft {
             judge(&self.value, engine).into_iter().partition(|problem| !old.iter().any(|o| same(o, problem)));
         if let Some(listed) = errors(&new) {
             let message = format!("dockerd would not start with the edited {path}: {listed}");
-            return Err(PlanError::new(message).help("nothing was written; correct the task's arguments"));
+            return Err(PlanError::new(message).help(
+                "nothing was written; correct the task's arguments (`remove` takes away what stands in the way)",
+            ));
         }
         let mut warnings: Vec<String> = new.iter().map(Problem::to_string).collect();
         if let Some(listed) = errors(&kept) {

@@ -97,10 +97,10 @@ fn left_alone(error: &EditError) -> bool {
     matches!(error, EditError::Text { fault: Fault::DuplicateKey { .. } | Fault::LoneSurrogate, .. })
 }
 
-/// Without root, dockerd stops before it reads the values of its registries.
+/// Without root, dockerd stops before it reads the values of its registries and the options of its log driver.
 fn seen_without_root(problem: &Problem) -> bool {
     problem.severity == Severity::Error
-        && !matches!(problem.trouble, Trouble::Insecure(_) | Trouble::Mirror(_))
+        && !matches!(problem.trouble, Trouble::Insecure(_) | Trouble::Mirror(_) | Trouble::LogOption(_))
 }
 
 #[test]

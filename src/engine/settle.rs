@@ -242,7 +242,7 @@ impl<'a> HostRun<'a> {
         let proof = if proven { asked.pop_front() } else { None };
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
             if let Some(proof) = proof {
-                self.prove(proof, &mut done).await;
+                self.prove(proof, &mut done).await?;
                 if done.outcome == Outcome::Changed {
                     self.witnesses.push(Witness::of(step));
                 }
@@ -293,8 +293,15 @@ impl<'a> HostRun<'a> {
     }
 
     /// After its changes a task must find nothing to do.
-    async fn prove(&mut self, mut proof: Ready<'a>, done: &mut Done) {
+    async fn prove(&mut self, mut proof: Ready<'a>, done: &mut Done) -> Result<(), Left> {
         self.advance(&mut proof).await;
+        while proof.waits() {
+            let mut window = VecDeque::from([proof]);
+            self.exchange(&mut window, None).await?;
+            let Some(asked) = window.pop_front() else { return Ok(()) };
+            proof = asked;
+            self.advance(&mut proof).await;
+        }
         let fault = match proof.stage {
             Stage::Known(planned) => match *planned {
                 Ok(plan) if plan.changes.is_empty() => {
@@ -302,7 +309,7 @@ impl<'a> HostRun<'a> {
                         self.memory.settled.insert(key, digests);
                     }
                     done.owed = plan.owed.or_else(|| done.owed.take());
-                    return;
+                    return Ok(());
                 }
                 Ok(plan) => {
                     let left: Vec<String> = plan.changes.iter().map(Change::summary).collect();
@@ -318,6 +325,7 @@ impl<'a> HostRun<'a> {
             Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
         done.has_changed();
         done.notes = notes;
+        Ok(())
     }
 
     async fn act_here(&self, changes: &[Change]) -> Vec<Option<Frame>> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::super::version::Version;
 use super::keys::{self, FLAGS_ONLY, KEYS};
 use super::kind::Mistyped;
+use super::logging::{BadLogOption, log_options};
 use super::registry::{self, BadInsecure, BadMirror};
 
 /// How bad a problem is.
@@ -58,6 +59,8 @@ pub enum Trouble {
     SchemeStripped(String),
     #[error("{0}")]
     Mirror(BadMirror),
+    #[error("{0}")]
+    LogOption(BadLogOption),
     #[error("a label is written `name=value`; correct `{0}`")]
     Label(String),
     #[error("the label `{0}` has two values; keep one")]
@@ -127,6 +130,9 @@ impl Judge {
         self.choices(config);
         self.least(config);
         self.runtimes(config);
+        for (option, bad) in log_options(config, self.engine) {
+            self.error(&["log-opts", &option], Trouble::LogOption(bad));
+        }
         if config.contains_key("host-gateway-ip") && config.contains_key("host-gateway-ips") {
             self.error(&["host-gateway-ip"], Trouble::HostGatewayTwice);
         }
@@ -434,7 +440,7 @@ mod tests {
         for config in [
             json!(null),
             json!({}),
-            json!({"dns": null, "insecure-registries": null, "log-opts": {"a": null}}),
+            json!({"dns": null, "insecure-registries": null, "log-opts": {"tag": null}}),
         ] {
             assert_eq!(verdict(&config, OLD), []);
         }

@@ -7,6 +7,7 @@ mod flags;
 mod judge;
 pub mod keys;
 mod kind;
+mod logging;
 pub mod registry;
 mod running;
 
@@ -16,4 +17,5 @@ pub use effect::{Cause, Effect, Why, effect};
 pub use flags::{Flag, flags};
 pub use judge::{Problem, Severity, Trouble, judge};
 pub use kind::Kind;
+pub use logging::BadLogOption;
 pub use running::{Mismatch, running_matches};

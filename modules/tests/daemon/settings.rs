@@ -179,7 +179,7 @@ fn values_that_dockerd_refuses_are_the_tasks_or_the_files_fault() {
     assert!(text.starts_with(
         "dockerd would not start with the edited /etc/docker/daemon.json: `insecure-registries.0`"
     ));
-    assert!(text.ends_with("(nothing was written; correct the task's arguments)"), "{text}");
+    assert!(text.contains("(nothing was written; correct the task's arguments (`remove`"), "{text}");
     let mut host = FakeHost::new(Some("{\"Debugg\": true}"));
     let text = refusal(&mut host, &insecure("r"));
     assert!(
@@ -189,6 +189,18 @@ fn values_that_dockerd_refuses_are_the_tasks_or_the_files_fault() {
     // An edit that mends the file is none to refuse.
     host.heeds = Some(serde_json::Map::new());
     host.apply("daemon_json", &json!({"remove": {"Debugg": null}}));
+}
+
+#[test]
+fn what_stands_beside_the_edit_counts_too() {
+    let mut host = FakeHost::new(Some(r#"{"log-opts": {"max-size": "1m"}}"#));
+    let journald = json!({"merge": {"log-driver": "journald"}});
+    assert!(
+        refusal(&mut host, &journald)
+            .contains("`log-opts.max-size`: the log driver `journald` knows no such")
+    );
+    let both = json!({"merge": {"log-driver": "journald"}, "remove": {"log-opts": null}});
+    assert_eq!(host.apply("daemon_json", &both).result["effect"], "restart");
 }
 
 #[test]
