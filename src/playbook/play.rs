@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keywords::{Keys, texts};
-use super::task::{Become, Section, Task, boolean, variables};
+use super::task::{Become, Section, Task, boolean, first_key, variables};
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Value};
 
 /// A playbook.
@@ -84,13 +84,14 @@ impl Playbook {
 impl Play {
     fn read(node: &Node, directory: &Path, problems: &mut Problems) -> Option<Self> {
         let mut keys = problems.take(Keys::of(node, "a play"))?;
-        let hosts = keys.take("hosts").cloned();
-        if hosts.is_none() {
+        // The rest of the play is read all the same, so that its mistakes are told too.
+        let hosts = keys.take("hosts").cloned().unwrap_or_else(|| {
             problems.push(
-                Problem::new("a play has no `hosts`", node.place())
+                Problem::new("a play has no `hosts`", first_key(node))
                     .help("add `hosts: PATTERN`, such as `hosts: docker`"),
             );
-        }
+            Node { value: Value::Null, ..node.clone() }
+        });
         let tags =
             keys.take("tags").and_then(|node| problems.take(texts(node, "`tags`", true))).unwrap_or_default();
         let mut tasks = Vec::new();
@@ -102,7 +103,7 @@ impl Play {
             place: node.place(),
             directory: directory.to_path_buf(),
             vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
-            identity: Become::take(&mut keys),
+            identity: Become::take(&mut keys, problems),
             gather_facts: keys
                 .take("gather_facts")
                 .and_then(|node| problems.take(boolean(node, "`gather_facts`")))
@@ -110,7 +111,7 @@ impl Play {
             serial: keys.take("serial").and_then(|node| problems.take(serial(node))).unwrap_or_default(),
             handlers: list(keys.take("handlers"), "handlers", Section::Handler, &tags, problems),
             tasks,
-            hosts: hosts?,
+            hosts,
         };
         keys.finish("a play", &[], problems);
         for task in play.tasks.iter_mut().chain(&mut play.handlers) {

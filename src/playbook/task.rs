@@ -73,8 +73,11 @@ pub struct Become {
 
 impl Become {
     /// Takes the two keys of a play or task.
-    pub(super) fn take(keys: &mut Keys<'_>) -> Self {
-        Self { wanted: keys.take("become").cloned(), user: keys.take("become_user").cloned() }
+    pub(super) fn take(keys: &mut Keys<'_>, problems: &mut Problems) -> Self {
+        Self {
+            wanted: flag(keys.take("become"), "`become`", problems),
+            user: keys.take("become_user").cloned(),
+        }
     }
 
     /// What this says, and for the rest what `outer` says.
@@ -124,12 +127,12 @@ impl Task {
             listen,
             tags,
             vars,
-            check_mode: keys.take("check_mode").cloned(),
-            ignore_errors: keys.take("ignore_errors").cloned(),
+            check_mode: flag(keys.take("check_mode"), "`check_mode`", problems),
+            ignore_errors: flag(keys.take("ignore_errors"), "`ignore_errors`", problems),
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
             delegate_to: keys.take("delegate_to").cloned(),
-            identity: Become::take(&mut keys),
+            identity: Become::take(&mut keys, problems),
             no_log,
             section,
         };
@@ -144,7 +147,7 @@ impl Task {
             // An unknown key is most likely the module's name; it is reported as one by `finish`.
             if keys.is_empty() {
                 problems.push(
-                    Problem::new("a task names no module", node.place())
+                    Problem::new("a task names no module", first_key(node))
                         .help("add a module and its arguments; `dtrctl modules` lists them"),
                 );
             }
@@ -192,6 +195,26 @@ pub(super) fn valid_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Where a play or task begins: its first key, as the whole of it would be pages.
+pub(super) fn first_key(node: &Node) -> Place {
+    node.as_map().and_then(<[_]>::first).map_or_else(|| node.place(), |(key, _)| key.place())
+}
+
+/// A boolean that may be a template; one that can be neither is reported and left out.
+fn flag(node: Option<&Node>, what: &str, problems: &mut Problems) -> Option<Node> {
+    let node = node?;
+    let words = ["true", "false", "yes", "no", "on", "off", "1", "0"];
+    let fine = match &node.value {
+        Value::Bool(_) => true,
+        Value::String(text) => text.is_template() || words.contains(&text.text.to_ascii_lowercase().as_str()),
+        _ => false,
+    };
+    if !fine {
+        problems.push(Problem::new(format!("{what} has to be true or false"), node.place()));
+    }
+    fine.then(|| node.clone())
 }
 
 /// A boolean that is no template.
