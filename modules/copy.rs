@@ -38,19 +38,30 @@ pub struct Copy {
 impl Module for Copy {
     const NAME: &'static str = "copy";
     const EXAMPLE: &'static str = "- copy:\n    dest: /etc/motd\n    content: \"this host trusts {{ registry }}\\n\"\n    mode: \"0644\"\n";
-    type State = (File, Vec<u8>);
+    type State = ((File, Option<File>), Vec<u8>);
 
     fn probe(&self, _host: &Host) -> Probe<Self::State> {
         let wanted = match (&self.content, &self.src) {
             (None, Some(path)) => Probe::ask(AskLocalFile { path: path.clone() }),
             (content, _) => Probe::ready(content.clone().unwrap_or_default().into_bytes()),
         };
-        Probe::ask(AskFile::new(self.dest.clone())).zip(wanted)
+        // Whether there is a directory to write into has to be known before, or check mode would promise too much.
+        let directory = match self.dest.parent() {
+            Some(parent) => Probe::ask(AskFile::stat(parent)).map(Some),
+            None => Probe::ready(None),
+        };
+        Probe::ask(AskFile::new(self.dest.clone())).zip(directory).zip(wanted)
     }
 
-    fn plan(&self, _host: &Host, (file, wanted): Self::State) -> Result<Plan, PlanError> {
+    fn plan(&self, _host: &Host, ((file, directory), wanted): Self::State) -> Result<Plan, PlanError> {
         if self.content.is_some() == self.src.is_some() {
             return Err(PlanError::new("give either `content` or `src`"));
+        }
+        if let Some(directory) =
+            directory.filter(|directory| !matches!(directory.kind, FileKind::Directory(_)))
+        {
+            return Err(PlanError::new(format!("`{}` is not a directory on this host", directory.path))
+                .help("make it first, with `file` and `state: directory`"));
         }
         let ownership = Ownership { mode: self.mode, owner: self.owner.clone(), group: self.group.clone() };
         let content = Content { bytes: wanted, secret: self.secret };

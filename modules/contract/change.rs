@@ -246,11 +246,13 @@ pub struct ReloadDocker {
     pub settles: Vec<String>,
 }
 
-/// Restarts the daemon.
+/// Restarts the daemon; refused where a container would stop that is not named.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RestartDocker {
     /// Why.
     pub reason: String,
+    /// Whether running containers outlive it, by `live-restore`.
+    pub kept: bool,
     /// Running containers that stop and are started again by their restart policy.
     pub stops: Vec<String>,
     /// Running containers that stop and stay down.
@@ -311,7 +313,11 @@ impl Change {
                 let visible = if reload.visible { "visible" } else { "silent" };
                 Call::new("do_reload").word(visible).words(reload.settles.clone())
             }
-            Self::RestartDocker(restart) => Call::new("do_restart").words(restart.settles.clone()),
+            Self::RestartDocker(restart) => Call::new("do_restart")
+                .word(if restart.kept { "kept" } else { "stopped" })
+                .word(restart.stops.join(" "))
+                .word(restart.stays_down.join(" "))
+                .words(restart.settles.clone()),
             Self::Run(run) => run.call(),
             Self::RecordPin(_) => return None,
         };

@@ -131,12 +131,7 @@ fn file(ask: &super::AskFile, lines: Lines<'_>) -> Result<File, AskError> {
                 limit: ask.limit,
             });
         }
-        Some(_) => {
-            return Err(AskError::Host(format!(
-                "`{}` cannot be read by this user; does the task need `become: true`?",
-                ask.path
-            )));
-        }
+        Some(_) => return Err(unreadable(&ask.path)),
         None => {}
     }
     let kind = match lines.get("kind") {
@@ -149,7 +144,14 @@ fn file(ask: &super::AskFile, lines: Lines<'_>) -> Result<File, AskError> {
     Ok(File { path: ask.path.clone(), target, kind })
 }
 
+fn unreadable(path: &HostPath) -> AskError {
+    AskError::Host(format!("`{path}` cannot be read by this user; does the task need `become: true`?"))
+}
+
 fn dir(at: &HostPath, lines: Lines<'_>) -> Result<Dir, AskError> {
+    if lines.get("error").is_some() {
+        return Err(unreadable(at));
+    }
     let present = match lines.get("kind") {
         Some("dir") => true,
         Some("absent") => false,

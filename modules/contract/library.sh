@@ -21,7 +21,12 @@ elif has shasum; then digest() { shasum -a 256 | cut -c1-64; }
 elif has openssl; then digest() { openssl dgst -sha256 -r | cut -c1-64; }
 else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
 word() { printf '%s' "$1" | enc; }
-bounded() { if has timeout; then timeout "$@"; else shift; "$@"; fi; }
+# BusyBox before 1.30 wants `timeout -t SECONDS`.
+bounded() {
+  if timeout 1 true >/dev/null 2>&1; then timeout "$@"
+  elif timeout -t 1 true >/dev/null 2>&1; then seconds=$1; shift; timeout -t "$seconds" "$@"
+  else shift; "$@"; fi
+}
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -47,13 +52,20 @@ guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier ans
   shift
   answer "$id" "$@"
 }
+owing=
 act() { # ID, then the call: the first that fails ends the script
   id=$1; shift
   body=$("$@" 2>&1); rc=$?
   printf '%s %s %s\n' "$B" "$id" "$rc"
   printf '%s' "$body" | enc
   echo
-  if [ "$rc" != 0 ]; then finish; exit 0; fi
+  # What has touched nothing owes nothing.
+  case $rc in
+  0) case $1 in do_owe) owing=$2 ;; do_make_dir) ;; *) owing= ;; esac; return ;;
+  94 | 96 | 97 | 98) [ -z "$owing" ] || unowe "$owing" ;;
+  esac
+  finish
+  exit 0
 }
 finish() { printf '%s end\n' "$B"; }
 
@@ -64,9 +76,17 @@ real() {
   real=$1; hops=0
   while [ -L "$real" ]; do
     hops=$((hops + 1)); [ "$hops" -le 40 ] || return 97
-    to=$(readlink -- "$real"; echo .); to=${to%??}
+    to=$(readlink -- "$real" && echo .) || return 97
+    to=${to%??}
     case $to in /*) real=$to ;; *) real=${real%/*}/$to ;; esac
   done
+  # A link to `..` or to a path with a slash at its end: what it leads to is a directory by all means.
+  case $real in */ | */..)
+    real=$(cd -P -- "$real" && pwd -P && echo .) || return 97
+    real=${real%??}
+    case $real in "$ROOT"/*) return 0 ;; *) return 98 ;; esac
+    ;;
+  esac
   base=${real##*/}; dir=${real%/*}; rest=
   while [ -n "$dir" ] && [ ! -d "$dir" ]; do rest=/${dir##*/}$rest; dir=${dir%/*}; done
   dir=$(cd -P -- "${dir:-/}" && pwd -P && echo .) || return 97
@@ -97,6 +117,8 @@ ask_dir() { # PATH
   real=${real%/.}
   say kind "$(kind "$real")"
   [ -d "$real" ] || return 0
+  # Without the right to read it, it would look empty.
+  [ -r "$real" ] || { say error unreadable; return 0; }
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
     link='file'; [ ! -L "$f" ] || link='link'
@@ -137,8 +159,12 @@ own() { # FILE, MODE, OWNER, GROUP; `-` leaves a thing as it is
   if [ "$3$4" != -- ]; then
     who=$3:$4; case $who in -:*) who=:$4 ;; *:-) who=$3 ;; esac
     now=$(stat -c '%u:%g %U:%G' -- "$1")
-    # A user who is not root may keep what is already so, but give nothing away.
-    case " $now " in *" $who "*) ;; *) chown -- "$who" "$1" || return ;; esac
+    # A user who is not root may keep what is already so, but give nothing away. To give it away clears the setuid bit.
+    case " $now " in *" $who "*) ;; *)
+      [ "$2" != - ] || set -- "$1" "$(stat -c %a -- "$1")"
+      chown -- "$who" "$1" || return
+      ;;
+    esac
   fi
   [ "$2" = - ] || chmod -- "$2" "$1"
 }
@@ -155,7 +181,9 @@ do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
   real "$1" || return
   still "$real" "$2" || return
   dir=${real%/*}; tmp=$dir/.dtrctl-$T
-  (set -C; printf '%b' "$7" >"$tmp") || { rm -f -- "$tmp"; return 1; }
+  # `set -C` alone would open a fifo or device that waits there.
+  if [ -e "$tmp" ] || [ -L "$tmp" ]; then echo "something stands at $tmp"; return 1; fi
+  out=$( (set -C; printf '%b' "$7" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
   if [ "$(digest <"$tmp")" != "$3" ]; then
     rm -f -- "$tmp"
     df -k "$dir" 2>/dev/null | tail -n 1
@@ -179,6 +207,11 @@ do_make_dir() { # PATH, MODE, OWNER, GROUP
     label "$real" "$real" && flush_dir "${real%/*}"
 }
 do_remove_dir() { # PATH
+  # A link itself is removed, not what it leads to.
+  if [ -L "$1" ]; then
+    real "${1%/*}/." && rm -f -- "${real%/.}/${1##*/}" && flush_dir "${real%/.}"
+    return
+  fi
   real "$1" || return
   rmdir -- "$real" && flush_dir "${real%/*}"
 }
@@ -196,13 +229,12 @@ in_bundle() { # BASE64 of a certificate's DER, BUNDLE
     END { exit !found }' "$2"
 }
 do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certificates that must not, COMMAND...
-  bundle=$1; drop=$2; present=$3; absent=$4; shift 4
+  real "$1" || return
+  bundle=$real; drop=$2; present=$3; absent=$4; shift 4
   if [ -n "$R" ]; then
     # A sandbox has no tools of its own: its bundle is put together from its own drop directory.
     real "$drop/." || return
     drop=${real%/.}
-    real "$bundle" || return
-    bundle=$real
     (umask 022; mkdir -p -- "${bundle%/*}") || return
     for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt; do
       if [ -f "$f" ] && [ ! -L "$f" ]; then cat -- "$f"; fi
@@ -260,7 +292,7 @@ info() {
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
-  if has dockerd || has docker || [ -e /etc/docker ]; then say installed 1; fi
+  if has dockerd || [ -e /etc/init.d/docker ] || systemctl cat docker.service >/dev/null 2>&1; then say installed 1; fi
   if has systemctl && [ -d /run/systemd/system ]; then
     for unit in docker.service docker.socket; do
       printf 'unit=%s %s\n' "$unit" "$(systemctl is-active "$unit" 2>/dev/null)"
@@ -336,7 +368,7 @@ ask_distribution() { # REGISTRY
 }
 ask_shell() { # TEXT
   dir=$(mktemp -d) || return
-  sh -c "$1" </dev/null >"$dir/out" 2>"$dir/err"
+  (umask "$mask"; exec sh -c "$1") </dev/null >"$dir/out" 2>"$dir/err"
   say status $?
   say stdout "$(enc <"$dir/out")"
   say stderr "$(enc <"$dir/err")"
@@ -350,6 +382,7 @@ ask_owed() {
   dir=$(runtime)/owed
   now=none; if daemon; then now=$(started "$pid"); fi
   for f in "$dir"/*; do
+    case $f in "$dir"/*.*) continue ;; esac
     [ -f "$f" ] || continue
     { read -r need && read -r daemon && read -r id && read -r reason; } <"$f" || continue
     # A record is void once the daemon that it was written for is gone.
@@ -357,51 +390,105 @@ ask_owed() {
     printf 'owed=%s %s %s\n' "$need" "$id" "$reason"
   done
 }
+record() { echo "$(runtime)/owed/$(printf '%s' "$1" | digest | cut -c1-16)"; } # of ID
 do_owe() { # ID, NEED, REASON
   daemon || return 0
-  dir=$(runtime)/owed
+  f=$(record "$1"); dir=${f%/*}
   mkdir -p -- "$dir" || return
-  f=$dir/$(printf '%s' "$1" | digest | cut -c1-16)
-  rm -f -- "$f.$T"
+  rm -f -- "$f.$T" "$f.was"
+  [ ! -f "$f" ] || cp -- "$f" "$f.was" || return
   (set -C; printf '%s\n%s\n%s\n%s\n' "$2" "$(started "$pid")" "$(word "$1")" "$(word "$3")" >"$f.$T") &&
     flush "$f.$T" && mv -f -- "$f.$T" "$f" && flush_dir "$dir"
 }
-settle() { # ID...
-  for id in "$@"; do rm -f -- "$(runtime)/owed/$(printf '%s' "$id" | digest | cut -c1-16)"; done
+unowe() { # ID: what was owed before its last record is owed again
+  f=$(record "$1")
+  if [ -f "$f.was" ]; then mv -f -- "$f.was" "$f"; else rm -f -- "$f"; fi
 }
-# What the daemon has logged since $since.
-logged() { if has journalctl; then journalctl -u docker.service --since "@$since" -o cat --no-pager 2>/dev/null; fi; }
-hup() {
-  if [ -d /run/systemd/system ] && systemctl is-active --quiet docker.service; then systemctl reload docker.service
-  else kill -HUP "$pid"; fi
+settle() { # ID...
+  for id in "$@"; do f=$(record "$id"); rm -f -- "$f" "$f.was"; done
+}
+# From here on `logged` tells what the daemon logs.
+mark() {
+  since=$(date +%s); cursor=
+  if has journalctl; then
+    cursor=$(journalctl -u docker.service -n 0 --show-cursor -o cat --no-pager 2>/dev/null | sed -n 's/^-- cursor: //p')
+  fi
+}
+logged() {
+  has journalctl || return 0
+  if [ -n "$cursor" ]; then set -- --after-cursor "$cursor"; else set -- --since "@$since"; fi
+  journalctl -u docker.service "$@" -o cat --no-pager 2>/dev/null
+}
+# The end of that, without the whole configuration, which may hold a proxy's password.
+log_end() { logged | grep -v -e 'Reloaded configuration' -e 'level=debug' | tail -n "$1"; }
+is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
+hup() { # a running unit is told through its own words, which may do more than a signal
+  if is_systemd && systemctl is-active --quiet docker.service && systemctl reload docker.service; then return 0; fi
+  kill -HUP "$pid"
+}
+refused() { # LOG: whether the daemon has kept its old configuration; `systemctl reload` does not tell
+  case $1 in
+  *'unable to configure the Docker daemon'* | *'configuration validation failed'* | *'Error reconfiguring the daemon'*) ;;
+  *) return 1 ;;
+  esac
+  echo 'the daemon has refused its configuration and goes on with the old one:'
+  log_end 3
 }
 do_reload() { # visible|silent, settled IDs...
   how=$1; shift
   daemon || { echo 'no docker daemon runs on this host'; return 1; }
-  since=$(date +%s); before=$(info); boot=$(started "$pid")
+  mark; before=$(info); boot=$(started "$pid")
   hup || return
-  tries=0
-  while :; do
-    log=$(logged)
-    case $log in
-    *'Error reconfiguring the daemon'* | *'unable to configure the Docker daemon'*)
-      printf '%s\n' "$log" | tail -n 5
-      return 1
-      ;;
-    *'Reloaded configuration'*) [ "$how" = visible ] || break ;;
-    esac
-    if [ "$how" = visible ] && [ "$(info)" != "$before" ]; then break; fi
-    tries=$((tries + 1)); [ "$tries" -lt 50 ] || break
-    sleep 0.1 2>/dev/null || sleep 1
+  # About ten seconds. A daemon that logs warnings only does not say that it has reloaded, one without a journal
+  # not anywhere.
+  tries=0; if ! has journalctl; then tries=40; fi
+  while log=$(logged); [ "$tries" -lt 50 ]; do
+    if refused "$log"; then return 1; fi
+    if [ "$how" = visible ]; then
+      if [ "$(info)" != "$before" ]; then break; fi
+    else
+      case $log in *'Reloaded configuration'*) break ;; esac
+    fi
+    tries=$((tries + 1))
+    sleep 0.1 2>/dev/null || { sleep 1; tries=$((tries + 9)); }
   done
-  daemon && [ "$(started "$pid")" = "$boot" ] || { echo 'the daemon did not outlive the reload'; return 1; }
+  if refused "$(logged)"; then return 1; fi
+  if ! daemon || [ "$(started "$pid")" != "$boot" ]; then
+    echo 'the daemon did not outlive the reload:'; log_end 8; return 1
+  fi
+  if [ "$how" = visible ] && [ "$(info)" = "$before" ]; then
+    echo 'the daemon was told to reload, but shows the same settings as before:'; log_end 3; return 1
+  fi
   settle "$@"
 }
 answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
-do_restart() { # settled IDs...
+listed() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; } # NAME, NAMES
+# Of the containers $ran, all but $1 have to run: the names of those that do not.
+missing() {
+  now=$(containers)
+  printf '%s\n' "$ran" | while read -r id _ name; do
+    name=${name#/}
+    if [ -z "$id" ] || listed "$name" "$1"; then continue; fi
+    case $now in *"$id"*) ;; *) printf '%s ' "$name" ;; esac
+  done
+}
+do_restart() { # kept|stopped, containers that may stop, containers that may stay down, settled IDs...
+  how=$1; stops=$2; stays=$3; shift 3
   umask 022
-  since=$(date +%s)
-  if [ -d /run/systemd/system ]; then
+  mark; ran=; boot=none
+  if daemon; then
+    boot=$(started "$pid")
+    ran=$(containers) || [ -n "$ran" ] || { echo 'the running containers cannot be listed'; return 1; }
+    case $how$(info) in
+    kept*'"LiveRestoreEnabled":true'*) ;;
+    *)
+      for name in $(printf '%s\n' "$ran" | sed -n 's/^[0-9a-f]* [a-z-]* \/*//p'); do
+        listed "$name" "$stops $stays" || { moved "the container $name runs now, and would stop"; return; }
+      done
+      ;;
+    esac
+  fi
+  if is_systemd; then
     # The start limit counts restarts that went well, too; past it the socket fails as well.
     systemctl reset-failed docker.service docker.socket 2>/dev/null
     bounded 120 systemctl restart docker.service
@@ -409,12 +496,22 @@ do_restart() { # settled IDs...
   elif [ -x /etc/init.d/docker ]; then bounded 120 /etc/init.d/docker restart
   else echo 'nothing on this host can restart docker: no systemd, OpenRC or /etc/init.d/docker'; return 1; fi
   tries=0
-  until daemon && answers; do
+  until daemon && [ "$(started "$pid")" != "$boot" ] && answers; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 60 ]; then echo 'the daemon does not answer after the restart:'; logged | tail -n 8; return 1; fi
+    if [ "$tries" -ge 60 ] || { is_systemd && [ "$(systemctl is-active docker.service)" = failed ]; }; then
+      echo 'the daemon does not answer after the restart:'; log_end 8; return 1
+    fi
     sleep 1
   done
   settle "$@"
+  tries=0
+  while lost=$(missing "$stays"); [ -n "$lost" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 30 ]; then
+      echo "the daemon runs again, but these containers that ran before do not: $lost"; return 1
+    fi
+    sleep 1
+  done
 }
 
 # --- a user's command ---------------------------------------------------------------------------------------------
@@ -425,7 +522,8 @@ do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   while [ "$1" != -- ]; do export "${1?}"; shift; done
   shift
   tmp=$(mktemp -d) || return
-  (umask "$mask"; { [ -z "$dir" ] || cd -- "$dir"; } && printf '%s' "$input" | "$@" >"$tmp/out" 2>"$tmp/err")
+  # Its files are made with our umask, whatever it makes itself with the login's.
+  ( { [ -z "$dir" ] || cd -- "$dir"; } && umask "$mask" && printf '%s' "$input" | "$@") >"$tmp/out" 2>"$tmp/err"
   say status $?
   say stdout "$(enc <"$tmp/out")"
   say stderr "$(enc <"$tmp/err")"

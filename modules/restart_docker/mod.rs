@@ -155,6 +155,7 @@ impl RestartDocker {
         if is(&["failed"]) && self.restart == RestartRule::Auto && self.containers == ContainerRule::Stop {
             plan.changes.push(Change::RestartDocker(Restart {
                 reason: format!("it does not run: {state}"),
+                kept: false,
                 stops: Vec::new(),
                 stays_down: Vec::new(),
                 settles: found.owed.iter().map(|record| record.id.clone()).collect(),
@@ -207,7 +208,7 @@ impl RestartDocker {
         }
         let kept = decision.keeps_containers(info);
         let running = if kept { &[][..] } else { &risk.containers.running };
-        let (stops, stays_down) = by_policy(running);
+        let (stops, stays_down) = by_policy(running, decision.loses_live_restore(info));
         plan.set("stops", stops.clone());
         plan.set("stays_down", stays_down.clone());
         if !running.is_empty() && self.containers == ContainerRule::Keep {
@@ -224,7 +225,13 @@ impl RestartDocker {
             reload(plan, decision);
         }
         let settles = decision.settled_by_restart();
-        plan.changes.push(Change::RestartDocker(Restart { reason: restart, stops, stays_down, settles }));
+        plan.changes.push(Change::RestartDocker(Restart {
+            reason: restart,
+            kept,
+            stops,
+            stays_down,
+            settles,
+        }));
         plan.set("done", word(Some(Need::Restart)));
         Ok(())
     }
@@ -250,12 +257,12 @@ fn owed(reason: &str, why_not: &str, permit: &str) -> String {
 }
 
 /// Containers that start again by their policy, and those that stay down. With `on-failure` it depends on how one takes
-/// the signal to stop: it stays down when it ends well.
-fn by_policy(running: &[Container]) -> (Vec<String>, Vec<String>) {
-    let names = |again: bool| {
-        let chosen = running.iter().filter(move |container| {
-            matches!(container.restart.as_str(), "always" | "unless-stopped") == again
-        });
+/// the signal to stop: it stays down when it ends well. A daemon that finds containers which outlived the one before,
+/// and is not to keep them, stops them as if somebody had asked for it.
+fn by_policy(running: &[Container], outlived: bool) -> (Vec<String>, Vec<String>) {
+    let again = |policy: &str| policy == "always" || (policy == "unless-stopped" && !outlived);
+    let names = |wanted: bool| {
+        let chosen = running.iter().filter(move |container| again(&container.restart) == wanted);
         chosen.map(|container| container.name.clone()).collect::<Vec<_>>()
     };
     (names(true), names(false))
@@ -293,5 +300,10 @@ impl Decision {
     fn keeps_containers(&self, info: &DaemonInfo) -> bool {
         let now = info.json["LiveRestoreEnabled"].as_bool() == Some(true);
         self.live_restore && (now || info.fresh || self.live_restore_first)
+    }
+
+    /// Whether the daemon that goes leaves its containers to one that stops them.
+    fn loses_live_restore(&self, info: &DaemonInfo) -> bool {
+        info.json["LiveRestoreEnabled"].as_bool() == Some(true) && !self.live_restore
     }
 }

@@ -335,6 +335,8 @@ impl Prepared<'_> {
                 (hosts, code)
             }
         });
+        // Its sender of events must not outlive the run: one that panics would be waited for without end.
+        drop(shared);
         while let Some(event) = events.recv().await {
             let last = matches!(event, Event::RunFinished { .. });
             self.reports.on(&event);

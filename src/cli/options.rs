@@ -1,13 +1,14 @@
 //! Options that several subcommands share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use serde_json::Value as Json;
 
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
+use crate::playbook::is_about_the_connection;
 use crate::yaml::{self, Problem, Problems, Source};
 
 /// Where hosts come from.
@@ -42,7 +43,7 @@ impl InventoryOptions {
     ) -> Result<(Vec<String>, Problems), Problems> {
         let selection = match &self.limit {
             Some(limit) => {
-                let limit = Pattern::from_limit(limit, || std::io::read_to_string(std::io::stdin()))?;
+                let limit = Pattern::from_limit(limit, standard_input)?;
                 inventory.select_limited(pattern, &limit)?
             }
             None => inventory.select(pattern)?,
@@ -57,8 +58,23 @@ impl InventoryOptions {
         for text in &self.extra_vars {
             all.extend(extra_vars(text)?);
         }
+        let mut names = all.iter().map(|(name, _): &(String, Json)| name.as_str());
+        if let Some(name) = names.find(|name| is_about_the_connection(name)) {
+            return Err(Failure::said(format!("`-e {name}` does not reach the connection"))
+                .help("set it in the inventory, or give `-u`, `--private-key`, `-K`"));
+        }
         Ok(all)
     }
+}
+
+/// What stands on standard input: it can be read once, and each play is limited by it.
+fn standard_input() -> std::io::Result<String> {
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(text) = READ.get() {
+        return Ok(text.clone());
+    }
+    let text = std::io::read_to_string(std::io::stdin())?;
+    Ok(READ.get_or_init(|| text).clone())
 }
 
 fn extra_vars(text: &str) -> Result<Vec<(String, Json)>, Failure> {

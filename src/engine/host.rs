@@ -30,6 +30,8 @@ pub struct HostRun<'a> {
     pub(super) memory: HostMemory,
     pub(super) memory_key: String,
     pub(super) overlay: Overlay,
+    /// What delegated tasks have planned for the controller.
+    pub(super) controller_overlay: Overlay,
     /// Counts what this host has changed, so that answers of the controller are not shared across a change.
     pub(super) epoch: u32,
     pub(super) variables: Variables,
@@ -38,6 +40,8 @@ pub struct HostRun<'a> {
     /// Whether an item of the loop in hand has failed, and the worst outcome of its items.
     pub(super) loop_failed: bool,
     pub(super) loop_outcome: Option<Outcome>,
+    /// Why the result of the loop in hand cannot be known in check mode.
+    pub(super) loop_unknown: Option<String>,
     pub(super) recap: Recap,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
@@ -52,6 +56,8 @@ pub struct Variables {
     pub upper: Scope,
     /// The names of `upper`: task variables do not hide them.
     pub upper_names: BTreeSet<String>,
+    /// The names that no registered result overrules: those of `-e`, and dtrctl's own.
+    pub fixed: BTreeSet<String>,
 }
 
 /// Why a host leaves the play.
@@ -88,7 +94,7 @@ impl<'a> HostRun<'a> {
     }
 
     async fn sections(&mut self) -> Result<(), Left> {
-        if self.shared.options.check && !self.play.tasks.is_empty() {
+        if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
         }
@@ -114,12 +120,14 @@ impl<'a> HostRun<'a> {
                 Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
             self.tasks(VecDeque::from([work])).await?;
         }
-        self.notified.clear();
+        // What a handler has notified before itself waits for the next flush.
         Ok(())
     }
 
     async fn tasks(&mut self, mut queue: VecDeque<Work<'a>>) -> Result<(), Left> {
-        queue.retain(|work| self.shared.options.tags.select(&work.task.tags));
+        // A handler heeds no tags, as in Ansible: what it owes to a change is owed however the change was selected.
+        let tags = &self.shared.options.tags;
+        queue.retain(|work| work.task.section == Section::Handler || tags.select(&work.task.tags));
         let mut window = VecDeque::new();
         loop {
             if self.shared.stop.load(Ordering::Relaxed) {
@@ -132,8 +140,11 @@ impl<'a> HostRun<'a> {
                 self.know_facts().await?;
                 window = self.prepare(&mut queue).await?;
             }
-            if window.front().is_some_and(Ready::waits) && !self.exchange(&mut window, None).await? {
-                requeue(&mut queue, window.drain(..));
+            // Nothing is settled by facts that are only remembered, not even what needs no answer.
+            let unverified = |step: &Ready<'_>| !self.facts_read && !step.delegated;
+            let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
+            if asks && !self.exchange(&mut window, None).await? {
+                start_over(&mut queue, window.drain(..));
                 continue;
             }
             if let Some(step) = window.pop_front() {
@@ -151,6 +162,9 @@ impl<'a> HostRun<'a> {
             }
             Left::Stopped => State::Aborted,
         };
+        if matches!(left, Left::Stopped) && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
+            return;
+        }
         if self.recap.state < state || matches!(left, Left::Stopped) {
             self.recap.state = state;
         }
@@ -240,14 +254,52 @@ impl Variables {
         self.upper_names.insert(name.to_owned());
     }
 
-    /// Sets a result that check mode cannot know.
-    pub fn set_unknown(&mut self, name: &str, reason: &str) {
-        self.upper.set_unknown(name, reason);
-        self.upper_names.insert(name.to_owned());
+    /// Whether no registered result may take this name.
+    pub fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.contains(name)
+    }
+
+    /// Keeps a registered result.
+    pub fn register(&mut self, name: &str, value: &Json) {
+        if !self.is_fixed(name) {
+            self.set_literal(name, value);
+        }
+    }
+
+    /// Keeps a result that check mode cannot know.
+    pub fn register_unknown(&mut self, name: &str, reason: &str) {
+        if !self.is_fixed(name) {
+            self.upper.set_unknown(name, reason);
+            self.upper_names.insert(name.to_owned());
+        }
+    }
+
+    /// Stands in for a result that is not there yet.
+    pub fn register_pending(&mut self, name: &str) {
+        if !self.is_fixed(name) {
+            self.upper.set_pending(name);
+            self.upper_names.insert(name.to_owned());
+        }
     }
 
     fn set_base(&mut self, base: Arc<Scope>) {
         self.upper.set_parent(Arc::clone(&base));
         self.base = base;
+    }
+}
+
+/// Puts steps back where the facts have changed: loops that have not begun are unrolled anew.
+pub fn start_over<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+    requeue(queue, steps);
+    let mut anew = None;
+    for work in std::mem::take(queue) {
+        match &work.item {
+            Some(item) if item.index == 0 => {
+                anew = Some(work.index);
+                queue.push_back(Work { item: None, ..work });
+            }
+            Some(_) if anew == Some(work.index) => {}
+            _ => queue.push_back(work),
+        }
     }
 }

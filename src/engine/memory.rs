@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,8 @@ impl Memory {
         let Some(directory) = self.path("bundles", "") else { return Vec::new() };
         let names = fs::read_dir(directory).into_iter().flatten().flatten();
         let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.retain(|name| name.len() == 64);
+        // A host does not send again what is listed here, so it has to be whole.
+        names.retain(|name| name.len() == 64 && self.bundle(name).is_some());
         names.sort();
         names
     }
@@ -83,7 +85,10 @@ impl Memory {
 
     /// Keeps a bundle.
     pub fn keep_bundle(&self, bytes: &[u8]) {
-        if let Some(path) = self.path("bundles", &modules::digest(bytes)).filter(|path| !path.exists()) {
+        if let Some(path) = self
+            .path("bundles", &modules::digest(bytes))
+            .filter(|_| self.bundle(&modules::digest(bytes)).is_none())
+        {
             _ = write(&path, bytes);
         }
     }
@@ -91,9 +96,15 @@ impl Memory {
 
 /// Writes beside the file, then renames, so that two runs side by side never read half a file.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Hosts run side by side, and many of them have the same bundle.
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    fs::rename(beside, path)
+    let written = file.write_all(bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        _ = fs::remove_file(&beside);
+    }
+    written
 }

@@ -297,12 +297,14 @@ impl Shared {
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
+            controller_overlay: Overlay::default(),
             epoch: 0,
             variables,
             notified: BTreeSet::new(),
             loop_results: Vec::new(),
             loop_failed: false,
             loop_outcome: None,
+            loop_unknown: None,
             recap: earlier,
             witnesses: Vec::new(),
         };
@@ -318,8 +320,12 @@ impl Shared {
             }
         }
         let base = Arc::new(base);
-        let mut variables =
-            Variables { upper: Scope::child(Arc::clone(&base)), base, upper_names: BTreeSet::new() };
+        let mut variables = Variables {
+            upper: Scope::child(Arc::clone(&base)),
+            base,
+            upper_names: BTreeSet::new(),
+            fixed: BTreeSet::new(),
+        };
         for (name, value) in &self.options.extra {
             variables.upper.set_source(name.clone(), value);
             variables.upper_names.insert(name.clone());
@@ -329,6 +335,7 @@ impl Shared {
         }
         variables.upper.set_hosts("hostvars", Arc::clone(&self.inventory_scopes) as Arc<dyn Hosts>);
         variables.upper_names.insert("hostvars".to_owned());
+        variables.fixed.clone_from(&variables.upper_names);
         variables
     }
 
@@ -407,7 +414,7 @@ fn heads(play: &Play, tags: &Tags) -> Vec<TaskHead> {
         handler: index >= play.tasks.len(),
     };
     let all = play.tasks.iter().chain(&play.handlers).enumerate();
-    all.filter(|(_, task)| tags.select(&task.tags)).map(head).collect()
+    all.filter(|(index, task)| *index >= play.tasks.len() || tags.select(&task.tags)).map(head).collect()
 }
 
 fn absolute(directory: &std::path::Path) -> String {

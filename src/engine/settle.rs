@@ -6,7 +6,7 @@ use std::sync::Arc;
 use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
 use serde_json::{Map, Value as Json};
 
-use super::host::{HostRun, Left, Work, requeue};
+use super::host::{HostRun, Left, Work, requeue, start_over};
 use super::scope::{NoValue, loop_result};
 use super::step::{Planned, Ready, Stage, Witness};
 use super::window::{Acts, Scripts};
@@ -22,11 +22,26 @@ pub struct Done {
     owed: Option<String>,
     owed_is_whole: bool,
     reason: Option<Reason>,
+    /// In check mode: a command would run, so that its result is not known though its outcome is.
+    unseen: bool,
 }
 
 impl Done {
     fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
-        Self { outcome, result, notes: Vec::new(), owed: None, owed_is_whole: false, reason: None }
+        Self {
+            outcome,
+            result,
+            notes: Vec::new(),
+            owed: None,
+            owed_is_whole: false,
+            reason: None,
+            unseen: false,
+        }
+    }
+
+    /// Says of a failure that the host is no longer as it was.
+    fn has_changed(&mut self) {
+        self.result.insert("changed".to_owned(), true.into());
     }
 
     fn reason(outcome: Outcome, kind: &str, message: impl Into<String>, help: Option<String>) -> Self {
@@ -71,13 +86,19 @@ impl Done {
         let result = result_of(&plan, outcome == Outcome::Changed);
         Self {
             owed_is_whole: plan.owed_is_whole,
-            outcome,
-            result,
             notes: plan.notes,
             owed: plan.owed,
-            reason: None,
+            ..Self::new(outcome, result)
         }
     }
+}
+
+/// Why check mode cannot tell the result of a command.
+pub const COMMAND: &str = "what a command does is known only when it has run";
+
+/// Whether a plan runs a user's command.
+pub fn runs(plan: &Plan) -> bool {
+    plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
 }
 
 /// What `register` keeps of a plan.
@@ -97,6 +118,12 @@ impl<'a> HostRun<'a> {
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<(), Left> {
         self.advance(&mut step).await;
+        // A delegated step may come first; it, too, changes nothing by facts that no longer hold.
+        let changes = |planned: &Planned| planned.as_ref().is_ok_and(|plan| !plan.changes.is_empty());
+        if matches!(&step.stage, Stage::Known(planned) if changes(planned)) && !self.verify_facts().await? {
+            start_over(queue, std::iter::once(step).chain(window.drain(..)));
+            return Ok(());
+        }
         let done = match std::mem::replace(&mut step.stage, Stage::Skipped(String::new())) {
             stage @ Stage::Asking(_) => {
                 step.stage = stage;
@@ -131,6 +158,7 @@ impl<'a> HostRun<'a> {
         if plan.changes.is_empty() {
             if let Some((key, digests)) = &step.answered
                 && self.overlay.is_empty()
+                && !step.delegated
             {
                 self.memory.settled.insert(key.clone(), digests.clone());
                 self.witnesses.push(Witness::of(step));
@@ -139,7 +167,7 @@ impl<'a> HostRun<'a> {
         }
         self.show(step, &plan);
         if step.check {
-            Ok(self.only_plan(plan, window, queue))
+            Ok(self.only_plan(step, plan, window, queue))
         } else {
             self.apply(step, plan, window, queue).await
         }
@@ -157,21 +185,26 @@ impl<'a> HostRun<'a> {
     /// Check mode: the changes are laid over what later steps see.
     fn only_plan(
         &mut self,
+        step: &Ready<'a>,
         plan: Plan,
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
     ) -> Done {
+        // `check_mode: true` in a run that applies: what is only planned will not be there for later tasks.
+        if self.shared.options.check {
+            let overlay = if step.delegated { &mut self.controller_overlay } else { &mut self.overlay };
+            overlay.extend(&plan.changes);
+        }
         let unforeseen = plan.changes.iter().any(|change| matches!(change, Change::Run(run) if !run.guarded));
         if unforeseen {
-            let reason = "what a command does is known only when it has run";
-            return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", reason, None) };
+            return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }
-        self.overlay.extend(&plan.changes);
+        let unseen = runs(&plan);
         if plan.changes.iter().any(|change| change.call().is_none()) {
             // Steps that the controller has answered already were answered before this change.
             requeue(queue, window.drain(..));
         }
-        Done::planned(plan, Outcome::Changed)
+        Done { unseen, ..Done::planned(plan, Outcome::Changed) }
     }
 
     /// Makes the changes, asks again whether they hold, and asks for the following steps, all in one trip.
@@ -199,21 +232,23 @@ impl<'a> HostRun<'a> {
             return Ok(acted(plan, &changes, &frames));
         }
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
-        let mut asked = self.prove_and_follow(step, &changes, queue).await?;
+        let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         let follow = asked.len();
         asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
         self.exchange(&mut asked, Some(&mut acts)).await?;
         self.hear(asked.split_off(follow)).await;
         let mut done = acted(plan, &changes, &acts.frames);
+        // Taken out whatever became of the changes: left in the window, it would be settled as a task of its own.
+        let proof = if proven { asked.pop_front() } else { None };
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
-            match asked.pop_front() {
-                Some(proof) => {
-                    self.prove(proof, &mut done).await;
-                    if done.outcome == Outcome::Changed {
-                        self.witnesses.push(Witness::of(step));
-                    }
+            if let Some(proof) = proof {
+                self.prove(proof, &mut done).await;
+                if done.outcome == Outcome::Changed {
+                    self.witnesses.push(Witness::of(step));
                 }
-                None => done = Done::failed("proof", "the host could not be asked whether the changes hold"),
+            } else {
+                done = Done::failed("proof", "the host could not be asked whether the changes hold");
+                done.has_changed();
             }
         }
         *window = asked;
@@ -232,13 +267,13 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// The step once more, to prove its effect, and the steps after it.
+    /// The step once more, to prove its effect, and the steps after it; whether the first of them is that proof.
     async fn prove_and_follow(
         &mut self,
         step: &mut Ready<'a>,
         changes: &[Change],
         queue: &mut VecDeque<Work<'a>>,
-    ) -> Result<VecDeque<Ready<'a>>, Left> {
+    ) -> Result<(VecDeque<Ready<'a>>, bool), Left> {
         let registered = step.task.register.clone();
         let before = (self.variables.upper.clone(), self.variables.upper_names.clone());
         if let Some(name) = &registered {
@@ -247,12 +282,14 @@ impl<'a> HostRun<'a> {
         // A loop's later items are judged by themselves; what follows the loop needs its whole result.
         let mut asked = self.prepare(queue).await?;
         (self.variables.upper, self.variables.upper_names) = before;
-        if changes.iter().all(Change::is_provable)
-            && let Some(proof) = Witness::of(step).ask(&self.host)
-        {
-            asked.push_front(proof);
+        let provable = changes.iter().all(Change::is_provable);
+        let proof = if provable { Witness::of(step).ask(&self.host) } else { None };
+        let proven = proof.is_some();
+        asked.extend(proof);
+        if proven {
+            asked.rotate_right(1);
         }
-        Ok(asked)
+        Ok((asked, proven))
     }
 
     /// After its changes a task must find nothing to do.
@@ -279,6 +316,7 @@ impl<'a> HostRun<'a> {
         let notes = std::mem::take(&mut done.notes);
         *done =
             Done::failed("proof", format!("the changes were made, but the host does not show them: {fault}"));
+        done.has_changed();
         done.notes = notes;
     }
 
@@ -359,7 +397,7 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// `changed_when` and `failed_when`.
+    /// `changed_when`, then `failed_when`, which sees what the first has said.
     fn judge(&self, step: &Ready<'a>, done: &mut Done) -> Result<(), Box<Done>> {
         let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
         let playbook_is_wrong = done.reason.as_ref().is_some_and(|reason| reason.kind == "playbook");
@@ -369,13 +407,50 @@ impl<'a> HostRun<'a> {
         {
             return Ok(());
         }
-        let mut scope = (*step.scope).clone();
-        done.result.insert("failed".to_owned(), (done.outcome == Outcome::Failed).into());
-        if let Some(name) = &step.task.register {
-            scope.set_literal(name, &Json::Object(done.result.clone()));
+        let mut failed = done.outcome == Outcome::Failed;
+        let mut changed =
+            done.outcome == Outcome::Changed || done.result.get("changed") == Some(&Json::Bool(true));
+        done.result.insert("failed".to_owned(), failed.into());
+        if !step.task.changed_when.is_empty() {
+            changed = self.verdict(step, done, &step.task.changed_when)?;
         }
-        let scope = Arc::new(scope);
-        let value = |result: Result<Result<(), String>, NoValue>| match result {
+        done.result.insert("changed".to_owned(), changed.into());
+        if !step.task.failed_when.is_empty() {
+            failed = self.verdict(step, done, &step.task.failed_when)?;
+        }
+        match (failed, done.outcome) {
+            (true, Outcome::Failed) => {}
+            (true, _) => {
+                done.outcome = Outcome::Failed;
+                let message = "`failed_when` holds".to_owned();
+                done.result.entry("msg").or_insert_with(|| message.clone().into());
+                done.reason =
+                    Some(Reason { kind: "failed_when".to_owned(), message, help: None, place: None });
+            }
+            (false, _) => {
+                done.outcome = if changed { Outcome::Changed } else { Outcome::Ok };
+                done.reason = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether conditions hold that may name the task's own result.
+    fn verdict(
+        &self,
+        step: &Ready<'a>,
+        done: &Done,
+        conditions: &[crate::yaml::Node],
+    ) -> Result<bool, Box<Done>> {
+        let mut scope = (*step.scope).clone();
+        if let Some(name) = step.task.register.as_ref().filter(|name| !self.variables.is_fixed(name)) {
+            if done.unseen {
+                scope.set_unknown(name, COMMAND);
+            } else {
+                scope.set_literal(name, &Json::Object(done.result.clone()));
+            }
+        }
+        match self.shared.renderer.all(conditions, &Arc::new(scope)) {
             Ok(holds) => Ok(holds.is_ok()),
             Err(NoValue::Wrong(problem)) => Err(Box::new(Done::wrong(&problem))),
             Err(NoValue::Unknown(reason)) => {
@@ -384,29 +459,7 @@ impl<'a> HostRun<'a> {
             Err(NoValue::Pending) => {
                 Err(Box::new(Done::failed("playbook", "a condition needs a result that is not known yet")))
             }
-        };
-        if !step.task.failed_when.is_empty() {
-            let failed = value(self.shared.renderer.all(&step.task.failed_when, &scope))?;
-            if failed && done.outcome != Outcome::Failed {
-                *done = Done {
-                    result: std::mem::take(&mut done.result),
-                    notes: std::mem::take(&mut done.notes),
-                    ..Done::failed("failed_when", "`failed_when` holds")
-                };
-            } else if !failed && done.outcome == Outcome::Failed {
-                done.outcome = if done.result.get("changed") == Some(&Json::Bool(false)) {
-                    Outcome::Ok
-                } else {
-                    Outcome::Changed
-                };
-                done.reason = None;
-            }
         }
-        if !step.task.changed_when.is_empty() && matches!(done.outcome, Outcome::Ok | Outcome::Changed) {
-            let changed = value(self.shared.renderer.all(&step.task.changed_when, &scope))?;
-            done.outcome = if changed { Outcome::Changed } else { Outcome::Ok };
-        }
-        Ok(())
     }
 
     fn ignored(&self, step: &Ready<'a>) -> bool {
@@ -415,44 +468,54 @@ impl<'a> HostRun<'a> {
     }
 
     fn keep_result(&mut self, step: &Ready<'a>, done: &mut Done) {
-        let flags = [
-            ("changed", done.outcome == Outcome::Changed),
-            ("failed", matches!(done.outcome, Outcome::Failed | Outcome::Ignored)),
-        ];
-        for (name, value) in flags {
+        let failed = matches!(done.outcome, Outcome::Failed | Outcome::Ignored);
+        // A command that failed has run, and may have changed something: its result says so, as in Ansible.
+        let changed = done.outcome == Outcome::Changed
+            || (failed && done.result.get("changed") == Some(&Json::Bool(true)));
+        for (name, value) in [("changed", changed), ("failed", failed)] {
             done.result.insert(name.to_owned(), value.into());
         }
         if done.outcome == Outcome::Skipped {
             done.result.insert("skipped".to_owned(), true.into());
         }
         let Some(name) = &step.task.register else { return };
-        if done.outcome == Outcome::Unknown {
-            let reason = done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
-            self.variables.set_unknown(name, &reason);
-            return;
-        }
+        let unknown = match done.outcome {
+            Outcome::Unknown => {
+                Some(done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default())
+            }
+            _ => done.unseen.then(|| COMMAND.to_owned()),
+        };
         let Some(item) = &step.item else {
-            self.variables.set_literal(name, &Json::Object(done.result.clone()));
+            match unknown {
+                Some(reason) => self.variables.register_unknown(name, &reason),
+                None => self.variables.register(name, &Json::Object(done.result.clone())),
+            }
             return;
         };
         if item.index == 0 {
             self.loop_results.clear();
+            self.loop_unknown = None;
         }
+        self.loop_unknown = self.loop_unknown.take().or(unknown);
         let mut result = done.result.clone();
         result.insert("item".to_owned(), item.value.clone());
         self.loop_results.push(result.into());
         if item.last {
             let all = loop_result(std::mem::take(&mut self.loop_results));
-            self.variables.set_literal(name, &Json::Object(all));
+            match self.loop_unknown.take() {
+                Some(reason) => self.variables.register_unknown(name, &reason),
+                None => self.variables.register(name, &Json::Object(all)),
+            }
         }
     }
 
     fn notify(&mut self, step: &Ready<'a>) {
         for (name, _) in &step.task.notify {
-            let handlers = self.play.handlers.iter().enumerate();
-            let named =
-                handlers.filter(|(_, handler)| handler.shown_name() == name || handler.listen.contains(name));
-            self.notified.extend(named.map(|(index, _)| index));
+            let handlers = || self.play.handlers.iter().enumerate();
+            // Of handlers of one name Ansible runs the last.
+            let named = handlers().rfind(|(_, handler)| handler.shown_name() == name);
+            let listening = handlers().filter(|(_, handler)| handler.listen.contains(name));
+            self.notified.extend(named.into_iter().chain(listening).map(|(index, _)| index));
         }
     }
 }
@@ -464,7 +527,7 @@ fn encode(text: &str) -> String {
 
 /// What the frames of changes say.
 fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
-    for (change, frame) in changes.iter().zip(frames) {
+    for (i, (change, frame)) in changes.iter().zip(frames).enumerate() {
         let Some(frame) = frame else {
             return Done::failed(
                 "cut",
@@ -475,7 +538,11 @@ fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
             );
         };
         if frame.status != 0 {
-            return refused_change(change, frame, plan);
+            let mut done = refused_change(change, frame, plan);
+            if i > 0 {
+                done.has_changed();
+            }
+            return done;
         }
         if let Change::Run(_) = change {
             return ran(plan, &frame.body);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use modules::{Answer, Ask, Change, Frame, Frames, Script, Step, decode_facts};
+use modules::{Answer, Ask, Change, Frame, Frames, Overlay, Script, Step, decode_facts};
 
 use super::host::{HostRun, Left, Work, requeue};
 use super::run::Shared;
@@ -73,21 +73,18 @@ impl<'a> HostRun<'a> {
     /// Lets later steps of the window see the result of this one, as far as it is known.
     fn foresee(&mut self, step: &Ready<'a>) {
         let Some(name) = &step.task.register else { return };
-        match &step.stage {
-            Stage::Known(planned) if step.item.is_none() => {
-                // What a command prints is known only when it has run; a window must not be made ready without it.
-                if let Ok(plan) = planned.as_ref()
-                    && !plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
-                    && step.task.changed_when.is_empty()
-                    && step.task.failed_when.is_empty()
-                {
-                    let result = super::settle::result_of(plan, !plan.changes.is_empty());
-                    self.variables.set_literal(name, &result.into());
-                    return;
-                }
-                self.variables.upper.set_pending(name.clone());
-            }
-            _ => self.variables.upper.set_pending(name.clone()),
+        if let Stage::Known(planned) = &step.stage
+            && let Ok(plan) = planned.as_ref()
+            && step.item.is_none()
+            && plan.skipped.is_none()
+            && !super::settle::runs(plan)
+            && step.task.changed_when.is_empty()
+            && step.task.failed_when.is_empty()
+        {
+            let result = super::settle::result_of(plan, !plan.changes.is_empty());
+            self.variables.register(name, &result.into());
+        } else {
+            self.variables.register_pending(name);
         }
     }
 
@@ -106,8 +103,10 @@ impl<'a> HostRun<'a> {
         }
         if let Some(module) = step.render(&self.shared.renderer, self.shared.options.check)? {
             let host = if step.delegated { self.shared.controller_host().await } else { self.host.clone() };
+            let probe = module.start(&host);
             let key = self.settled_key(&step);
-            let asking = Asking { probe: module.start(&host), frames: None, digests: Vec::new(), key };
+            let key = self.key_with_answers(key, probe.asks().to_vec()).await;
+            let asking = Asking { probe, frames: None, digests: Vec::new(), key };
             step.stage = Stage::Asking(asking);
             self.advance(&mut step).await;
         }
@@ -146,6 +145,12 @@ impl<'a> HostRun<'a> {
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
             Err(NoValue::Wrong(problem)) => step.stage = Stage::Wrong(problem),
         }
+        // A list that is not there is no mistake where the task does not apply, as with the result of a skipped one.
+        if matches!(step.stage, Stage::Wrong(_) | Stage::Unknown(_))
+            && let Ok(Err(condition)) = self.shared.renderer.all(&task.when, &step.scope)
+        {
+            step.stage = Stage::Skipped(format!("`{condition}` does not hold"));
+        }
         Ok(Some(step))
     }
 
@@ -160,7 +165,8 @@ impl<'a> HostRun<'a> {
             }
             let frames = asking.frames.take().unwrap_or_default();
             asking.digests.extend(frames.iter().map(Frame::digest));
-            let answers = self.answers(asking.probe.asks(), &frames).await;
+            let overlay = if step.delegated { &self.controller_overlay } else { &self.overlay };
+            let answers = self.answers(asking.probe.asks(), &frames, overlay).await;
             let Stage::Asking(Asking { probe, digests, key, .. }) =
                 std::mem::replace(&mut step.stage, Stage::Skipped(String::new()))
             else {
@@ -171,16 +177,21 @@ impl<'a> HostRun<'a> {
                     step.answered = (!digests.is_empty()).then_some((key, digests));
                     Stage::Known(Box::new(planned))
                 }
-                Ok(Step::More(probe)) => Stage::Asking(Asking { probe, frames: None, digests, key }),
+                Ok(Step::More(probe)) => {
+                    // What the controller is asked later is not part of the key; such a step is never known again.
+                    let known =
+                        probe.asks().iter().all(|ask| !ask.is_controllers() || matches!(ask, Ask::Now(_)));
+                    let key = if known { key } else { self.shared.random() };
+                    Stage::Asking(Asking { probe, frames: None, digests, key })
+                }
                 Err(modules::AskError::Unknown(reason)) => Stage::Unknown(reason),
                 Err(error) => Stage::Known(Box::new(Err(modules::PlanError::new(error.to_string())))),
             };
         }
     }
 
-    async fn answers(&self, asks: &[Ask], frames: &[Frame]) -> Vec<Answer> {
-        let epoch =
-            if self.epoch == 0 { String::new() } else { format!("{} {}", self.host.name, self.epoch) };
+    async fn answers(&self, asks: &[Ask], frames: &[Frame], overlay: &Overlay) -> Vec<Answer> {
+        let epoch = self.epoch();
         let bundles = |digest: &str| self.shared.memory.bundle(digest);
         let mut frames = frames.iter();
         let mut answers = Vec::with_capacity(asks.len());
@@ -195,7 +206,7 @@ impl<'a> HostRun<'a> {
             if let Answer::TrustStore(modules::TrustStore { bundle: Some(bundle), .. }) = &answer {
                 self.shared.memory.keep_bundle(&bundle.content);
             }
-            answers.push(self.overlay.lay(ask, answer, &self.host.facts));
+            answers.push(overlay.lay(ask, answer, &self.host.facts));
         }
         answers
     }
@@ -207,7 +218,7 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         mut acts: Option<&mut Acts<'_>>,
     ) -> Result<bool, Left> {
-        if window.front().is_some_and(|step| step.delegated) && acts.is_none() {
+        if window.front().is_some_and(|step| step.delegated && step.waits()) && acts.is_none() {
             return self.exchange_here(window).await.map(|()| true);
         }
         let mut scripts = Scripts::new(self.shared);
@@ -218,8 +229,8 @@ impl<'a> HostRun<'a> {
                 }
             }
         }
+        let identity = self.facts_identity();
         if !self.facts_read {
-            let identity = window.front().map_or(Identity::Login, |step| step.identity.clone());
             scripts.of(&identity).answer(FACTS, &modules::Call::new("ask_facts"));
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
@@ -227,15 +238,8 @@ impl<'a> HostRun<'a> {
         if let Some(acts) = &mut acts {
             acts.frames = (0..acts.changes.len()).map(|i| frames.get(ACTS + i).cloned()).collect();
         }
-        if !self.facts_read {
-            self.facts_read = true;
-            if let Some(frame) = frames.get(FACTS)
-                && self.facts_body.as_ref() != Some(&frame.body)
-            {
-                let identity = window.front().map_or(Identity::Login, |step| step.identity.clone());
-                self.learn(&frame.body, &identity)?;
-                return Ok(false);
-            }
+        if !self.facts_still_hold(&frames, &identity)? {
+            return Ok(false);
         }
         for (step, ids) in window.iter_mut().zip(ids) {
             let Stage::Asking(asking) = &mut step.stage else { continue };
@@ -246,6 +250,32 @@ impl<'a> HostRun<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Takes the facts out of the first script's answers; false where they are not those that were remembered.
+    fn facts_still_hold(&mut self, frames: &Frames, identity: &Identity) -> Result<bool, Left> {
+        if self.facts_read {
+            return Ok(true);
+        }
+        self.facts_read = true;
+        match frames.get(FACTS) {
+            Some(frame) if self.facts_body.as_ref() != Some(&frame.body) => {
+                self.learn(&frame.body, identity).map(|()| false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Reads the facts where they are only remembered; false where they differ.
+    pub(super) async fn verify_facts(&mut self) -> Result<bool, Left> {
+        if self.facts_read {
+            return Ok(true);
+        }
+        let identity = self.facts_identity();
+        let mut scripts = Scripts::new(self.shared);
+        scripts.of(&identity).answer(FACTS, &modules::Call::new("ask_facts"));
+        let frames = self.send(&scripts).await?;
+        self.facts_still_hold(&frames, &identity)
     }
 
     /// Adds the asks of a window to the scripts; gives the ids of each step's asks.
@@ -262,6 +292,9 @@ impl<'a> HostRun<'a> {
         let mut all = Vec::with_capacity(window.len());
         for step in window {
             let mut ids = Vec::new();
+            if self.may_change(step) {
+                guards = None;
+            }
             if let Stage::Asking(asking) = &step.stage
                 && asking.frames.is_none()
                 && !step.delegated
@@ -297,6 +330,21 @@ impl<'a> HostRun<'a> {
             all.push(ids);
         }
         all
+    }
+
+    /// Whether a step, by what is known of it without asking again, may still change something, so that no ask with an
+    /// effect of its own may pass it.
+    fn may_change(&self, step: &Ready<'a>) -> bool {
+        match &step.stage {
+            Stage::Skipped(_) | Stage::Wrong(_) => false,
+            Stage::Unknown(_) => true,
+            Stage::Known(planned) => planned.as_ref().as_ref().is_ok_and(|plan| !plan.changes.is_empty()),
+            Stage::Asking(asking) => asking.frames.as_ref().is_some_and(|frames| {
+                let digests: Vec<_> =
+                    asking.digests.iter().cloned().chain(frames.iter().map(Frame::digest)).collect();
+                self.memory.settled.get(&asking.key) != Some(&digests)
+            }),
+        }
     }
 
     fn with_known_bundles(&self, ask: &Ask) -> Ask {
@@ -396,10 +444,26 @@ impl<'a> HostRun<'a> {
         Left::Failed
     }
 
+    /// The key of a step's answers: what its plan depends on besides what the host says.
     fn settled_key(&self, step: &Ready<'a>) -> String {
         let facts = self.facts_body.as_deref().unwrap_or_default();
-        let text = format!("{}\n{}\n{:?}\n{facts}", step.task.module.name, step.arguments, step.identity);
-        modules::digest(text.as_bytes())
+        format!("{}\n{}\n{:?}\n{facts}", step.task.module.name, step.arguments, step.identity)
+    }
+
+    /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
+    async fn key_with_answers(&self, mut key: String, asks: Vec<Ask>) -> String {
+        for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
+            match self.shared.controller.answer(ask, &self.play.directory, &self.epoch()).await {
+                Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
+                answer => key += &format!("\n{answer:?}"),
+            }
+        }
+        modules::digest(key.as_bytes())
+    }
+
+    /// What tells apart the times between which this host may have changed something.
+    fn epoch(&self) -> String {
+        if self.epoch == 0 { String::new() } else { format!("{} {}", self.host.name, self.epoch) }
     }
 }
 

@@ -9,4 +9,4 @@ mod task;
 
 pub use arguments::{argument_place, read_arguments};
 pub use play::{Batch, Play, Playbook, Serial};
-pub use task::{Become, Section, Task};
+pub use task::{Become, Section, Task, is_about_the_connection};

@@ -128,7 +128,7 @@ impl Play {
         };
         let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
         for (name, place) in self.tasks.iter().chain(&self.handlers).flat_map(|task| &task.notify) {
-            if !known.contains(name) && !name.contains("{{") {
+            if !known.contains(name) {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), place.clone())
                         .did_you_mean(name, known.iter().map(String::as_str)),

@@ -37,9 +37,9 @@ pub struct Task {
     pub check_mode: Option<Node>,
     /// Whether a failure lets the host go on.
     pub ignore_errors: Option<Node>,
-    /// Conditions that say whether it changed something.
+    /// Conditions that say whether it changed something; all must hold.
     pub changed_when: Vec<Node>,
-    /// Conditions that say whether it failed; any is enough.
+    /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
     /// The host that runs it in this one's place.
     pub delegate_to: Option<Node>,
@@ -202,6 +202,14 @@ pub(super) fn boolean(node: &Node, what: &str) -> Result<bool, Problem> {
     }
 }
 
+/// Variables that say how a host is reached. Only the inventory sets them, so that nothing that is learnt or computed on
+/// the way can change where a connection leads.
+#[must_use]
+pub fn is_about_the_connection(name: &str) -> bool {
+    const NO_CONNECTION: [&str; 3] = ["ansible_become", "ansible_become_user", "ansible_python_interpreter"];
+    name.starts_with("ansible_") && !NO_CONNECTION.contains(&name)
+}
+
 /// A mapping of variables.
 pub(super) fn variables(node: &Node) -> Result<Vec<(String, Node)>, Problems> {
     let entries = node.as_map().ok_or_else(|| {
@@ -210,6 +218,13 @@ pub(super) fn variables(node: &Node) -> Result<Vec<(String, Node)>, Problems> {
     })?;
     let mut problems = Problems::new();
     let variables = entries.iter().filter_map(|(key, value)| match key.as_str() {
+        Some(name) if is_about_the_connection(name) => {
+            problems.push(
+                Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
+                    .help("set it in the inventory"),
+            );
+            None
+        }
         Some(name) if valid_name(name) => Some((name.to_owned(), value.clone())),
         _ => {
             problems.push(

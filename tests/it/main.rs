@@ -1,6 +1,8 @@
 //! The integration tests: one binary.
 
 mod cut;
+mod engine_library;
+mod engine_rules;
 mod examples;
 mod files;
 mod harness;

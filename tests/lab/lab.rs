@@ -30,6 +30,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[expect(clippy::unused_self, reason = "only a lab that is up can be asked")]
 impl Lab {
     /// The lab, or none where it is not up; says so then.
     pub fn up(test: &str) -> Option<Self> {
@@ -53,13 +54,13 @@ impl Lab {
     }
 
     /// A command of the lab's script; its standard output.
-    pub fn lab(&self, args: &[&str]) -> Output {
+    pub fn lab(args: &[&str]) -> Output {
         Command::new(root().join("tests/lab/lab")).args(args).output().expect("the lab's script runs")
     }
 
     /// Throws a host away and starts it anew.
     pub fn reset(&self, host: &str) {
-        let output = self.lab(&["reset", host]);
+        let output = Self::lab(&["reset", host]);
         assert!(
             output.status.success(),
             "{host} starts anew: {}{}",
@@ -70,13 +71,13 @@ impl Lab {
 
     /// What a command on a host prints, both streams.
     pub fn on(&self, host: &str, command: &str) -> String {
-        let output = self.lab(&["exec", host, "sh", "-c", command]);
+        let output = Self::lab(&["exec", host, "sh", "-c", command]);
         text(&output.stdout) + &text(&output.stderr)
     }
 
     /// Everything on a host that dtrctl might touch: path, mode, owner, digest.
     pub fn snapshot(&self, host: &str) -> Vec<String> {
-        let output = self.lab(&["snapshot", host]);
+        let output = Self::lab(&["snapshot", host]);
         assert!(output.status.success(), "a snapshot of {host}: {}", text(&output.stderr));
         // dockerd writes its own key whenever it likes.
         text(&output.stdout)
@@ -88,7 +89,7 @@ impl Lab {
 
     /// Sessions that sshd of a host has logged.
     pub fn sessions(&self, host: &str) -> usize {
-        text(&self.lab(&["logs", host]).stdout).matches("Starting session: command").count()
+        text(&Self::lab(&["logs", host]).stdout).matches("Starting session: command").count()
     }
 
     /// A file in the test's own folder.

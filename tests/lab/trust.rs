@@ -10,7 +10,7 @@ fn a_host_trusts_the_registry_and_nothing_else_changes() {
     let Some(lab) = Lab::up("a_host_trusts_the_registry_and_nothing_else_changes") else { return };
     lab.reset("web1");
     let registry = lab.get("REGISTRY");
-    lab.lab(&["load", "web1"]);
+    Lab::lab(&["load", "web1"]);
     lab.on("web1", "docker run -d --name idle idle:1");
     let pid = lab.on("web1", "docker inspect -f '{{.State.Pid}}' idle");
     let before = lab.snapshot("web1");
@@ -43,7 +43,7 @@ fn the_systems_store_is_taken_back_with_a_restart_that_has_to_be_permitted() {
     let named = format!("registry={registry}");
     let pin = format!("registry_pin=sha256:{}", lab.get("ROOT_SHA256"));
     let ca = format!("registry_ca={}", lab.get("ROOT_CA"));
-    lab.lab(&["load", "web1"]);
+    Lab::lab(&["load", "web1"]);
     lab.on("web1", "docker run -d --name keep idle:1; docker run -d --restart always --name always idle:1");
     let curl = format!("curl -sS https://{registry}/v2/");
     assert!(lab.on("web1", &curl).contains("(60)"));

@@ -122,10 +122,12 @@ fn live_restore_keeps_containers() {
 #[test]
 fn live_restore_that_the_file_has_lost_does_not_keep_containers() {
     let mut host = FakeHost::new(Some(r#"{"live-restore": true}"#));
-    host.container("a", "no");
+    host.container("a", "unless-stopped");
+    host.container("b", "always");
     rewrite(&mut host, "{}");
     let plan = host.apply("restart_docker", &json!({}));
-    assert!(plan.owed.expect("owed").contains("it would stop 1 container: a (stays down)"));
+    let owed = plan.owed.expect("owed");
+    assert!(owed.contains("2 containers: b (starts again by policy), a (stays down)"), "{owed}");
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! The host's half, run by each shell that is here: what stands in the way of a write, links, names, old tools.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use modules::{Account, Call, Frame, HostPath, Script, digest};
+use tempfile::TempDir;
+
+const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
+const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
+
+fn each_shell(test: impl Fn(&[&str], &Path)) {
+    for shell in SHELLS {
+        if Command::new("which").arg(shell[0]).output().is_ok_and(|output| output.status.success()) {
+            let dir = TempDir::new().unwrap();
+            test(shell, &fs::canonicalize(dir.path()).unwrap());
+        } else {
+            eprintln!("skipped: no {}", shell[0]);
+        }
+    }
+}
+
+/// The call's frame. `root` is the sandbox's root; `before` is put in front of the library.
+fn frame(shell: &[&str], root: &str, before: &str, call: &Call) -> Frame {
+    let mut script = Script::new(BOUNDARY);
+    script.act(0, call);
+    let text = format!("{before}\nR='{root}'\n{}", script.text());
+    let mut command = Command::new("timeout");
+    let output = command.arg("20").args(shell).arg("-c").arg(text).output().unwrap();
+    let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(frames.ends(), 1, "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));
+    frames.get(0).unwrap().clone()
+}
+
+fn path(at: &Path, name: &str) -> HostPath {
+    HostPath::new(&format!("{}/{name}", at.display())).unwrap()
+}
+
+fn write(to: &HostPath, content: &[u8]) -> Call {
+    Call::new("do_write")
+        .path(to)
+        .word("absent")
+        .word(digest(content))
+        .words(["0640", "-", "-"])
+        .bytes(content)
+}
+
+#[test]
+fn nothing_that_waits_at_the_temporary_name_is_followed_or_removed() {
+    each_shell(|shell, at| {
+        let waiting = at.join(format!(".dtrctl-{}", &BOUNDARY[..12]));
+        let refused = || {
+            let frame = frame(shell, "", "", &write(&path(at, "x"), b"x"));
+            assert_ne!(frame.status, 0, "{shell:?}");
+            assert!(!at.join("x").exists() && waiting.symlink_metadata().is_ok(), "{shell:?}");
+        };
+        Command::new("mkfifo").arg(&waiting).status().unwrap();
+        refused();
+        fs::remove_file(&waiting).unwrap();
+        symlink(at.join("evil"), &waiting).unwrap();
+        refused();
+        assert!(!at.join("evil").exists());
+        fs::remove_file(&waiting).unwrap();
+        fs::create_dir(&waiting).unwrap();
+        refused();
+    });
+}
+
+#[test]
+fn names_and_contents_are_what_they_are() {
+    let names = [
+        "a b",
+        "-rf",
+        "'\"$(id)`id`\\",
+        "*?[a]",
+        "two\nlines\n\n",
+        "ümläut \u{1f600}\n",
+        "$R",
+        ".dtrctl",
+        "%s\\n%b",
+    ];
+    each_shell(|shell, at| {
+        for name in names {
+            let content = format!("{name}\0{name}\\0101\\c'\r\n\n");
+            let frame = frame(shell, "", "", &write(&path(at, name), content.as_bytes()));
+            assert_eq!(frame.status, 0, "{shell:?} {name:?} {frame:?}");
+            assert_eq!(fs::read(at.join(name)).unwrap(), content.as_bytes(), "{shell:?} {name:?}");
+            assert_eq!(fs::metadata(at.join(name)).unwrap().permissions().mode() & 0o7777, 0o640);
+        }
+        assert_eq!(fs::read_dir(at).unwrap().count(), names.len(), "{shell:?}");
+    });
+}
+
+#[test]
+fn a_short_disk_keeps_the_old_file_and_says_so() {
+    each_shell(|shell, at| {
+        // A file size limit is the full disk that needs no root.
+        let call = write(&path(at, "x"), &vec![b'a'; 100_000]);
+        let frame = frame(shell, "", "trap '' XFSZ; ulimit -f 8", &call);
+        assert_eq!(frame.status, Frame::SHORT, "{shell:?} {frame:?}");
+        assert_eq!(fs::read_dir(at).unwrap().count(), 0, "{shell:?}");
+    });
+}
+
+#[test]
+fn of_a_link_to_a_directory_the_link_is_removed() {
+    each_shell(|shell, at| {
+        fs::create_dir(at.join("real")).unwrap();
+        symlink("real", at.join("link")).unwrap();
+        assert_eq!(frame(shell, "", "", &Call::new("do_remove_dir").path(&path(at, "link"))).status, 0);
+        assert!(at.join("real").is_dir() && at.join("link").symlink_metadata().is_err(), "{shell:?}");
+    });
+}
+
+#[test]
+fn no_link_leads_out_of_a_sandbox() {
+    each_shell(|shell, at| {
+        let (root, outside) = (at.join("root"), at.join("outside"));
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink(&outside, root.join("etc/ssl")).unwrap();
+        let inside = |text| HostPath::new(text).unwrap();
+        let root = root.to_str().unwrap();
+        let call = Call::new("do_set_mode").path(&inside("/up")).words(["0700", "-", "-"]);
+        assert_eq!(frame(shell, root, "", &call).status, Frame::OUTSIDE, "{shell:?}");
+        let call = Call::new("do_refresh")
+            .path(&inside("/etc/ssl/bundle.crt"))
+            .path(&inside("/etc"))
+            .words(["", "", "true"]);
+        assert_eq!(frame(shell, root, "", &call).status, Frame::OUTSIDE, "{shell:?}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{shell:?}");
+    });
+}
+
+#[test]
+fn a_busybox_of_old_has_another_timeout() {
+    each_shell(|shell, at| {
+        let tool = at.join("timeout");
+        fs::write(&tool, "#!/bin/sh\n[ \"$1\" = -t ] || exit 127\nshift 2\nexec \"$@\"\n").unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        let before = format!("PATH={}:$PATH", at.display());
+        assert_eq!(
+            frame(shell, "", &before, &Call::new("bounded").words(["5", "true"])).status,
+            0,
+            "{shell:?}"
+        );
+        assert_eq!(
+            frame(shell, "", &before, &Call::new("bounded").words(["5", "false"])).status,
+            1,
+            "{shell:?}"
+        );
+    });
+}
+
+#[test]
+fn an_owner_that_is_given_keeps_the_mode() {
+    each_shell(|shell, at| {
+        fs::write(at.join("x"), "x").unwrap();
+        fs::set_permissions(at.join("x"), fs::Permissions::from_mode(0o4711)).unwrap();
+        let own = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+        let own = Account::new(own.trim()).unwrap();
+        let call = Call::new("do_set_mode").path(&path(at, "x")).words(["-", own.as_str(), "-"]);
+        assert_eq!(frame(shell, "", "", &call).status, 0, "{shell:?}");
+        assert_eq!(fs::metadata(at.join("x")).unwrap().permissions().mode() & 0o7777, 0o4711, "{shell:?}");
+    });
+}
