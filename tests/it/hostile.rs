@@ -141,6 +141,19 @@ fn as_names_of_files_they_stay_in_their_folder() {
 }
 
 #[test]
+fn as_labels_of_the_daemon_they_arrive_literally() {
+    let labels: Vec<String> = values().iter().enumerate().map(|(i, value)| format!("k{i}={value}")).collect();
+    let items: String = labels.iter().map(|label| format!("      - {}\n", literal(label))).collect();
+    let world = World::new()
+        .host_file("web1", "/etc/docker/daemon.json", "{\"labels\": [\"first=1\"]}")
+        .tasks(&format!("- daemon_json:\n    merge:\n      labels:\n{items}"));
+    world.law(&[]);
+    let found: Json = serde_json::from_slice(&world.read("/etc/docker/daemon.json")).unwrap();
+    let expected: Vec<String> = std::iter::once("first=1".to_owned()).chain(labels).collect();
+    assert_eq!(found, json!({ "labels": expected }));
+}
+
+#[test]
 fn a_name_that_leaves_its_folder_is_refused() {
     for name in ["../../etc/passwd", "a/../b", ".", "..", "a//b"] {
         let world = World::new()

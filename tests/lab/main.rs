@@ -4,6 +4,7 @@
 //! each says that it is skipped.
 
 mod insecure;
+mod killed;
 mod lab;
 mod login;
 mod refusals;
