@@ -407,6 +407,8 @@ unowe() { # ID: what was owed before its last record is owed again
 }
 settle() { # ID...
   for id in "$@"; do f=$(record "$id"); rm -f -- "$f" "$f.was"; done
+  # Nothing is left over where nothing is owed; what is not empty stays.
+  rmdir -- "$(runtime)/owed" "$(runtime)" 2>/dev/null || :
 }
 # From here on `logged` tells what the daemon logs.
 mark() {

@@ -138,7 +138,7 @@ impl<'a> HostRun<'a> {
                     return Ok(());
                 }
                 self.know_facts().await?;
-                window = self.prepare(&mut queue).await?;
+                window = self.prepare(&mut queue, usize::MAX).await?;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
             let unverified = |step: &Ready<'_>| !self.facts_read && !step.delegated;

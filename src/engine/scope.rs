@@ -186,7 +186,13 @@ pub fn template_problem(node: &Node, error: &TemplateError) -> Problem {
         Some(place) if error.via.is_empty() => at.part(place.range.clone()),
         _ => at.place(),
     };
-    Problem::new(error.to_string(), place)
+    let problem = Problem::new(error.to_string(), place);
+    match &*error.kind {
+        ErrorKind::Undefined { name: Some(name), closest: None, .. } => {
+            problem.help(format!("set it in the inventory or the play, or give it with `-e {name}=…`"))
+        }
+        _ => problem,
+    }
 }
 
 /// The node that a JSON pointer leads to, as far as it can be followed.

@@ -14,6 +14,10 @@ use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::transport::Identity;
 use crate::yaml::Problem;
 
+/// How many steps are asked behind a change, and how many before it are asked again: with all of them, hundreds of changes
+/// in one play would cost the square of it.
+const FOLLOWING: usize = 64;
+
 /// How a step ended.
 pub struct Done {
     outcome: Outcome,
@@ -234,7 +238,9 @@ impl<'a> HostRun<'a> {
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
         let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         let follow = asked.len();
-        asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
+        if queue.len() <= FOLLOWING && self.witnesses.len() <= FOLLOWING {
+            asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
+        }
         self.exchange(&mut asked, Some(&mut acts)).await?;
         self.hear(asked.split_off(follow)).await;
         let mut done = acted(plan, &changes, &acts.frames);
@@ -280,7 +286,7 @@ impl<'a> HostRun<'a> {
             self.variables.upper.set_pending(name.clone());
         }
         // A loop's later items are judged by themselves; what follows the loop needs its whole result.
-        let mut asked = self.prepare(queue).await?;
+        let mut asked = self.prepare(queue, FOLLOWING).await?;
         (self.variables.upper, self.variables.upper_names) = before;
         let provable = changes.iter().all(Change::is_provable);
         let proof = if provable { Witness::of(step).ask(&self.host) } else { None };

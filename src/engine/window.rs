@@ -40,10 +40,13 @@ impl<'a> HostRun<'a> {
     pub(super) async fn prepare(
         &mut self,
         queue: &mut VecDeque<Work<'a>>,
+        most: usize,
     ) -> Result<VecDeque<Ready<'a>>, Left> {
         let mut window = VecDeque::new();
         let before = (self.variables.upper.clone(), self.variables.upper_names.clone());
-        while let Some(work) = queue.pop_front() {
+        while window.len() < most
+            && let Some(work) = queue.pop_front()
+        {
             let again = work.clone();
             match self.ready(work, queue).await {
                 Ok(Some(step)) => {
