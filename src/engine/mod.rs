@@ -6,6 +6,7 @@
 
 mod connect;
 mod controller;
+mod done;
 mod host;
 mod lock_file;
 mod lookups;

@@ -80,11 +80,11 @@ impl<'a> HostRun<'a> {
             && let Ok(plan) = planned.as_ref()
             && step.item.is_none()
             && plan.skipped.is_none()
-            && !super::settle::runs(plan)
+            && !super::done::runs(plan)
             && step.task.changed_when.is_empty()
             && step.task.failed_when.is_empty()
         {
-            let result = super::settle::result_of(plan, !plan.changes.is_empty());
+            let result = super::done::result_of(plan, !plan.changes.is_empty());
             self.variables.register(name, &result.into());
         } else {
             self.variables.register_pending(name);

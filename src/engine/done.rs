@@ -1,0 +1,209 @@
+//! How a step ended, and what is kept and said of it.
+
+use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
+use serde_json::{Map, Value as Json};
+
+use crate::event::{Outcome, Reason};
+use crate::yaml::Problem;
+
+/// How a step ended.
+pub struct Done {
+    pub(super) outcome: Outcome,
+    pub(super) result: Map<String, Json>,
+    pub(super) notes: Vec<Note>,
+    pub(super) owed: Option<String>,
+    pub(super) owed_is_whole: bool,
+    pub(super) reason: Option<Reason>,
+    /// In check mode: a command would run, so that its result is not known though its outcome is.
+    pub(super) unseen: bool,
+}
+
+impl Done {
+    pub(super) fn new(outcome: Outcome, result: Map<String, Json>) -> Self {
+        Self {
+            outcome,
+            result,
+            notes: Vec::new(),
+            owed: None,
+            owed_is_whole: false,
+            reason: None,
+            unseen: false,
+        }
+    }
+
+    /// Says of a failure that the host is no longer as it was.
+    pub(super) fn has_changed(&mut self) {
+        self.result.insert("changed".to_owned(), true.into());
+    }
+
+    pub(super) fn reason(
+        outcome: Outcome,
+        kind: &str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Self {
+        let message = message.into();
+        let mut result = Map::new();
+        result.insert("msg".to_owned(), message.clone().into());
+        let reason = Reason { kind: kind.to_owned(), message, help, place: None };
+        Self { reason: Some(reason), ..Self::new(outcome, result) }
+    }
+
+    pub(super) fn failed(kind: &str, message: impl Into<String>) -> Self {
+        Self::reason(Outcome::Failed, kind, message, None)
+    }
+
+    pub(super) fn wrong(problem: &Problem) -> Self {
+        let mut done =
+            Self::reason(Outcome::Failed, "playbook", problem.message.clone(), problem.help.clone());
+        if let (Some(reason), Some(place)) = (&mut done.reason, &problem.at) {
+            reason.place = Some(place.to_string());
+        }
+        done
+    }
+
+    pub(super) fn refused(error: PlanError) -> Self {
+        let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
+        // Nothing has been touched: where `failed_when` lets it pass, it is no change.
+        done.result.insert("changed".to_owned(), false.into());
+        done.result.extend(error.result);
+        done
+    }
+
+    /// `no_log`: what was said beside the plan may hold what must not be seen.
+    pub(super) fn hide(&mut self) {
+        self.notes.clear();
+        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+            "why is hidden by `no_log`".clone_into(&mut reason.message);
+            reason.help = None;
+        }
+    }
+
+    pub(super) fn planned(plan: Plan, outcome: Outcome) -> Self {
+        let result = result_of(&plan, outcome == Outcome::Changed);
+        Self {
+            owed_is_whole: plan.owed_is_whole,
+            notes: plan.notes,
+            owed: plan.owed,
+            ..Self::new(outcome, result)
+        }
+    }
+}
+
+/// Why check mode cannot tell the result of a command.
+pub const COMMAND: &str = "what a command does is known only when it has run";
+
+/// Whether a plan runs a user's command.
+pub fn runs(plan: &Plan) -> bool {
+    plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
+}
+
+/// What `register` keeps of a plan.
+pub fn result_of(plan: &Plan, changed: bool) -> Map<String, Json> {
+    let mut result = plan.result.clone();
+    result.insert("changed".to_owned(), changed.into());
+    result.insert("failed".to_owned(), false.into());
+    result
+}
+
+pub fn encode(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// What the frames of changes say.
+pub fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
+    for (i, (change, frame)) in changes.iter().zip(frames).enumerate() {
+        let Some(frame) = frame else {
+            return Done::failed(
+                "cut",
+                format!(
+                    "the connection was lost before it was known whether this was done: {}",
+                    change.summary()
+                ),
+            );
+        };
+        if frame.status != 0 {
+            let mut done = refused_change(change, frame, plan);
+            if i > 0 {
+                done.has_changed();
+            }
+            return done;
+        }
+        if let Change::Run(_) = change {
+            return ran(plan, &frame.body);
+        }
+    }
+    Done::planned(plan, Outcome::Changed)
+}
+
+/// A change that the host refused.
+fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
+    let said = act_output(&frame.body);
+    let said = said.trim();
+    let mut done = match frame.status {
+        Frame::MOVED => Done::reason(
+            Outcome::Failed,
+            "stale",
+            format!("{}: {said}", change.path().map_or_else(|| change.summary(), ToString::to_string)),
+            Some("nothing was written; run again to see the new difference".to_owned()),
+        ),
+        Frame::SHORT => Done::reason(
+            Outcome::Failed,
+            "disk_full",
+            format!("{}: {said}", change.summary()),
+            Some("make room on that file system; the old file is untouched".to_owned()),
+        ),
+        Frame::OUTSIDE => {
+            let path = change.path().map_or_else(|| change.summary(), ToString::to_string);
+            Done::failed("sandbox", AskErrorText(&path).to_string())
+        }
+        _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
+    };
+    done.notes = plan.notes;
+    done.notes.push(Note {
+        level: Level::Info,
+        text: "changes before this one were made, those after it were not".to_owned(),
+    });
+    if plan.changes.len() == 1 {
+        done.notes.pop();
+    }
+    done
+}
+
+/// The words of [`AskError::OutsideSandbox`] for a path that is only text here.
+struct AskErrorText<'t>(&'t str);
+
+impl std::fmt::Display for AskErrorText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match modules::HostPath::new(self.0) {
+            Ok(path) => AskError::OutsideSandbox(path).fmt(f),
+            Err(_) => write!(f, "`{}` leads out of the sandbox", self.0),
+        }
+    }
+}
+
+/// What a user's command did.
+fn ran(plan: Plan, body: &str) -> Done {
+    let output = match ShellOutput::of_run(body) {
+        Ok(output) => output,
+        Err(error) => return Done::failed("change", error.to_string()),
+    };
+    let mut done = Done::planned(plan, Outcome::Changed);
+    let lines = |text: &str| Json::Array(text.lines().map(Json::from).collect());
+    let trimmed = |text: &str| text.trim_end_matches(['\n', '\r']).to_owned();
+    done.result.insert("rc".to_owned(), output.status.into());
+    done.result.insert("stdout_lines".to_owned(), lines(&output.stdout));
+    done.result.insert("stderr_lines".to_owned(), lines(&output.stderr));
+    done.result.insert("stdout".to_owned(), trimmed(&output.stdout).into());
+    done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
+    if output.status != 0 {
+        let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
+        let message =
+            format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+        let result = std::mem::take(&mut done.result);
+        done = Done::failed("command", message);
+        done.result.extend(result);
+    }
+    done
+}
