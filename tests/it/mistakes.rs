@@ -317,6 +317,7 @@ fn a_variable_that_is_not_set() {
       ·              ──────
     2 │   tasks:
       ╰────
+     help: set it in the inventory or the play, or give it with `-e target=…`
     "#);
     world.events(&["-e", "target=docker"]).run();
 }
