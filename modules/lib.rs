@@ -3,6 +3,9 @@
 //! Absent on purpose: connections, files, clocks, randomness, the environment, printing, and any way to learn whether
 //! this is check mode. `clippy.toml` bans the standard library's ways out.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 pub mod certs;
 pub mod contract;
 pub mod daemon_config;
@@ -38,6 +41,16 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
+
+/// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.
+static SCHEMAS: LazyLock<HashMap<&'static str, serde_json::Value>> =
+    LazyLock::new(|| MODULES.iter().map(|entry| (entry.name, (entry.schema)().to_value())).collect());
+
+/// The JSON Schema of a module's arguments.
+#[must_use]
+pub fn schema(entry: &Entry) -> &'static serde_json::Value {
+    &SCHEMAS[entry.name]
+}
 
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
 #[must_use]

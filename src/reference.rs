@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use modules::{Entry, MODULES};
+use modules::{Entry, MODULES, schema};
 use serde_json::Value as Json;
 
 /// All modules, one line each.
@@ -32,18 +32,12 @@ pub fn page(entry: &Entry) -> String {
         _ = writeln!(
             text,
             "- `{name}` ({}{need}): {description}{}",
-            kind(argument, &schema),
-            choices(argument, &schema)
+            kind(argument, schema),
+            choices(argument, schema)
         );
     }
     _ = write!(text, "\n## Example\n\n```yaml\n{}```\n", entry.example);
     text
-}
-
-/// The schema of a module's arguments.
-#[must_use]
-pub fn schema(entry: &Entry) -> Json {
-    (entry.schema)().to_value()
 }
 
 /// The schema that a `$ref` leads to.

@@ -155,32 +155,18 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
             Some("make room on that file system; the old file is untouched".to_owned()),
         ),
         Frame::OUTSIDE => {
-            let path = change.path().map_or_else(|| change.summary(), ToString::to_string);
-            Done::failed("sandbox", AskErrorText(&path).to_string())
+            let named = change.path().map(|path| AskError::OutsideSandbox(path.clone()).to_string());
+            let message = named.unwrap_or_else(|| format!("`{}` leads out of the sandbox", change.summary()));
+            Done::failed("sandbox", message)
         }
         _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
     };
     done.notes = plan.notes;
-    done.notes.push(Note {
-        level: Level::Info,
-        text: "changes before this one were made, those after it were not".to_owned(),
-    });
-    if plan.changes.len() == 1 {
-        done.notes.pop();
+    if plan.changes.len() > 1 {
+        let text = "changes before this one were made, those after it were not".to_owned();
+        done.notes.push(Note { level: Level::Info, text });
     }
     done
-}
-
-/// The words of [`AskError::OutsideSandbox`] for a path that is only text here.
-struct AskErrorText<'t>(&'t str);
-
-impl std::fmt::Display for AskErrorText<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match modules::HostPath::new(self.0) {
-            Ok(path) => AskError::OutsideSandbox(path).fmt(f),
-            Err(_) => write!(f, "`{}` leads out of the sandbox", self.0),
-        }
-    }
 }
 
 /// What a user's command did.

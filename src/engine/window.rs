@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use modules::{Answer, Ask, Change, Frame, Frames, Overlay, Script, Step, decode_facts};
+use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Script, Step, decode_facts};
 
 use super::host::{HostRun, Left, Work, requeue};
 use super::run::Shared;
@@ -234,7 +234,7 @@ impl<'a> HostRun<'a> {
         }
         let identity = self.facts_identity();
         if !self.facts_read {
-            scripts.of(&identity).answer(FACTS, &modules::Call::new("ask_facts"));
+            scripts.of(&identity).answer(FACTS, &Call::new("ask_facts"));
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
         let frames = self.send(&scripts).await?;
@@ -275,10 +275,15 @@ impl<'a> HostRun<'a> {
             return Ok(true);
         }
         let identity = self.facts_identity();
-        let mut scripts = Scripts::new(self.shared);
-        scripts.of(&identity).answer(FACTS, &modules::Call::new("ask_facts"));
-        let frames = self.send(&scripts).await?;
+        let frames = self.ask_facts(&identity).await?;
         self.facts_still_hold(&frames, &identity)
+    }
+
+    /// Asks for the facts alone.
+    async fn ask_facts(&mut self, identity: &Identity) -> Result<Frames, Left> {
+        let mut scripts = Scripts::new(self.shared);
+        scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
+        self.send(&scripts).await
     }
 
     /// Adds the asks of a window to the scripts; gives the ids of each step's asks.
@@ -306,7 +311,7 @@ impl<'a> HostRun<'a> {
                 let same_session = identity.as_ref() == Some(&step.identity);
                 if !fenced || (guards.is_some() && same_session) {
                     for ask in asking.probe.asks() {
-                        let Some(call) = self.with_known_bundles(ask).call() else { continue };
+                        let Some(call) = self.call(ask) else { continue };
                         let script = scripts.of(&step.identity);
                         match &guards {
                             Some(guards) if fenced && !guards.is_empty() => {
@@ -350,12 +355,15 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    fn with_known_bundles(&self, ask: &Ask) -> Ask {
-        let mut ask = ask.clone();
-        if let Ask::TrustStore(store) = &mut ask {
-            store.known = self.shared.memory.bundles();
+    /// The call of an ask; a trust store's says which bundles need not be sent again.
+    fn call(&self, ask: &Ask) -> Option<Call> {
+        match ask {
+            Ask::TrustStore(store) => {
+                let known = self.shared.memory.bundles();
+                Ask::TrustStore(AskTrustStore { known, ..store.clone() }).call()
+            }
+            other => other.call(),
         }
-        ask
     }
 
     /// Makes sure that facts are known, from memory or by a script of their own.
@@ -370,9 +378,7 @@ impl<'a> HostRun<'a> {
             self.take_facts(facts, body);
             return Ok(());
         }
-        let mut scripts = Scripts::new(self.shared);
-        scripts.of(&identity).answer(FACTS, &modules::Call::new("ask_facts"));
-        let frames = self.send(&scripts).await?;
+        let frames = self.ask_facts(&identity).await?;
         let body = frames.get(FACTS).map(|frame| frame.body.clone()).unwrap_or_default();
         self.facts_read = true;
         self.learn(&body, &identity)

@@ -15,7 +15,7 @@ pub(super) fn check_arguments(
     key: &Node,
     value: &Node,
 ) -> Result<Option<Node>, Problems> {
-    let schema = (module.schema)().to_value();
+    let schema = modules::schema(module);
     let known: Vec<&str> =
         schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
     let arguments = normal_form(module, key, value, &known)?;
@@ -90,7 +90,7 @@ pub fn read_arguments(
 /// Text where a boolean, a number or a list is wanted, as `-e NAME=VALUE` and templates give it, becomes one, by the rules
 /// of Ansible's arguments.
 fn coerced(module: &Entry, mut arguments: Json) -> Json {
-    let schema = (module.schema)().to_value();
+    let schema = modules::schema(module);
     for (name, value) in arguments.as_object_mut().into_iter().flatten() {
         let Json::String(text) = &*value else { continue };
         let kinds = &schema["properties"][name]["type"];

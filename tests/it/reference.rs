@@ -37,7 +37,7 @@ fn the_reference_is_not_stale() {
 #[test]
 fn every_argument_of_every_module_is_documented() {
     for entry in MODULES {
-        let schema = dtrctl::reference::schema(entry);
+        let schema = modules::schema(entry);
         assert!(
             schema["description"].as_str().is_some_and(|text| text.len() > 20),
             "{} says what it is for",
