@@ -52,6 +52,12 @@ pub fn schema(entry: &Entry) -> &'static serde_json::Value {
     &SCHEMAS[entry.name]
 }
 
+/// What the host's script library has to know of a host, as names and values of shell variables.
+#[must_use]
+pub fn header(host: &Host) -> Vec<(&'static str, String)> {
+    platform::Daemon::assumed(host).header()
+}
+
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {

@@ -16,6 +16,7 @@ use crate::contract::{
     AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, DaemonInfo, Distribution, Host, HostCheck,
     HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe,
 };
+use crate::platform::Daemon;
 use outcome::{Outcome, Viewpoint};
 
 /// Asks a registry `GET /v2/` from where it matters and says who trusts it: the controller, the host's own programs (by
@@ -102,6 +103,9 @@ impl Module for RegistryCheck {
     }
 
     fn plan(&self, host: &Host, seen: Seen) -> Result<Plan, PlanError> {
+        if self.looks_from(Viewpoint::Daemon) {
+            Daemon::of(host)?;
+        }
         let outcomes: Vec<(Viewpoint, Outcome)> =
             self.viewpoints().iter().map(|&from| (from, self.outcome(from, host, &seen))).collect();
         let mut result = serde_json::Map::new();

@@ -46,7 +46,7 @@ impl World {
             Facts { id: "debian".into(), user: "root".into(), init: "systemd".into(), ..Facts::default() };
         let none = || HostCheck { resolves: None, curl: None, status: 0, body: String::new() };
         Self {
-            host: Host { name: "web1".into(), facts },
+            host: Host::new("web1", facts),
             files: BTreeMap::new(),
             process: Process { installed: true, running: Some(running()), units: Vec::new() },
             trust: TrustStore { bundle: Some(bundle(&[])), strays: Vec::new(), dangling: Vec::new() },

@@ -216,3 +216,19 @@ pub enum State {
     /// A task failed.
     Failed,
 }
+
+impl State {
+    /// Whether the host goes no further.
+    #[must_use]
+    pub const fn is_lost(self) -> bool {
+        matches!(
+            self,
+            Self::Failed
+                | Self::Unreachable
+                | Self::Unsupported
+                | Self::Aborted
+                | Self::Stale
+                | Self::RolledBack
+        )
+    }
+}

@@ -240,6 +240,9 @@ pub struct OwedRecord {
 pub struct ReloadDocker {
     /// Why.
     pub reason: String,
+    /// The command that tells it; empty for a signal to its process.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// Whether `/info` shows the difference, so that it can be waited for.
     pub visible: bool,
     /// Owed records that it settles.
@@ -251,6 +254,11 @@ pub struct ReloadDocker {
 pub struct RestartDocker {
     /// Why.
     pub reason: String,
+    /// The command that does it.
+    pub command: Vec<String>,
+    /// The swarm that it is a manager of: of its managers one is restarted at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager_of: Option<String>,
     /// Whether running containers outlive it, by `live-restore`.
     pub kept: bool,
     /// Running containers that stop and are started again by their restart policy.
@@ -311,13 +319,17 @@ impl Change {
             }
             Self::ReloadDocker(reload) => {
                 let visible = if reload.visible { "visible" } else { "silent" };
-                Call::new("do_reload").word(visible).words(reload.settles.clone())
+                Call::new("do_reload")
+                    .word(visible)
+                    .word(reload.settles.join(" "))
+                    .words(reload.command.clone())
             }
             Self::RestartDocker(restart) => Call::new("do_restart")
                 .word(if restart.kept { "kept" } else { "stopped" })
                 .word(restart.stops.join(" "))
                 .word(restart.stays_down.join(" "))
-                .words(restart.settles.clone()),
+                .word(restart.settles.join(" "))
+                .words(restart.command.clone()),
             Self::Run(run) => run.call(),
             Self::RecordPin(_) => return None,
         };
@@ -356,6 +368,15 @@ impl Change {
             Self::RestartDocker(r) => r.summary(),
             Self::Run(r) => format!("run {}", r.argv.join(" ")),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
+        }
+    }
+
+    /// What only one host of a run may do at a time: a name that such hosts share.
+    #[must_use]
+    pub const fn turn(&self) -> Option<&String> {
+        match self {
+            Self::RestartDocker(restart) => restart.manager_of.as_ref(),
+            _ => None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::answer::{
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
-use super::host::Facts;
+use super::host::{DaemonKind, DaemonSite, Facts};
 use super::script::Frame;
 use super::text::{HostPath, Mode};
 
@@ -335,8 +335,29 @@ pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
         home: lines.text("home")?,
         init: plain("init"),
         selinux: lines.get("selinux").is_some(),
-        daemon_config: config_file(&words(&lines.text("cmdline")?)),
+        daemons: lines.all("daemon").map(site).collect::<Result<_, _>>()?,
         sandbox: lines.get("sandbox").is_some(),
+    })
+}
+
+/// A daemon: kind, user's number and name, socket, directory of its user's settings, command line.
+fn site(line: &str) -> Result<DaemonSite, AskError> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [kind, uid, user, socket, config_home, cmdline] = fields[..] else { return Err(garbled("daemon")) };
+    let kind = match kind {
+        "system" => DaemonKind::System,
+        "snap" => DaemonKind::Snap,
+        "rootless" => DaemonKind::Rootless,
+        _ => return Err(garbled("daemon")),
+    };
+    let cmdline = words(&text(cmdline)?);
+    Ok(DaemonSite {
+        kind,
+        user: text(user)?,
+        uid: uid.parse().map_err(|_| garbled("daemon"))?,
+        socket: HostPath::new(&text(socket)?).map_err(|_| garbled("daemon"))?,
+        config: config_file(&cmdline),
+        config_home: HostPath::new(&text(config_home)?).ok(),
     })
 }
 

@@ -1,5 +1,8 @@
 //! What is known of a host before a module asks.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::text::HostPath;
@@ -11,6 +14,19 @@ pub struct Host {
     pub name: String,
     /// What was found out about it.
     pub facts: Facts,
+    /// What its variables say of it: those of [`SETTINGS`] that are set.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Variables that say something of a host as a whole, whatever the task: `docker_daemon` chooses one of several daemons.
+pub const SETTINGS: &[&str] = &["docker_daemon"];
+
+impl Host {
+    /// A host of which its variables say nothing.
+    #[must_use]
+    pub fn new(name: impl Into<String>, facts: Facts) -> Self {
+        Self { name: name.into(), facts, settings: BTreeMap::new() }
+    }
 }
 
 /// Facts: what seldom changes. They are kept between runs and read again in every run's first script.
@@ -40,12 +56,52 @@ pub struct Facts {
     pub user: String,
     /// Its home directory.
     pub home: String,
-    /// What runs services: `systemd`, `openrc`, `sysvinit`, `boot2docker`, `none`.
+    /// What runs services: `systemd`, `upstart`, `openrc`, `sysvinit`, `sysvinit-redhat`, `boot2docker`, `none`.
     pub init: String,
     /// Whether `SELinux` is enabled.
     pub selinux: bool,
-    /// `--config-file` of the running daemon; none where it is not given, or no daemon runs.
-    pub daemon_config: Option<HostPath>,
+    /// The Docker daemons that are found: those that run, and the system's where its socket starts it.
+    pub daemons: Vec<DaemonSite>,
     /// Whether the host is a directory of the controller: no daemon, no commands.
     pub sandbox: bool,
+}
+
+/// A Docker daemon of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonSite {
+    /// Whose it is.
+    pub kind: DaemonKind,
+    /// The user that it runs as.
+    pub user: String,
+    /// That user's number.
+    pub uid: u32,
+    /// Its socket.
+    pub socket: HostPath,
+    /// `--config-file` of its command line.
+    pub config: Option<HostPath>,
+    /// `XDG_CONFIG_HOME` of its environment.
+    pub config_home: Option<HostPath>,
+}
+
+/// Whose a daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DaemonKind {
+    /// The host's, from its packages.
+    System,
+    /// The host's, from the snap.
+    Snap,
+    /// A user's own.
+    Rootless,
+}
+
+impl fmt::Display for DaemonSite {
+    /// As `docker_daemon` names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            DaemonKind::System => f.write_str("system"),
+            DaemonKind::Snap => f.write_str("snap"),
+            DaemonKind::Rootless => write!(f, "rootless:{}", self.user),
+        }
+    }
 }

@@ -1,10 +1,17 @@
 # The host's half of dtrctl: functions that ask (they print key=value lines) and functions that act (their exit status
 # decides). Read by dash, BusyBox's sh and bash alike. $R is the sandbox's root, empty on a real host; $B begins the
-# lines that frame answers; $T names temporary files. Each function runs in a subshell of its own.
+# lines that frame answers; $T names temporary files. What is said of the Docker daemon stands before it: $pid_files,
+# $socket, $units, $user_units (`--user` for a user's own), $log_files, $owed_name. Each function runs in a subshell.
 
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# A login by sudo has no session of its own, and a user's services are reached through this directory.
+if [ -z "$XDG_RUNTIME_DIR" ] && [ -d "/run/user/$(id -u)" ]; then
+  XDG_RUNTIME_DIR=/run/user/$(id -u); export XDG_RUNTIME_DIR
+fi
+: "${pid_files=/run/docker.pid /var/run/docker.pid}" "${socket=/var/run/docker.sock}" "${units=}" "${user_units=}" \
+  "${log_files=}" "${owed_name=owed}"
 # What is ours is private; what other programs write for us is as they would write it.
 mask=$(umask)
 umask 077
@@ -253,22 +260,65 @@ do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certif
 
 # --- the daemon -----------------------------------------------------------------------------------------------------
 
+is_daemon() { # PID
+  case $(cat "/proc/$1/comm" 2>/dev/null) in dockerd | docker | dockerd-current | dockerd-ce) return 0 ;; esac
+  return 1
+}
+# shellcheck disable=SC2086
+ctl() { systemctl $user_units "$@"; }
+unit() { printf '%s\n' "${units%% *}"; }
+is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
 # The daemon's pid in $pid, found without waking a daemon that only its socket announces.
 daemon() {
   pid=; [ -z "$R" ] || return 1
-  for pid in $(cat /run/docker.pid /var/run/docker.pid 2>/dev/null) \
-    $(systemctl show -p MainPID --value docker.service 2>/dev/null); do
-    case $(cat "/proc/$pid/comm" 2>/dev/null) in dockerd | docker | dockerd-current) return 0 ;; esac
+  for pid in $(for f in $pid_files; do cat "$f" 2>/dev/null; echo; done) \
+    $(if [ -n "$units" ]; then ctl show -p MainPID --value "$(unit)" 2>/dev/null; fi); do
+    if is_daemon "$pid"; then return 0; fi
   done
   pid=
   return 1
+}
+# --- which daemons there are
+environ() { # PID, NAME: the value of a variable of its environment
+  tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n "s/^$2=//p" | head -n 1
+}
+site() { # KIND, UID, SOCKET, PID or nothing
+  user=$(id -un "$2" 2>/dev/null) || user=$2
+  line='' home=''
+  if [ -n "$4" ]; then
+    line=$(enc <"/proc/$4/cmdline")
+    home=$(environ "$4" XDG_CONFIG_HOME)
+    # The socket that it is told to listen on; with fd:// the unit's.
+    named=$(tr '\0' '\n' <"/proc/$4/cmdline" | sed -n 's,^.*unix://\(/.*\),\1,p' | head -n 1)
+    [ -z "$named" ] || set -- "$1" "$2" "$named" "$4"
+  else line=$(word ''); fi
+  if [ -z "$home" ]; then
+    home=$({ getent passwd "$2" 2>/dev/null || grep "^[^:]*:[^:]*:$2:" /etc/passwd; } | head -n 1 | cut -d : -f 6)/.config
+  fi
+  printf 'daemon=%s %s %s %s %s %s\n' "$1" "$2" "$(word "$user")" "$(word "$3")" "$(word "$home")" "$line"
+}
+first_daemon() { for p in "$@"; do if is_daemon "$p"; then echo "$p"; return; fi; done; }
+main_pid() { if is_systemd; then systemctl show -p MainPID --value "$1" 2>/dev/null; fi; }
+# The system's counts also where its socket would start it.
+# shellcheck disable=SC2046
+daemons() {
+  p=$(first_daemon $(cat /run/docker.pid /var/run/docker.pid 2>/dev/null) $(main_pid docker.service))
+  if [ -n "$p" ] || { is_systemd && systemctl is-active --quiet docker.socket; }; then
+    site system 0 /var/run/docker.sock "$p"
+  fi
+  p=$(first_daemon $(cat /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid 2>/dev/null) \
+    $(main_pid snap.docker.dockerd.service))
+  [ -z "$p" ] || site snap 0 /var/run/docker.sock "$p"
+  for d in /run/user/[1-9]*; do
+    p=$(first_daemon $(cat "$d/docker.pid" 2>/dev/null))
+    [ -z "$p" ] || site rootless "${d##*/}" "$d/docker.sock" "$p"
+  done
 }
 started() { # PID: when it started, as one word that no other process of any boot has
   read -r boot </proc/sys/kernel/random/boot_id
   ticks=$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)
   echo "$boot:$ticks"
 }
-socket=/var/run/docker.sock
 api() { # PATH [SECONDS]: prints the body, then the status on a line of its own
   if curl_is_new; then
     bounded $((${2:-20} + 5)) curl -sS --max-time "${2:-20}" --unix-socket "$socket" -w '\n%{http_code}\n' "http://localhost$1" 2>&1
@@ -293,11 +343,11 @@ info() {
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
-  if has dockerd || [ -e /etc/init.d/docker ] || systemctl cat docker.service >/dev/null 2>&1; then say installed 1; fi
-  if has systemctl && [ -d /run/systemd/system ]; then
-    for unit in docker.service docker.socket; do
-      printf 'unit=%s %s\n' "$unit" "$(systemctl is-active "$unit" 2>/dev/null)"
-    done
+  if has dockerd || [ -e /etc/init.d/docker ] || { is_systemd && systemctl cat docker.service >/dev/null 2>&1; }; then
+    say installed 1
+  fi
+  if is_systemd; then
+    for u in $units; do printf 'unit=%s %s\n' "$u" "$(ctl is-active "$u" 2>/dev/null)"; done
   fi
   daemon || return 0
   say installed 1
@@ -362,7 +412,7 @@ ask_distribution() { # REGISTRY
     say status "$(printf '%s\n' "$out" | tail -n 1)"
     say message "$(printf '%s\n' "$out" | sed '$d' | enc)"
   else
-    out=$(bounded 60 docker pull "$1/dtrctl-probe:none" 2>&1)
+    out=$(bounded 60 docker -H "unix://$socket" pull "$1/dtrctl-probe:none" 2>&1)
     say status 1
     say message "$(word "$out")"
   fi
@@ -380,7 +430,7 @@ runtime() { # the directory for what does not survive a reboot
   else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$(id -u)}/dtrctl"; fi
 }
 ask_owed() {
-  dir=$(runtime)/owed
+  dir=$(runtime)/$owed_name
   now=none; if daemon; then now=$(started "$pid"); fi
   for f in "$dir"/*; do
     case $f in "$dir"/*.*) continue ;; esac
@@ -391,7 +441,7 @@ ask_owed() {
     printf 'owed=%s %s %s\n' "$need" "$id" "$reason"
   done
 }
-record() { echo "$(runtime)/owed/$(printf '%s' "$1" | digest | cut -c1-16)"; } # of ID
+record() { echo "$(runtime)/$owed_name/$(printf '%s' "$1" | digest | cut -c1-16)"; } # of ID
 do_owe() { # ID, NEED, REASON
   daemon || return 0
   f=$(record "$1"); dir=${f%/*}
@@ -408,26 +458,40 @@ unowe() { # ID: what was owed before its last record is owed again
 settle() { # ID...
   for id in "$@"; do f=$(record "$id"); rm -f -- "$f" "$f.was"; done
   # Nothing is left over where nothing is owed; what is not empty stays.
-  rmdir -- "$(runtime)/owed" "$(runtime)" 2>/dev/null || :
+  rmdir -- "$(runtime)/$owed_name" "$(runtime)" 2>/dev/null || :
 }
-# From here on `logged` tells what the daemon logs.
+# From here on `logged` tells what the daemon logs: from its unit's journal, else from a file.
 mark() {
-  since=$(date +%s); cursor=
-  if has journalctl; then
-    cursor=$(journalctl -u docker.service -n 0 --show-cursor -o cat --no-pager 2>/dev/null | sed -n 's/^-- cursor: //p')
+  since=$(date +%s); cursor=; log_file=; log_size=0
+  if is_systemd && has journalctl && [ -n "$units" ]; then
+    # shellcheck disable=SC2086
+    cursor=$(journalctl $user_units -u "$(unit)" -n 0 --show-cursor -o cat --no-pager 2>/dev/null | sed -n 's/^-- cursor: //p')
+    return
   fi
+  for log_file in $log_files; do
+    if [ -r "$log_file" ]; then log_size=$(wc -c <"$log_file"); return; fi
+  done
+  log_file=
 }
 # In its own words alone: what systemd says beside them fills the end of the log.
 logged() {
-  has journalctl || return 0
+  if [ -n "$log_file" ]; then
+    # A log that is begun anew at the start is shorter than it was.
+    if [ "$(wc -c <"$log_file")" -lt "$log_size" ]; then log_size=0; fi
+    tail -c "+$((log_size + 1))" "$log_file" 2>/dev/null
+    return
+  fi
+  has_log || return 0
   if [ -n "$cursor" ]; then set -- --after-cursor "$cursor"; else set -- --since "@$since"; fi
-  journalctl _SYSTEMD_UNIT=docker.service "$@" -o cat --no-pager 2>/dev/null
+  field=_SYSTEMD_UNIT; if [ -n "$user_units" ]; then field=_SYSTEMD_USER_UNIT; fi
+  # shellcheck disable=SC2086
+  journalctl $user_units "$field=$(unit)" "$@" -o cat --no-pager 2>/dev/null
 }
+has_log() { [ -n "$log_file" ] || { is_systemd && has journalctl && [ -n "$units" ]; }; }
 # What it complains of. With level=info it prints its whole configuration, which may hold a proxy's password.
 log_end() { logged | grep -v -e 'level=info' -e 'level=debug' | tail -n "$1"; }
-is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
-hup() { # a running unit is told through its own words, which may do more than a signal
-  if is_systemd && systemctl is-active --quiet docker.service && systemctl reload docker.service; then return 0; fi
+hup() { # COMMAND...: a running service is told through its own words, which may do more than a signal
+  if [ $# -gt 0 ] && bounded 30 "$@" >/dev/null 2>&1; then return 0; fi
   kill -HUP "$pid"
 }
 refused() { # LOG: whether the daemon has kept its old configuration; `systemctl reload` does not tell
@@ -438,14 +502,14 @@ refused() { # LOG: whether the daemon has kept its old configuration; `systemctl
   echo 'the daemon has refused its configuration and goes on with the old one:'
   log_end 3
 }
-do_reload() { # visible|silent, settled IDs...
-  how=$1; shift
+do_reload() { # visible|silent, settled IDs, COMMAND...
+  how=$1; settles=$2; shift 2
   daemon || { echo 'no docker daemon runs on this host'; return 1; }
   mark; before=$(info); boot=$(started "$pid")
-  hup || return
+  hup "$@" || return
   # About ten seconds. A daemon that logs warnings only does not say that it has reloaded, one without a journal
   # not anywhere.
-  tries=0; if ! has journalctl; then tries=40; fi
+  tries=0; if ! has_log; then tries=40; fi
   while log=$(logged); [ "$tries" -lt 50 ]; do
     if refused "$log"; then return 1; fi
     if [ "$how" = visible ]; then
@@ -463,9 +527,10 @@ do_reload() { # visible|silent, settled IDs...
   if [ "$how" = visible ] && [ "$(info)" = "$before" ]; then
     echo 'the daemon was told to reload, but shows the same settings as before:'; log_end 3; return 1
   fi
-  settle "$@"
+  # shellcheck disable=SC2086
+  settle $settles
 }
-answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker version >/dev/null 2>&1; }; }
+answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounded 10 docker -H "unix://$socket" version >/dev/null 2>&1; }; }
 listed() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; } # NAME, NAMES
 # Of the containers $ran, all but $1 have to run: the names of those that do not.
 missing() {
@@ -476,13 +541,16 @@ missing() {
     case $now in *"$id"*) ;; *) printf '%s ' "$name" ;; esac
   done
 }
-do_restart() { # kept|stopped, containers that may stop, containers that may stay down, settled IDs...
-  how=$1; stops=$2; stays=$3; shift 3
+# A manager counts again once it takes part in the decisions of its swarm.
+manages() { case $(info) in *'"ControlAvailable":true'*) ;; *) return 1 ;; esac; }
+do_restart() { # kept|stopped, containers that may stop, containers that may stay down, settled IDs, COMMAND...
+  how=$1; stops=$2; stays=$3; settles=$4; shift 4
   umask 022
-  mark; ran=; boot=none
+  mark; ran=; boot=none; manager=
   if daemon; then
     boot=$(started "$pid")
     ran=$(containers) || [ -n "$ran" ] || { echo 'the running containers cannot be listed'; return 1; }
+    if manages; then manager=1; fi
     case $how$(info) in
     kept*'"LiveRestoreEnabled":true'*) ;;
     *)
@@ -492,22 +560,31 @@ do_restart() { # kept|stopped, containers that may stop, containers that may sta
       ;;
     esac
   fi
-  if is_systemd; then
-    # The start limit counts restarts that went well, too; past it the socket fails as well.
-    systemctl reset-failed docker.service docker.socket 2>/dev/null
-    bounded 120 systemctl restart docker.service
-  elif has rc-service; then bounded 120 rc-service docker restart
-  elif [ -x /etc/init.d/docker ]; then bounded 120 /etc/init.d/docker restart
-  else echo 'nothing on this host can restart docker: no systemd, OpenRC or /etc/init.d/docker'; return 1; fi
-  tries=0
+  # The start limit counts restarts that went well, too; past it the socket fails as well.
+  # shellcheck disable=SC2086
+  if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
+  said=$(bounded 120 "$@" 2>&1)
+  tries=0 gone=0
   until daemon && [ "$(started "$pid")" != "$boot" ] && answers; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 60 ] || { is_systemd && [ "$(systemctl is-active docker.service)" = failed ]; }; then
-      echo 'the daemon does not answer after the restart:'; log_end 8; return 1
+    # A script that starts it in the background says nothing of one that dies.
+    if [ -n "$pid" ]; then gone=0; else gone=$((gone + 1)); fi
+    if [ "$tries" -ge 60 ] || [ "$gone" -ge 20 ] ||
+      { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = failed ]; }; then
+      echo 'the daemon does not answer after the restart:'
+      if [ -n "$(log_end 1)" ]; then log_end 8; else printf '%s\n' "$said" | tail -n 8; fi
+      return 1
     fi
     sleep 1
   done
-  settle "$@"
+  # shellcheck disable=SC2086
+  settle $settles
+  tries=0
+  until [ -z "$manager" ] || manages; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 60 ]; then echo 'the daemon runs again, but its swarm does not count it as a manager'; return 1; fi
+    sleep 1
+  done
   tries=0
   while lost=$(missing "$stays"); [ -n "$lost" ]; do
     tries=$((tries + 1))
@@ -547,10 +624,12 @@ ask_facts() {
   say home "$(word "$HOME")"
   if [ -n "$R" ]; then say init none; say sandbox 1
   elif [ -d /run/systemd/system ]; then say init systemd
-  elif [ -e /sbin/openrc-run ]; then say init openrc
-  elif grep -q '^ID=boot2docker' /etc/os-release 2>/dev/null; then say init boot2docker
+  elif grep -q '^ID="*boot2docker' /etc/os-release 2>/dev/null; then say init boot2docker
+  elif [ -e /etc/init/docker.conf ] && has initctl && initctl version 2>/dev/null | grep -q upstart; then say init upstart
+  elif [ -d /run/openrc ]; then say init openrc
+  elif [ -d /etc/rc.d/init.d ]; then say init sysvinit-redhat
   elif [ -d /etc/init.d ]; then say init sysvinit
   else say init none; fi
   if has selinuxenabled && selinuxenabled; then say selinux 1; fi
-  if daemon; then say cmdline "$(enc <"/proc/$pid/cmdline")"; fi
+  [ -n "$R" ] || daemons
 }

@@ -19,7 +19,7 @@ pub use answer::*;
 pub use ask::*;
 pub use change::*;
 pub use decode::{act_output, decode_facts};
-pub use host::{Facts, Host};
+pub use host::{DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;
 pub use plan::{Level, Note, Plan, PlanError};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use super::change::digest;
-use super::text::Call;
+use super::text::{Arg, Call};
 
 /// The functions that every script may call.
 const LIBRARY: &str = include_str!("library.sh");
@@ -65,12 +65,16 @@ pub struct Frames {
 }
 
 impl Script {
-    /// A script whose frames begin with `boundary`: random letters and digits that no host can guess.
+    /// A script whose frames begin with `boundary`: random letters and digits that no host can guess. `header` sets
+    /// variables of the library: [`Daemon::header`](crate::platform::Daemon::header).
     #[must_use]
-    pub fn new(boundary: &str) -> Self {
+    pub fn new(boundary: &str, header: &[(&'static str, String)]) -> Self {
         let mut text = String::with_capacity(SENT.len() + 1024);
         let token = &boundary[..boundary.len().min(12)];
         _ = writeln!(text, "B='{boundary}'\nT='{token}'");
+        for (name, value) in header {
+            _ = writeln!(text, "{name}={}", Arg::Word(value.clone()));
+        }
         text += &SENT;
         Self { boundary: boundary.to_owned(), text, calls: 0 }
     }

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{Found, Reader};
-use crate::contract::{File, FileKind, Host, HostPath, PlanError};
+use crate::contract::{DaemonSite, File, FileKind, Host, HostPath, PlanError};
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, EditError, Edited, Lists, apply, remove_key};
 use crate::daemon_config::rules::{Effect, Problem, Severity, Why, conflicts, effect, judge, sentence};
-use crate::platform::docker::Docker;
+use crate::platform::Daemon;
 
 const UNTOUCHED: &str = "nothing was written; correct the file by hand and run again";
 
@@ -71,7 +71,8 @@ impl Draft {
     /// and of a link only the link would go.
     pub fn removes_file(&self, file: &File, host: &Host) -> bool {
         let empty = self.value.as_object().is_some_and(Map::is_empty);
-        let needed = host.facts.daemon_config.as_ref() == Some(&file.path) || file.target.is_some();
+        let named = |site: &DaemonSite| site.config.as_ref() == Some(&file.path);
+        let needed = host.facts.daemons.iter().any(named) || file.target.is_some();
         self.changed && empty && !needed && !file.is_absent()
     }
 
@@ -119,7 +120,7 @@ impl Draft {
         let found = conflicts(&reader.running.cmdline, &self.value);
         let Some(first) = found.first() else { return Ok(()) };
         let message = format!("dockerd would neither reload nor start: {}", sentence(&found));
-        let places = Docker::of(&host.facts).flags;
+        let places = Daemon::assumed(host).flags;
         let help = format!(
             "nothing was written; leave `{}` out of the file, or take the flag `--{}` away where it is given: see {places}",
             first.key, first.flag

@@ -13,7 +13,7 @@ use crate::contract::{
 };
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, Lists};
-use crate::platform::docker::config_path;
+use crate::platform::Daemon;
 use draft::Draft;
 
 /// The record under which this module and `restart_docker` keep what daemon.json owes to the running daemon.
@@ -80,7 +80,7 @@ struct Reader<'a> {
 
 impl DaemonJson {
     fn path(&self, host: &Host) -> HostPath {
-        self.path.clone().unwrap_or_else(|| config_path(&host.facts))
+        self.path.clone().unwrap_or_else(|| Daemon::assumed(host).config)
     }
 
     fn edit(&self) -> Edit {
@@ -95,7 +95,7 @@ impl DaemonJson {
 impl Found {
     /// The daemon, if one runs and this is its file.
     fn reader(&self, host: &Host) -> Option<Reader<'_>> {
-        let config = config_path(&host.facts);
+        let config = Daemon::assumed(host).config;
         let running = self.process.running.as_ref()?;
         let info = self.info.as_ref();
         let engine = info.and_then(|info| info.version.parse().ok());
@@ -156,6 +156,7 @@ impl Module for DaemonJson {
         if self.merge.is_empty() && self.remove.is_empty() {
             return Err(PlanError::new("neither `merge` nor `remove` names a key"));
         }
+        let daemon = Daemon::of(host)?;
         let reader = found.reader(host);
         let draft = Draft::new(&self.edit(), &found.file, reader)?;
         let mut plan = Plan::default();
@@ -164,7 +165,7 @@ impl Module for DaemonJson {
         }
         if draft.changed && reader.is_none() {
             plan.info(match &found.process.running {
-                Some(_) => format!("the running daemon reads {}, not this file", config_path(&host.facts)),
+                Some(_) => format!("the running daemon reads {}, not this file", daemon.config),
                 None => {
                     "no docker daemon runs here: the file is judged without an engine's version".to_owned()
                 }

@@ -7,6 +7,7 @@ use crate::contract::{
     ReloadDocker, Remove, WriteFile,
 };
 use crate::daemon_config::rules::{Cause, Effect, drift, effect, with_flags};
+use crate::platform::Daemon;
 
 /// The changes in order, and what stays owed: `none`, `reload` or `restart`; `reloaded` where they have paid it.
 pub fn changes(
@@ -27,6 +28,7 @@ pub fn changes(
         let settles = owed.iter().filter(|owed| owed.need == Need::Reload).map(|owed| owed.id.clone());
         changes.push(Change::ReloadDocker(ReloadDocker {
             reason: "the daemon keeps a value whose key is gone, and takes the empty one".to_owned(),
+            command: Daemon::assumed(host).service.reload_command(),
             visible: visible(reader, &draft.heeded, value),
             settles: settles.collect(),
         }));

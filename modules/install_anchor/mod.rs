@@ -19,7 +19,7 @@ use crate::contract::{
     AskDir, AskError, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir, Host, HostPath, Module,
     OwedRecord, Plan, PlanError, Probe, Process, TrustStore,
 };
-use crate::platform::{self, GO_BUNDLES, TrustStoreRow};
+use crate::platform::{self, Daemon, GO_BUNDLES, TrustStoreRow};
 
 /// Makes a host trust certificates for a registry, or takes back what it put there. In Docker's own store (a directory
 /// of certs.d per registry) an anchor counts for that registry alone and at once: dockerd reads it at each request. In
@@ -129,7 +129,7 @@ impl Module for InstallAnchor {
     type State = Found;
 
     fn probe(&self, host: &Host) -> Probe<Found> {
-        let certs_d = platform::certs_d(&host.facts);
+        let certs_d = Daemon::assumed(host).certs_d;
         let paths: Result<Vec<HostPath>, _> =
             self.registry.certs_d_names().iter().map(|name| certs_d.join(name)).collect();
         let paths = match paths {
@@ -154,6 +154,9 @@ impl Module for InstallAnchor {
 
     fn plan(&self, host: &Host, found: Found) -> Result<Plan, PlanError> {
         self.check(host)?;
+        if self.wants(Store::Docker) || found.process.installed {
+            Daemon::of(host)?;
+        }
         let docker_only = self.stores() == [Store::Docker];
         if self.state == Presence::Present && docker_only && !found.process.installed {
             return Ok(Plan::skip("no docker daemon is installed on this host, so its store has no reader"));

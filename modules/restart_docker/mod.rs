@@ -12,7 +12,7 @@ use crate::contract::{
 };
 use crate::daemon_config::Version;
 use crate::daemon_json::flags;
-use crate::platform::docker::{Docker, config_path};
+use crate::platform::{Daemon, Service};
 use decision::Decision;
 
 /// Pays what is owed to the Docker daemon: nothing, a reload or a restart, whichever is the least that does. What is
@@ -97,7 +97,7 @@ impl Module for RestartDocker {
         let may_restart = self.restart == RestartRule::Auto;
         Probe::ask(AskOwed)
             .zip(Probe::ask(AskProcess).zip(Probe::ask(AskInfo)))
-            .zip(Probe::ask(AskFile::new(config_path(&host.facts))))
+            .zip(Probe::ask(AskFile::new(Daemon::assumed(host).config)))
             .and_then(move |((owed, (process, info)), file)| {
                 let found = Found { owed, process, info, file, risk: None };
                 let decision = found.info.as_ref().map(|info| Decision::new(&found, info));
@@ -118,15 +118,16 @@ impl Module for RestartDocker {
         if !found.process.installed {
             return Ok(Plan::skip("no docker daemon is installed on this host"));
         }
-        let Some(running) = &found.process.running else { return self.without_daemon(host, &found) };
+        let daemon = Daemon::of(host)?;
+        let Some(running) = &found.process.running else { return self.without_daemon(&daemon, &found) };
         let Some(info) = &found.info else {
             let message = format!("the docker daemon (process {}) does not answer", running.pid);
             let help = "the task needs `become: true`, unless the daemon hangs: see ";
-            return Err(PlanError::new(message).help(format!("{help}`{}`", Docker::of(&host.facts).log)));
+            return Err(PlanError::new(message).help(format!("{help}`{}`", daemon.service.log)));
         };
         let decision = Decision::new(&found, info);
         let mut plan = Plan { owed_is_whole: true, ..Plan::default() };
-        self.pay(&mut plan, &found, info, &decision)?;
+        self.pay(&mut plan, &found, info, &decision, &daemon)?;
         plan.set("needed", word(decision.need()));
         Ok(plan)
     }
@@ -143,7 +144,7 @@ const fn word(need: Option<Need>) -> &'static str {
 
 impl RestartDocker {
     /// A daemon that does not run reads its settings when it starts; one that has failed is a fault.
-    fn without_daemon(&self, host: &Host, found: &Found) -> Result<Plan, PlanError> {
+    fn without_daemon(&self, daemon: &Daemon, found: &Found) -> Result<Plan, PlanError> {
         let units: Vec<String> =
             found.process.units.iter().map(|(unit, state)| format!("{unit} is {state}")).collect();
         let state = units.join(", ");
@@ -155,6 +156,8 @@ impl RestartDocker {
         if is(&["failed"]) && self.restart == RestartRule::Auto && self.containers == ContainerRule::Stop {
             plan.changes.push(Change::RestartDocker(Restart {
                 reason: format!("it does not run: {state}"),
+                command: daemon.service.restart_command(),
+                manager_of: None,
                 kept: false,
                 stops: Vec::new(),
                 stays_down: Vec::new(),
@@ -163,7 +166,7 @@ impl RestartDocker {
             plan.set("needed", word(Some(Need::Restart)));
             plan.set("done", word(Some(Need::Restart)));
         } else if is(&["failed", "activating", "deactivating"]) {
-            let Docker { log, start, .. } = Docker::of(&host.facts);
+            let Service { log, start, .. } = daemon.service;
             return Err(PlanError::new(format!("the docker daemon does not run: {state}")).help(format!(
                 "see `{log}`; then start it with `{start}`, or permit that dtrctl does, with `containers: stop`, as \
                  containers that have outlived it may stop"
@@ -182,6 +185,7 @@ impl RestartDocker {
         found: &Found,
         info: &DaemonInfo,
         decision: &Decision,
+        daemon: &Daemon,
     ) -> Result<(), PlanError> {
         plan.set("done", word(None));
         match decision.need() {
@@ -194,13 +198,13 @@ impl RestartDocker {
         }
         plan.set("reason", decision.reason());
         if decision.need() == Some(Need::Reload) {
-            reload(plan, decision);
+            reload(plan, decision, daemon);
             return Ok(());
         }
         let restart = decision.restart_reason();
         let Some(risk) = &found.risk else {
             plan.owed = Some(owed(&restart, "as `restart: never` says", "`restart: auto`"));
-            reload(plan, decision);
+            reload(plan, decision, daemon);
             return Ok(());
         };
         if let Some(verdict) = risk.verdict.as_ref().filter(|verdict| !verdict.accepted) {
@@ -214,19 +218,27 @@ impl RestartDocker {
         if !running.is_empty() && self.containers == ContainerRule::Keep {
             let containers = listed(&stops, &stays_down);
             plan.owed = Some(owed(&restart, &format!("as it would stop {containers}"), "`containers: stop`"));
-            reload(plan, decision);
+            reload(plan, decision, daemon);
             return Ok(());
         }
         if kept {
             plan.info("`live-restore` is on: running containers keep running");
         }
+        if daemon.service.restart.is_empty() {
+            let start = daemon.service.start;
+            return Err(decision
+                .refused("nothing on this host is known to restart the daemon")
+                .help(format!("restart it by hand (`{start}`); what is owed is then paid")));
+        }
         swarm(plan, info);
         if decision.live_restore_first {
-            reload(plan, decision);
+            reload(plan, decision, daemon);
         }
         let settles = decision.settled_by_restart();
         plan.changes.push(Change::RestartDocker(Restart {
             reason: restart,
+            command: daemon.service.restart_command(),
+            manager_of: manager_of(info),
             kept,
             stops,
             stays_down,
@@ -238,12 +250,13 @@ impl RestartDocker {
 }
 
 /// Adds the reload, as far as there is something that a reload pays.
-fn reload(plan: &mut Plan, decision: &Decision) {
+fn reload(plan: &mut Plan, decision: &Decision, daemon: &Daemon) {
     if !decision.has_reload() {
         return;
     }
     plan.changes.push(Change::ReloadDocker(ReloadDocker {
         reason: decision.reload_reason(),
+        command: daemon.service.reload_command(),
         visible: decision.visible,
         settles: decision.settled_by_reload(),
     }));
@@ -284,15 +297,29 @@ fn listed(stops: &[String], stays_down: &[String]) -> String {
 }
 
 fn swarm(plan: &mut Plan, info: &DaemonInfo) {
-    if decision::in_swarm(info) {
-        let manager = info.json["Swarm"]["ControlAvailable"].as_bool() == Some(true);
-        let role = if manager {
-            "a manager of a swarm, which has one less"
-        } else {
-            "a node of a swarm, which does without it"
-        };
-        plan.warn(format!("this host is {role} until the daemon is back"));
+    if !decision::in_swarm(info) {
+        return;
     }
+    if manager_of(info).is_none() {
+        plan.warn("this host is a node of a swarm, which does without it until the daemon is back");
+        return;
+    }
+    plan.warn("this host is a manager of a swarm, which has one less until the daemon is back; of its managers one is restarted at a time");
+    let managers = info.json["Swarm"]["Managers"].as_u64().unwrap_or_default();
+    if managers < 3 {
+        plan.warn(format!(
+            "the swarm has {managers} manager{}: until the daemon is back nothing in it can be changed",
+            if managers == 1 { "" } else { "s" }
+        ));
+    }
+}
+
+/// The swarm that the daemon is a manager of.
+fn manager_of(info: &DaemonInfo) -> Option<String> {
+    let swarm = &info.json["Swarm"];
+    let manages = swarm["ControlAvailable"].as_bool() == Some(true);
+    (decision::in_swarm(info) && manages)
+        .then(|| format!("swarm {}", swarm["Cluster"]["ID"].as_str().unwrap_or_default()))
 }
 
 impl Decision {

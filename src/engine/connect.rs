@@ -71,7 +71,7 @@ impl Connections {
 
     /// The facts of the controller; empty where it has no POSIX shell.
     pub async fn local_facts(&self, boundary: &str, limits: &Limits) -> Facts {
-        let mut script = Script::new(boundary);
+        let mut script = Script::new(boundary, &[]);
         script.answer(0, &Call::new("ask_facts"));
         let section = Section { identity: transport::Identity::Login, text: script.text() };
         let sent = transport::Script { sections: vec![section] };

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
@@ -130,7 +129,7 @@ impl<'a> HostRun<'a> {
         queue.retain(|work| work.task.section == Section::Handler || tags.select(&work.task.tags));
         let mut window = VecDeque::new();
         loop {
-            if self.shared.stop.load(Ordering::Relaxed) {
+            if self.shared.stops() {
                 return Err(Left::Stopped);
             }
             if window.is_empty() {

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
 use serde_json::{Map, Value as Json, json};
-use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::host::{HostRun, Variables};
 use super::memory::Memory;
-use super::scope::Renderer;
+use super::scope::{Renderer, problem_of};
 use super::tags::Tags;
 use crate::event::{Event, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
@@ -72,6 +72,9 @@ pub struct Shared {
     groups: Json,
     events: mpsc::UnboundedSender<Event>,
     overlays: Mutex<HashMap<String, Overlay>>,
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
+    fatal: AtomicBool,
     local: OnceCell<Host>,
     recaps: Mutex<BTreeMap<String, Recap>>,
 }
@@ -145,6 +148,8 @@ impl Shared {
             groups,
             events: parts.events,
             overlays: Mutex::default(),
+            turns: Mutex::default(),
+            fatal: AtomicBool::new(false),
             local: OnceCell::new(),
             recaps: Mutex::default(),
         })
@@ -167,6 +172,21 @@ impl Shared {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Whether hosts have to end before their next step.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// The turn of a host among those that may do something one at a time only; it ends when the guard is dropped.
+    pub async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.to_owned()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     /// The changes that earlier plays have planned for a host.
     #[must_use]
     pub fn overlay_of(&self, host: &str) -> Overlay {
@@ -182,7 +202,7 @@ impl Shared {
     pub async fn controller_host(&self) -> Host {
         let find = async || {
             let facts = self.connections.local_facts(&self.random(), &self.options.limits).await;
-            Host { name: "localhost".to_owned(), facts }
+            Host::new("localhost", facts)
         };
         self.local.get_or_init(find).await.clone()
     }
@@ -217,7 +237,7 @@ impl Shared {
             }
         }
         for selected in plays {
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stops() {
                 break;
             }
             self.play(selected).await;
@@ -233,7 +253,7 @@ impl Shared {
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
         for batch in play.batches(&selected.hosts) {
             let batch: Vec<String> = batch.into_iter().filter(|host| self.goes_on(host)).collect();
-            if batch.is_empty() || self.stop.load(Ordering::Relaxed) {
+            if batch.is_empty() || self.stops() {
                 continue;
             }
             self.emit(Event::BatchStarted { hosts: batch.clone(), tasks: heads(play, &self.options.tags) });
@@ -255,6 +275,9 @@ impl Shared {
             hosts.spawn(async move {
                 let _slot = forks.acquire_owned().await;
                 let recap = Box::pin(shared.host(&play, &name, &batch, &all)).await;
+                if play.any_errors_fatal && recap.state.is_lost() {
+                    shared.fatal.store(true, Ordering::Relaxed);
+                }
                 (name, recap)
             });
         }
@@ -280,16 +303,20 @@ impl Shared {
                     NoWay::Unsupported(reason) => (State::Unsupported, reason),
                     NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
                 };
-                self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
-                self.emit(Event::HostFinished { host: name.to_owned() });
-                return Recap { state, reason: Some(reason), ..earlier };
+                return self.lose(name, state, reason, earlier);
             }
         };
+        let settings = match self.settings(&Arc::new(variables.upper.clone())) {
+            Ok(settings) => settings,
+            Err(reason) => return self.lose(name, State::Failed, reason, earlier),
+        };
         let memory = self.memory.host(&connection.key);
+        let mut host = Host::new(name, modules::Facts::default());
+        host.settings = settings;
         let run = HostRun {
             shared: self,
             play,
-            host: Host { name: name.to_owned(), facts: modules::Facts::default() },
+            host,
             transport: connection.transport,
             controller: self.connections.local(),
             facts_read: false,
@@ -309,6 +336,35 @@ impl Shared {
             witnesses: Vec::new(),
         };
         Box::pin(run.run()).await
+    }
+
+    /// A host that is lost before anything was sent to it.
+    fn lose(&self, name: &str, state: State, reason: Reason, earlier: Recap) -> Recap {
+        self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
+        self.emit(Event::HostFinished { host: name.to_owned() });
+        Recap { state, reason: Some(reason), ..earlier }
+    }
+
+    /// What a host's variables say of it as a whole.
+    fn settings(&self, scope: &Arc<Scope>) -> Result<BTreeMap<String, String>, Reason> {
+        let mut settings = BTreeMap::new();
+        for name in modules::SETTINGS {
+            let value = self.renderer.variable(name, scope).map_err(|error| {
+                let problem = problem_of(error);
+                Reason {
+                    kind: "inventory".to_owned(),
+                    message: problem.message,
+                    help: problem.help,
+                    place: None,
+                }
+            })?;
+            match value {
+                None | Some(Json::Null) => {}
+                Some(Json::String(text)) => _ = settings.insert((*name).to_owned(), text),
+                Some(other) => _ = settings.insert((*name).to_owned(), other.to_string()),
+            }
+        }
+        Ok(settings)
     }
 
     fn variables(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Variables {
@@ -360,17 +416,7 @@ impl Shared {
 
     fn goes_on(&self, host: &str) -> bool {
         let recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
-        !recaps.get(host).is_some_and(|recap| {
-            matches!(
-                recap.state,
-                State::Failed
-                    | State::Unreachable
-                    | State::Unsupported
-                    | State::Aborted
-                    | State::Stale
-                    | State::RolledBack
-            )
-        })
+        !recaps.get(host).is_some_and(|recap| recap.state.is_lost())
     }
 
     fn keep_recap(&self, host: &str, recap: Recap) {

@@ -140,6 +140,11 @@ impl<'a> HostRun<'a> {
             let frames = self.act_here(&changes).await;
             return Ok(acted(plan, &changes, &frames));
         }
+        // Held until the change is proven.
+        let _turn = match changes.iter().find_map(Change::turn) {
+            Some(name) => Some(self.shared.turn(name).await),
+            None => None,
+        };
         let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
         let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         let follow = asked.len();
@@ -240,7 +245,7 @@ impl<'a> HostRun<'a> {
     }
 
     async fn act_here(&self, changes: &[Change]) -> Vec<Option<Frame>> {
-        let mut scripts = Scripts::new(self.shared);
+        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await);
         for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
             scripts.of(&Identity::Login).act(id, &call);
         }

@@ -69,6 +69,7 @@ impl<'a> Witness<'a> {
 
     /// The step, to be asked again with the arguments that it had.
     pub fn ask(&self, host: &Host) -> Option<Ready<'a>> {
+        let host = &seen_as(host, &self.identity);
         let module = (self.task.module.read)(self.arguments.clone()).ok()?;
         let mut step = Ready::new(self.task, self.index, self.item.clone(), Arc::clone(&self.scope));
         step.identity = self.identity.clone();
@@ -78,6 +79,16 @@ impl<'a> Witness<'a> {
             Stage::Asking(Asking { probe, frames: None, digests: Vec::new(), key: self.key.clone() });
         Some(step)
     }
+}
+
+/// A host as the user sees it that a step runs as.
+#[must_use]
+pub fn seen_as(host: &Host, identity: &Identity) -> Host {
+    let mut host = host.clone();
+    if let Identity::User(user) = identity {
+        host.facts.user.clone_from(user);
+    }
+    host
 }
 
 /// An item of a loop.

@@ -7,7 +7,7 @@ use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, 
 use super::host::{HostRun, Left, Work, requeue};
 use super::run::Shared;
 use super::scope::NoValue;
-use super::step::{Asking, Item, NotReady, Ready, Stage};
+use super::step::{Asking, Item, NotReady, Ready, Stage, seen_as};
 use crate::event::Reason;
 use crate::playbook::Task;
 use crate::transport::{self, Identity, TransportError};
@@ -105,7 +105,7 @@ impl<'a> HostRun<'a> {
             step.scope = self.scope(task, Some(&item));
         }
         if let Some(module) = step.render(&self.shared.renderer, self.shared.options.check)? {
-            let host = if step.delegated { self.shared.controller_host().await } else { self.host.clone() };
+            let host = self.seen_by(step.delegated, step.identity.clone()).await;
             let probe = module.start(&host);
             let key = self.settled_key(&step);
             let key = self.key_with_answers(key, probe.asks().to_vec()).await;
@@ -114,6 +114,14 @@ impl<'a> HostRun<'a> {
             self.advance(&mut step).await;
         }
         Ok(Some(step))
+    }
+
+    /// The host as a step's module sees it: the controller where it is delegated, and the user that it runs as.
+    async fn seen_by(&self, delegated: bool, identity: Identity) -> modules::Host {
+        if delegated {
+            return self.shared.controller_host().await;
+        }
+        seen_as(&self.host, &identity)
     }
 
     /// Puts the items of a loop before the rest of the queue.
@@ -224,7 +232,7 @@ impl<'a> HostRun<'a> {
         if window.front().is_some_and(|step| step.delegated && step.waits()) && acts.is_none() {
             return self.exchange_here(window).await.map(|()| true);
         }
-        let mut scripts = Scripts::new(self.shared);
+        let mut scripts = Scripts::new(self.shared, &self.host);
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -281,7 +289,7 @@ impl<'a> HostRun<'a> {
 
     /// Asks for the facts alone.
     async fn ask_facts(&mut self, identity: &Identity) -> Result<Frames, Left> {
-        let mut scripts = Scripts::new(self.shared);
+        let mut scripts = Scripts::new(self.shared, &self.host);
         scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
         self.send(&scripts).await
     }
@@ -421,7 +429,7 @@ impl<'a> HostRun<'a> {
     async fn exchange_here(&self, window: &mut VecDeque<Ready<'a>>) -> Result<(), Left> {
         let Some(step) = window.front_mut() else { return Ok(()) };
         let Stage::Asking(asking) = &mut step.stage else { return Ok(()) };
-        let mut scripts = Scripts::new(self.shared);
+        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await);
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {
             scripts.of(&Identity::Login).answer(id, call);
@@ -456,7 +464,8 @@ impl<'a> HostRun<'a> {
     /// The key of a step's answers: what its plan depends on besides what the host says.
     fn settled_key(&self, step: &Ready<'a>) -> String {
         let facts = self.facts_body.as_deref().unwrap_or_default();
-        format!("{}\n{}\n{:?}\n{facts}", step.task.module.name, step.arguments, step.identity)
+        let (module, settings) = (step.task.module.name, &self.host.settings);
+        format!("{module}\n{}\n{:?}\n{settings:?}\n{facts}", step.arguments, step.identity)
     }
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
@@ -486,22 +495,23 @@ fn transport_name(identity: &Identity) -> String {
 /// The scripts of one session, one an identity, in the order in which they were begun.
 pub struct Scripts {
     boundary: String,
-    scripts: Vec<(Identity, Script)>,
+    header: Vec<(&'static str, String)>,
+    sections: Vec<(Identity, Script)>,
 }
 
 impl Scripts {
     /// No script yet.
-    pub fn new(shared: &Shared) -> Self {
-        Self { boundary: shared.random(), scripts: Vec::new() }
+    pub fn new(shared: &Shared, host: &modules::Host) -> Self {
+        Self { boundary: shared.random(), header: modules::header(host), sections: Vec::new() }
     }
 
     /// The script of an identity.
     pub fn of(&mut self, identity: &Identity) -> &mut Script {
-        let at = self.scripts.iter().position(|(known, _)| known == identity).unwrap_or_else(|| {
-            self.scripts.push((identity.clone(), Script::new(&self.boundary)));
-            self.scripts.len() - 1
+        let at = self.sections.iter().position(|(known, _)| known == identity).unwrap_or_else(|| {
+            self.sections.push((identity.clone(), Script::new(&self.boundary, &self.header)));
+            self.sections.len() - 1
         });
-        &mut self.scripts[at].1
+        &mut self.sections[at].1
     }
 
     /// Runs them in one session and reads the frames.
@@ -512,16 +522,16 @@ impl Scripts {
         shared: &Shared,
     ) -> Result<Frames, TransportError> {
         let sections = self
-            .scripts
+            .sections
             .iter()
             .map(|(identity, script)| transport::Section { identity: identity.clone(), text: script.text() });
         let script = transport::Script { sections: sections.collect() };
         let output = to.run(host, &script, &shared.options.limits).await?;
         let mut frames = Frames::default();
-        if let Some((_, first)) = self.scripts.first() {
+        if let Some((_, first)) = self.sections.first() {
             frames = first.read(&String::from_utf8_lossy(&output.stdout));
         }
-        if frames.ends() < self.scripts.len() {
+        if frames.ends() < self.sections.len() {
             return Err(TransportError {
                 host: host.to_owned(),
                 cause: Box::new(transport::Cause::Shell {

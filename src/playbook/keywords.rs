@@ -37,7 +37,6 @@ const NOT_YET: &[&str] = &[
     "environment",
     "vars_files",
     "max_fail_percentage",
-    "any_errors_fatal",
     "post_tasks",
     "order",
     "throttle",

@@ -36,6 +36,8 @@ pub struct Play {
     pub gather_facts: bool,
     /// The sizes of its batches; empty: all hosts at once.
     pub serial: Vec<Serial>,
+    /// Whether one host that fails or cannot be reached ends the whole run.
+    pub any_errors_fatal: bool,
     /// `pre_tasks`, then `tasks`.
     pub tasks: Vec<Task>,
     /// `handlers`, in order.
@@ -108,6 +110,10 @@ impl Play {
                 .take("gather_facts")
                 .and_then(|node| problems.take(boolean(node, "`gather_facts`")))
                 .unwrap_or(true),
+            any_errors_fatal: keys
+                .take("any_errors_fatal")
+                .and_then(|node| problems.take(boolean(node, "`any_errors_fatal`")))
+                .unwrap_or(false),
             serial: keys.take("serial").and_then(|node| problems.take(serial(node))).unwrap_or_default(),
             handlers: list(keys.take("handlers"), "handlers", Section::Handler, &tags, problems),
             tasks,

@@ -24,7 +24,7 @@ fn each_shell(test: impl Fn(&[&str], &Path)) {
 
 /// The call's frame. `root` is the sandbox's root; `before` is put in front of the library.
 fn frame(shell: &[&str], root: &str, before: &str, call: &Call) -> Frame {
-    let mut script = Script::new(BOUNDARY);
+    let mut script = Script::new(BOUNDARY, &[]);
     script.act(0, call);
     let text = format!("{before}\nR='{root}'\n{}", script.text());
     let mut command = Command::new("timeout");

@@ -181,7 +181,7 @@ const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"
 
 /// Runs calls in a sandbox under a shell; gives back the statuses of their frames.
 fn calls(root: &Path, shell: &[&str], changes: &[Change]) -> Vec<i32> {
-    let mut script = Script::new("boundary0123456789");
+    let mut script = Script::new("boundary0123456789", &[]);
     for (id, change) in changes.iter().enumerate() {
         script.act(id, &change.call().unwrap());
     }
@@ -285,7 +285,7 @@ fn under_every_shell_asks_answer_the_same() {
             Call::new("ask_dir").path(&path("/etc")),
             Call::new("ask_owed"),
         ];
-        let mut script = Script::new("boundary0123456789");
+        let mut script = Script::new("boundary0123456789", &[]);
         asks.iter().enumerate().for_each(|(id, ask)| script.answer(id, ask));
         let words = shell.iter().map(ToString::to_string).collect();
         let transport = Transport::Sandbox(Sandbox { root: root.path().to_owned(), shell: words });

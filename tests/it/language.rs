@@ -122,6 +122,46 @@ fn serial_makes_batches_and_a_batch_lost_whole_ends_the_play() {
 }
 
 #[test]
+fn any_errors_fatal_ends_the_whole_run_with_the_first_host_that_is_lost() {
+    let plays = |fatal: bool| {
+        format!(
+            "- hosts: web1
+  any_errors_fatal: {fatal}
+  tasks: [{{assert: {{that: false}}}}]
+- hosts: web2
+  tasks: [{{copy: {{dest: /etc/motd, content: x}}}}]
+"
+        )
+    };
+    let world = World::with(&["web1", "web2"]).playbook(&plays(true));
+    let ran = world.events(&[]).code(3).run();
+    assert_eq!(
+        (ran.recap("web1")["state"].clone(), ran.recap("web2")["state"].clone()),
+        ("failed".into(), "not_attempted".into())
+    );
+    assert!(!world.root("web2").join("etc/motd").exists());
+    let world = world.playbook(&plays(false));
+    assert_eq!(world.events(&[]).code(3).run().recap("web2")["state"], "changed");
+}
+
+#[test]
+fn docker_daemon_is_a_variable_of_the_host_and_a_wrong_one_is_refused() {
+    let world = World::new().tasks("- daemon_json: {merge: {debug: true}}");
+    let ran = world.events(&["-e", "docker_daemon=podman"]).code(3).run();
+    assert!(ran.stdout.contains("`docker_daemon: podman` names no daemon"), "{}", ran.stdout);
+    let ran = world.events(&["-e", "docker_daemon=rootless:alice"]).code(3).run();
+    assert!(
+        ran.stdout.contains("the docker daemon `rootless:alice` does not run on this host"),
+        "{}",
+        ran.stdout
+    );
+    let ran = world.events(&["-e", "{\"docker_daemon\": \"{{ nowhere }}\"}"]).code(3).run();
+    assert!(ran.stdout.contains("`docker_daemon`") && ran.stdout.contains("nowhere"), "{}", ran.stdout);
+    assert!(!world.root("web1").join("etc/docker/daemon.json").exists());
+    world.law(&["-e", "docker_daemon=system"]);
+}
+
+#[test]
 fn check_mode_of_a_task_overrules_that_of_the_run() {
     let world = World::new().tasks(
         "- {name: never, copy: {dest: /etc/never, content: x}, check_mode: true}\n\

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use modules::daemon_config::rules::{judge, keys};
 use modules::daemon_config::{Version, edit};
 use modules::{
-    Answer, Ask, Attributes, Change, Container, Containers, DaemonInfo, Facts, File, FileKind, Host,
-    HostPath, Mode, Overlay, OwedRecord, Plan, PlanError, Process, Running, Step, Validation, WriteFile,
-    find,
+    Answer, Ask, Attributes, Change, Container, Containers, DaemonInfo, DaemonKind, DaemonSite, Facts, File,
+    FileKind, Host, HostPath, Mode, Overlay, OwedRecord, Plan, PlanError, Process, Running, Step, Validation,
+    WriteFile, find,
 };
 use serde_json::{Map, Value, json};
 
@@ -78,7 +78,7 @@ impl FakeHost {
         overlay: &Overlay,
     ) -> (Result<Plan, PlanError>, usize) {
         let task = (find(module).expect("a module").read)(arguments.clone()).expect("arguments");
-        let mut probe = task.start(&Host { name: "h".to_owned(), facts: self.facts.clone() });
+        let mut probe = task.start(&Host::new("h", self.facts.clone()));
         for trips in 1.. {
             let asks = probe.asks().to_vec();
             let answers = asks.iter().map(|ask| overlay.lay(ask, self.answer(ask), &self.facts)).collect();
@@ -149,7 +149,7 @@ impl FakeHost {
         let program = HostPath::new("/usr/sbin/dockerd").expect("a path");
         let mut cmdline = vec!["/usr/sbin/dockerd".to_owned()];
         cmdline.extend(self.flags.clone());
-        if let Some(path) = &self.facts.daemon_config {
+        if let Some(path) = self.facts.daemons.iter().find_map(|site| site.config.as_ref()) {
             cmdline.extend(["--config-file".to_owned(), path.to_string()]);
         }
         let running = self.heeds.as_ref().map(|_| Running {
@@ -249,6 +249,18 @@ impl FakeHost {
         }
         assert_eq!(self.info().map(|info| info.json) != before, visible, "what `/info` shows of the reload");
         self.owed.retain(|record| !settles.contains(&record.id));
+    }
+}
+
+/// The system's daemon, as facts name it.
+pub fn system_daemon(config: Option<&str>) -> DaemonSite {
+    DaemonSite {
+        kind: DaemonKind::System,
+        user: "root".to_owned(),
+        uid: 0,
+        socket: HostPath::new("/var/run/docker.sock").expect("a path"),
+        config: config.and_then(|path| path.parse().ok()),
+        config_home: None,
     }
 }
 

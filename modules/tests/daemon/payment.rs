@@ -187,6 +187,14 @@ fn swarms() {
     owe(&mut host, Need::Restart, "store");
     let plan = host.plan("restart_docker", &json!({})).expect("a plan");
     assert!(plan.notes[0].text.contains("a manager of a swarm"), "{:?}", plan.notes);
+    host.swarm =
+        json!({"LocalNodeState": "active", "ControlAvailable": true, "Managers": 2, "Cluster": {"ID": "c1"}});
+    let plan = host.plan("restart_docker", &json!({})).expect("a plan");
+    assert_eq!(plan.changes[0].turn().map(String::as_str), Some("swarm c1"), "one manager at a time");
+    assert!(plan.notes[1].text.starts_with("the swarm has 2 managers"), "{:?}", plan.notes);
+    host.swarm = json!({"LocalNodeState": "active", "ControlAvailable": false});
+    let plan = host.plan("restart_docker", &json!({})).expect("a plan");
+    assert_eq!(plan.changes[0].turn(), None, "workers may restart side by side");
     rewrite(&mut host, "{\"live-restore\": true}");
     let error = host.plan("restart_docker", &json!({})).expect_err("a refusal");
     assert!(error.message.contains("`live-restore` on a node of a swarm"), "{}", error.message);

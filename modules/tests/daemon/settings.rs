@@ -3,7 +3,7 @@
 use modules::{Change, Need, Overlay, OwedRecord, Validation};
 use serde_json::{Value, json};
 
-use super::fake_host::{CONFIG, FakeHost, lines};
+use super::fake_host::{CONFIG, FakeHost, lines, system_daemon};
 
 fn insecure(name: &str) -> Value {
     json!({"merge": {"insecure-registries": [name]}})
@@ -147,7 +147,7 @@ fn what_is_not_there_needs_no_removal() {
 #[test]
 fn a_file_that_a_flag_names_is_not_removed() {
     let mut host = FakeHost::new(Some("{\"insecure-registries\": [\"a\"]}"));
-    host.facts.daemon_config = CONFIG.parse().ok();
+    host.facts.daemons = vec![system_daemon(Some(CONFIG))];
     host.apply("daemon_json", &json!({"remove": {"insecure-registries": null}}));
     assert_eq!(host.text(), Some("{}"));
 }
@@ -238,7 +238,7 @@ fn flags_and_file_must_not_say_the_same() {
 fn newer_engines_are_asked_to_validate() {
     let mut host = FakeHost::new(None);
     host.engine = "28.5.2";
-    host.facts.daemon_config = CONFIG.parse().ok();
+    host.facts.daemons = vec![system_daemon(Some(CONFIG))];
     host.apply("daemon_json", &insecure("r"));
     assert_eq!(host.validated[0], host.files[CONFIG].0);
     host.verdict = Validation { accepted: false, message: "unable to configure: x\n".to_owned() };

@@ -21,6 +21,7 @@ fn daemon_json() -> Vec<Change> {
 fn reload() -> Vec<Change> {
     let reason = "`insecure-registries` in daemon.json is not what the daemon has".to_owned();
     vec![Change::ReloadDocker(ReloadDocker {
+        command: Vec::new(),
         reason,
         visible: true,
         settles: vec!["daemon.json".to_owned()],
