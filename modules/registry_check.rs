@@ -16,7 +16,7 @@ use crate::contract::{
     AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, DaemonInfo, Distribution, Host, HostCheck,
     HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe,
 };
-use crate::platform::Daemon;
+use crate::platform::{self, Daemon};
 use outcome::{Outcome, Viewpoint};
 
 /// Asks a registry `GET /v2/` from where it matters and says who trusts it: the controller, the host's own programs (by
@@ -149,6 +149,9 @@ impl RegistryCheck {
                 Some(answer) => Outcome::of_controller(self, answer),
                 None => Outcome::not_asked(),
             },
+            Viewpoint::Host if self.left_out(host) => Outcome::Skipped(
+                "the system's store takes CAs alone, so docker alone trusts this certificate".to_owned(),
+            ),
             Viewpoint::Host => match &seen.host {
                 Some(check) => Outcome::of_host(self, check, seen.plain.as_ref()),
                 None => Outcome::not_asked(),
@@ -158,6 +161,14 @@ impl RegistryCheck {
                 None => Outcome::not_asked(),
             },
         }
+    }
+
+    /// Whether no certificate that is to be trusted can enter the system's store, so that its programs cannot trust it.
+    fn left_out(&self, host: &Host) -> bool {
+        let Some(Pem(anchors)) = self.trust.as_ref().filter(|_| !self.insecure) else { return false };
+        let row = platform::of(&host.facts);
+        self.expect == Expect::Trusted
+            && row.is_some_and(|row| anchors.iter().all(|anchor| row.leaves_out(anchor)))
     }
 
     /// Whether this is what is wanted. The controller's view is of the registry, not of the host's trust.

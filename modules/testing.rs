@@ -23,6 +23,7 @@ pub struct World {
     pub process: Process,
     pub trust: TrustStore,
     pub owed: Vec<OwedRecord>,
+    pub builders: Vec<String>,
     pub served: Result<Vec<Certificate>, String>,
     pub verified: Result<HttpAnswer, String>,
     pub insecure: Result<HttpAnswer, String>,
@@ -51,6 +52,7 @@ impl World {
             process: Process { installed: true, running: Some(running()), units: Vec::new() },
             trust: TrustStore { bundle: Some(bundle(&[])), strays: Vec::new(), dangling: Vec::new() },
             owed: Vec::new(),
+            builders: Vec::new(),
             served: Err("nobody listens".into()),
             verified: Err("nobody listens".into()),
             insecure: Err("nobody listens".into()),
@@ -112,6 +114,7 @@ impl World {
             Ask::Dir(ask) => Answer::Dir(self.dir(&ask.path)),
             Ask::TrustStore(_) => Answer::TrustStore(self.trust.clone()),
             Ask::Process(_) => Answer::Process(self.process.clone()),
+            Ask::Builders(_) => Answer::Builders(self.builders.clone()),
             Ask::Owed(_) => Answer::Owed(self.owed.clone()),
             Ask::Now(_) => Answer::Now(NOW),
             Ask::Tls(_) => Answer::Tls(self.served.clone().map(|chain| ServedChain {

@@ -21,6 +21,8 @@ pub enum Answer {
     Info(Option<DaemonInfo>),
     /// To `Containers`.
     Containers(Containers),
+    /// To `Builders`.
+    Builders(Vec<String>),
     /// To `Owed`.
     Owed(Vec<OwedRecord>),
     /// To `Validate`.

@@ -26,6 +26,8 @@ pub enum Ask {
     Info(AskInfo),
     /// See [`AskContainers`].
     Containers(AskContainers),
+    /// See [`AskBuilders`].
+    Builders(AskBuilders),
     /// See [`AskOwed`].
     Owed(AskOwed),
     /// See [`AskValidate`].
@@ -85,6 +87,7 @@ questions! {
     AskProcess, Process, Process;
     AskInfo, Info, Option<DaemonInfo>;
     AskContainers, Containers, Containers;
+    AskBuilders, Builders, Vec<String>;
     AskOwed, Owed, Vec<OwedRecord>;
     AskValidate, Validate, Validation;
     AskHostCheck, HostCheck, HostCheck;
@@ -149,6 +152,11 @@ pub struct AskInfo;
 /// The running containers with their restart policies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskContainers;
+
+/// The names of buildx builders that run in containers of their own: each has its own trust, which dockerd's does not
+/// reach.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskBuilders;
 
 /// The records of what an earlier change still owes to the daemon.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -252,6 +260,7 @@ impl Ask {
             Self::Process(_) => Call::new("ask_process"),
             Self::Info(_) => Call::new("ask_info"),
             Self::Containers(_) => Call::new("ask_containers"),
+            Self::Builders(_) => Call::new("ask_builders"),
             Self::Owed(_) => Call::new("ask_owed"),
             Self::Validate(ask) => {
                 Call::new("ask_validate").bytes(&ask.config).path(&ask.program).words(ask.flags.clone())

@@ -37,6 +37,7 @@ impl Ask {
             Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
             Self::Process(_) => Answer::Process(process(lines)?),
             Self::Info(_) => Answer::Info(info(lines)?),
+            Self::Builders(_) => Answer::Builders(lines.all("builder").map(text).collect::<Result<_, _>>()?),
             Self::Containers(_) => Answer::Containers(containers(lines)?),
             Self::Owed(_) => Answer::Owed(owed(lines)?),
             Self::Validate(_) => Answer::Validate(Validation {

@@ -244,8 +244,8 @@ do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certif
     real "$drop/." || return
     drop=${real%/.}
     (umask 022; mkdir -p -- "${bundle%/*}") || return
-    for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt; do
-      if [ -f "$f" ] && [ ! -L "$f" ]; then cat -- "$f"; fi
+    for f in "$ROOT"/usr/share/ca-certificates/*/*.crt "$drop"/*.crt "$drop"/*.pem; do
+      if [ -f "$f" ] && [ ! -L "$f" ] && [ "$f" != "$bundle" ]; then cat -- "$f"; fi
     done >"$bundle.dtrctl-$T" && chmod 0644 "$bundle.dtrctl-$T" && mv -f -- "$bundle.dtrctl-$T" "$bundle" || return
   else
     out=$(umask 022; bounded 120 "$@" 2>&1) || { rc=$?; printf '%s\n' "$out"; return "$rc"; }
@@ -388,6 +388,18 @@ ask_containers() {
   daemon || return 0
   list=$(containers) || [ -n "$list" ] || return 1
   printf '%s\n' "$list" | sed -n 's/^\([0-9a-f][0-9a-f]* [a-z-]* \)\/*/container=\1/p' | sort
+}
+# A builder's container is named after it; the answer holds no state of it, so that it stays the same while it does.
+ask_builders() {
+  daemon || return 0
+  if has docker; then
+    bounded 20 docker -H "unix://$socket" ps -a --filter name=buildx_buildkit_ --format '{{.Names}}'
+  else
+    api '/containers/json?all=1&filters=%7B%22name%22%3A%5B%22buildx_buildkit_%22%5D%7D' | sed '$d' |
+      sed 's/"Names":\["/\
+name /g' | sed -n 's/^name \([^"]*\)".*/\1/p'
+  fi | sed -n 's/^\/*buildx_buildkit_\(.*\)$/\1/p' | sed 's/[0-9]*$//' | sort -u |
+    while read -r name; do say builder "$(word "$name")"; done
 }
 ask_validate() { # CONFIG, PROGRAM, FLAG...
   config=$1; program=$2; shift 2

@@ -29,7 +29,7 @@ pub fn install(arguments: &InstallAnchor, found: &Found, plan: &mut Plan) -> Res
         if arguments.exclusive {
             take_out(
                 directory,
-                |short| !arguments.wanted().iter().any(|anchor| names::short(anchor) == short),
+                |_, short| !arguments.wanted().iter().any(|anchor| names::short(anchor) == short),
                 plan,
             )?;
         } else {
@@ -48,14 +48,20 @@ pub fn install(arguments: &InstallAnchor, found: &Found, plan: &mut Plan) -> Res
     Ok(if left_alone == found.directories.len() { Outcome::TrustedAlready } else { Outcome::Present })
 }
 
-/// Takes out what is ours; a directory that is empty then goes as well.
-pub fn remove(arguments: &InstallAnchor, found: &Found, plan: &mut Plan) -> Result<Outcome, PlanError> {
+/// Takes out what is ours and `meant`; a directory that is empty then goes as well.
+pub fn remove(
+    arguments: &InstallAnchor,
+    found: &Found,
+    meant: impl Fn(&DirEntry) -> bool,
+    plan: &mut Plan,
+) -> Result<Outcome, PlanError> {
     let before = plan.changes.len();
     let mut gone = Vec::new();
     for directory in &found.directories {
-        let named = |short: &str| {
-            arguments.wanted().is_empty()
-                || arguments.wanted().iter().any(|anchor| names::short(anchor) == short)
+        let named = |entry: &DirEntry, short: &str| {
+            meant(entry)
+                && (arguments.wanted().is_empty()
+                    || arguments.wanted().iter().any(|anchor| names::short(anchor) == short))
         };
         let taken = take_out(directory, named, plan)?;
         if taken > 0 && taken == directory.entries.len() {
@@ -117,10 +123,14 @@ pub fn write_anchor(directory: &Dir, name: &str, anchor: &Certificate) -> Result
 }
 
 /// Removes our files whose fingerprint is meant; how many.
-fn take_out(directory: &Dir, meant: impl Fn(&str) -> bool, plan: &mut Plan) -> Result<usize, PlanError> {
+fn take_out(
+    directory: &Dir,
+    meant: impl Fn(&DirEntry, &str) -> bool,
+    plan: &mut Plan,
+) -> Result<usize, PlanError> {
     let mut taken = 0;
     for entry in &directory.entries {
-        if names::of_certs_d(&entry.name).is_some_and(&meant) {
+        if names::of_certs_d(&entry.name).is_some_and(|short| meant(entry, short)) {
             plan.changes.push(remove_entry(directory, entry)?);
             taken += 1;
         }

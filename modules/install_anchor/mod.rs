@@ -14,24 +14,26 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::arguments::{Listed, filled};
-use crate::certs::{Certificate, Pem, Pin, RegistryHost};
+use crate::certs::{self, Certificate, Pem, Pin, RegistryHost};
 use crate::contract::{
-    AskDir, AskError, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir, Host, HostPath, Module,
-    OwedRecord, Plan, PlanError, Probe, Process, TrustStore,
+    AskBuilders, AskDir, AskError, AskFile, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir,
+    DirEntry, File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
+    TrustStore,
 };
 use crate::platform::{self, Daemon, GO_BUNDLES, TrustStoreRow};
 
 /// Makes a host trust certificates for a registry, or takes back what it put there. In Docker's own store (a directory
 /// of certs.d per registry) an anchor counts for that registry alone and at once: dockerd reads it at each request. In
 /// the system's store it counts for every program of the host, for every site that it signs, and for dockerd only after
-/// a restart. Only files of its own (`dtrctl-….crt`) are written or removed; that an anchor counts is proven by its
+/// a restart. A certificate that the system's store would leave out without a word (p11-kit's systems take CAs alone) goes
+/// into Docker's instead, and the plan says so. Only files of its own (`dtrctl-….crt`) are written or removed; that an anchor counts is proven by its
 /// bytes where programs read them. Where the host trusts the registry already, by files of others, that is said and left
 /// alone.
 ///
-/// It registers `docker` and `system` (`installed`, `present`, `trusted_already`, `removed`, `absent`, `skipped`, or null
-/// where the store was not asked for), `fingerprints` of the given certificates, the `files` that are written or
-/// removed, and `owed` (`restart`, or null).
-#[derive(Debug, Deserialize, JsonSchema)]
+/// It registers `docker` and `system` (`installed`, `present`, `trusted_already`, `redirected`, `removed`, `absent`,
+/// `skipped`, or null where the store was not asked for), `fingerprints` of the given certificates, the `files` that are written or
+/// removed, `builders` (of buildx, with a trust of their own: untouched), and `owed` (`restart`, or null).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstallAnchor {
     /// The registry, as image references name it: `HOST` or `HOST:PORT`.
@@ -86,6 +88,8 @@ pub struct Found {
     now: OffsetDateTime,
     process: Process,
     owed: Vec<OwedRecord>,
+    /// buildx builders with a trust of their own.
+    builders: Vec<String>,
     certs_d: Dir,
     /// The registry's directories in certs.d, by its names.
     directories: Vec<Dir>,
@@ -105,6 +109,8 @@ enum Outcome {
     Installed,
     Present,
     TrustedAlready,
+    /// Docker's store was taken instead.
+    Redirected,
     Removed,
     Absent,
     Skipped,
@@ -116,6 +122,7 @@ impl Outcome {
             Self::Installed => "installed",
             Self::Present => "present",
             Self::TrustedAlready => "trusted_already",
+            Self::Redirected => "redirected",
             Self::Removed => "removed",
             Self::Absent => "absent",
             Self::Skipped => "skipped",
@@ -137,15 +144,16 @@ impl Module for InstallAnchor {
             Err(error) => return Probe::refuse(AskError::Host(error.to_string())),
         };
         let directories = Probe::all(paths.into_iter().map(|path| Probe::ask(AskDir { path })).collect());
-        let daemon = Probe::ask(AskProcess).zip(Probe::ask(AskOwed));
+        let daemon = Probe::ask(AskProcess).zip(Probe::ask(AskOwed).zip(Probe::ask(AskBuilders)));
         Probe::ask(AskNow)
             .zip(daemon)
             .zip(Probe::ask(AskDir { path: certs_d }).zip(directories))
             .zip(self.probe_system(host))
-            .map(|(((now, (process, owed)), (certs_d, directories)), system)| Found {
+            .map(|(((now, (process, (owed, builders))), (certs_d, directories)), system)| Found {
                 now,
                 process,
                 owed,
+                builders,
                 certs_d,
                 directories,
                 system,
@@ -153,7 +161,7 @@ impl Module for InstallAnchor {
     }
 
     fn plan(&self, host: &Host, found: Found) -> Result<Plan, PlanError> {
-        self.check(host)?;
+        self.check(host, &found)?;
         if self.wants(Store::Docker) || found.process.installed {
             Daemon::of(host)?;
         }
@@ -174,6 +182,7 @@ impl Module for InstallAnchor {
         plan.set("fingerprints", pins.collect::<Vec<_>>());
         report_files(&mut plan);
         self.report_owed(&found, &mut plan);
+        report_builders(&found, &mut plan);
         Ok(plan)
     }
 }
@@ -196,11 +205,26 @@ impl InstallAnchor {
         format!("trust:{}", self.registry)
     }
 
-    /// The system's store is asked where it is to be changed, and where it may make the change needless.
+    /// The system's store is asked where it is to be changed, and where it may make the change needless. On a system that
+    /// is not known the directories tell which it is.
     fn probe_system(&self, host: &Host) -> Probe<Option<System>> {
         let needless = self.state == Presence::Present && self.chain.is_some();
-        let row = platform::of(&host.facts).filter(|_| needless || self.wants(Store::System));
-        let Some(row) = row else { return Probe::ready(None) };
+        match platform::of(&host.facts) {
+            Some(row) if needless || self.wants(Store::System) => Self::probe_store(row),
+            None if self.wants(Store::System) && !host.facts.sandbox => {
+                let rows = platform::by_directory();
+                let asks = rows.iter().map(|row| Probe::ask(AskFile::stat(platform::path(row.drop))));
+                Probe::all(asks.collect()).and_then(move |drops| {
+                    let there = |drop: &File| matches!(drop.kind, FileKind::Directory(_));
+                    let first = rows.into_iter().zip(drops).find(|(_, drop)| there(drop));
+                    first.map_or(Probe::ready(None), |(row, _)| Self::probe_store(row))
+                })
+            }
+            _ => Probe::ready(None),
+        }
+    }
+
+    fn probe_store(row: &'static TrustStoreRow) -> Probe<Option<System>> {
         let store = AskTrustStore {
             bundles: GO_BUNDLES.iter().map(|bundle| platform::path(bundle)).collect(),
             directory: platform::path(row.directory),
@@ -211,7 +235,7 @@ impl InstallAnchor {
     }
 
     /// What can be refused whatever the host holds.
-    fn check(&self, host: &Host) -> Result<(), PlanError> {
+    fn check(&self, host: &Host, found: &Found) -> Result<(), PlanError> {
         if self.state == Presence::Absent {
             return Ok(());
         }
@@ -228,12 +252,12 @@ impl InstallAnchor {
                 .help("have it issued again"));
             }
         }
-        if self.wants(Store::System) { self.check_system(host) } else { Ok(()) }
+        if self.wants(Store::System) { self.check_system(host, found) } else { Ok(()) }
     }
 
-    fn check_system(&self, host: &Host) -> Result<(), PlanError> {
+    fn check_system(&self, host: &Host, found: &Found) -> Result<(), PlanError> {
         const DOCKER: &str = "say `stores: docker` (`-e stores=docker`): it counts for this registry alone";
-        let Some(row) = platform::of(&host.facts) else {
+        let Some(System { row, .. }) = &found.system else {
             let system = if host.facts.id.is_empty() { "this system" } else { &host.facts.id };
             return Err(PlanError::new(format!("the trust store of `{system}` is not known")).help(DOCKER));
         };
@@ -248,12 +272,12 @@ impl InstallAnchor {
         for anchor in self.wanted() {
             let facts = anchor.facts();
             let subject = &facts.subject;
-            if row.ca_only && !anchor.enters_p11_kit() {
-                return Err(PlanError::new(format!(
-                    "the system's store of {} leaves `{subject}` out without a word: it is no CA (CA:TRUE) for servers",
-                    row.name
-                ))
-                .help(DOCKER));
+            if row.leaves_out(anchor) {
+                if !found.process.installed {
+                    return Err(PlanError::new(left_out(row, anchor))
+                        .help("have a certificate issued that is one, or trust its CA; docker, whose own store takes it, is not installed"));
+                }
+                continue;
             }
             if !facts.is_ca && !facts.self_signed {
                 return Err(PlanError::new(format!(
@@ -268,21 +292,53 @@ impl InstallAnchor {
 
     fn install(&self, host: &Host, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
         self.warn_of_the_certificates(found, plan);
-        let docker = if !self.wants(Store::Docker) {
-            None
-        } else if found.process.installed {
-            Some(docker_store::install(self, found, plan)?)
-        } else {
-            plan.warn("no docker daemon is installed on this host: its store is skipped");
-            Some(Outcome::Skipped)
-        };
-        let system = match &found.system {
-            Some(system) if self.wants(Store::System) => {
-                Some(system_store::install(self, host, found, system, plan)?)
+        let (for_docker, for_system) = self.by_store(found, plan);
+        let docker = match for_docker {
+            None => None,
+            Some(arguments) if found.process.installed => {
+                Some(docker_store::install(&arguments, found, plan)?)
             }
+            Some(_) => {
+                plan.warn("no docker daemon is installed on this host: its store is skipped");
+                Some(Outcome::Skipped)
+            }
+        };
+        let system = match (&found.system, for_system) {
+            (Some(system), Some(arguments)) if !arguments.wanted().is_empty() => {
+                Some(system_store::install(&arguments, host, found, system, plan)?)
+            }
+            (_, Some(_)) => Some(Outcome::Redirected),
             _ => None,
         };
         Ok((docker, system))
+    }
+
+    /// What goes into Docker's store and what into the system's: what the latter would leave out goes into the first.
+    fn by_store(&self, found: &Found, plan: &mut Plan) -> (Option<Self>, Option<Self>) {
+        let docker = self.wants(Store::Docker).then(|| self.clone());
+        if !self.wants(Store::System) {
+            return (docker, None);
+        }
+        let row = found.system.as_ref().map(|system| system.row);
+        let (mut out, mut fit) = (Vec::new(), Vec::new());
+        for anchor in self.wanted() {
+            match row.filter(|row| row.leaves_out(anchor)) {
+                None => fit.push(anchor.clone()),
+                Some(row) => {
+                    plan.warn(format!(
+                        "{}; Docker's store is taken instead: docker accepts it, other programs do not",
+                        left_out(row, anchor)
+                    ));
+                    out.push(anchor.clone());
+                }
+            }
+        }
+        let only =
+            |certificates: Vec<Certificate>| Self { certificate: Some(Pem(certificates)), ..self.clone() };
+        // Docker's store then counts as asked for: what it covers owes no restart.
+        let stores = Listed(vec![Store::Docker, Store::System]);
+        let docker = docker.or_else(|| (!out.is_empty()).then(|| Self { stores, ..only(out) }));
+        (docker, Some(only(fit)))
     }
 
     fn remove(&self, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
@@ -294,8 +350,20 @@ impl InstallAnchor {
                 Some(Outcome::Skipped)
             }
         };
-        let docker =
-            if self.wants(Store::Docker) { Some(docker_store::remove(self, found, plan)?) } else { None };
+        let docker = if self.wants(Store::Docker) {
+            Some(docker_store::remove(self, found, |_| true, plan)?)
+        } else if let Some(System { row, .. }) = found.system.as_ref().filter(|system| system.row.ca_only) {
+            // What was meant for the system's store may have gone into Docker's.
+            let went_there = |entry: &DirEntry| match &entry.kind {
+                FileKind::File(_, Some(content)) => {
+                    certs::read_bundle(content).certificates.iter().any(|held| row.leaves_out(held))
+                }
+                _ => false,
+            };
+            Some(docker_store::remove(self, found, went_there, plan)?)
+        } else {
+            None
+        };
         Ok((docker, system))
     }
 
@@ -311,9 +379,9 @@ impl InstallAnchor {
             }
         }
         let Some(Pem(chain)) = &self.chain else { return };
-        let leads = chain.first().is_some_and(|leaf| {
-            crate::certs::verify(leaf, chain, self.wanted(), &self.registry, found.now).is_ok()
-        });
+        let leads = chain
+            .first()
+            .is_some_and(|leaf| certs::verify(leaf, chain, self.wanted(), &self.registry, found.now).is_ok());
         if !leads {
             plan.warn(format!(
                 "the chain that `{}` sends now does not lead to the given certificates",
@@ -336,6 +404,25 @@ impl InstallAnchor {
     }
 }
 
+/// Builders that the daemon's trust does not reach, so that nobody believes they are done.
+fn report_builders(found: &Found, plan: &mut Plan) {
+    for name in &found.builders {
+        plan.info(format!(
+            "the buildx builder `{name}` has a trust of its own and stays untouched: name the certificate in its buildkitd.toml and create it anew"
+        ));
+    }
+    plan.set("builders", found.builders.clone());
+}
+
+/// Why a store leaves a certificate out.
+fn left_out(row: &TrustStoreRow, anchor: &Certificate) -> String {
+    format!(
+        "the system's store of {} leaves `{}` out without a word: it is no CA (CA:TRUE) for servers",
+        row.name,
+        anchor.facts().subject
+    )
+}
+
 /// Says of which certificates the files are that are written or removed.
 fn report_files(plan: &mut Plan) {
     let mut lines: Vec<String> = Vec::new();
@@ -347,7 +434,7 @@ fn report_files(plan: &mut Plan) {
             _ => continue,
         };
         files.push(path.to_string());
-        for certificate in crate::certs::read_bundle(bytes).certificates {
+        for certificate in certs::read_bundle(bytes).certificates {
             let facts = certificate.facts();
             let (pin, until) = (Pin::of(&certificate), facts.not_after.date());
             let line = format!("{verb} `{}`, {pin}, valid until {until}", facts.subject);

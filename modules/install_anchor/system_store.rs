@@ -228,7 +228,9 @@ fn warn_of_reach(needed: &[&Certificate], plan: &mut Plan) {
 
 /// Go reads every file beside the bundle; nothing else does.
 fn warn_of_strays(system: &System, known: &[Certificate], plan: &mut Plan) {
-    for (path, content) in &system.store.strays {
+    // On a system whose drop directory is the bundle's, ours are files beside it, too.
+    let others = system.store.strays.iter().filter(|(path, _)| names::of_any_registry(path.name()).is_none());
+    for (path, content) in others {
         let held = certs::read_bundle(content).certificates;
         if let Some(same) = held.iter().find(|certificate| known.contains(certificate)) {
             plan.warn(format!(

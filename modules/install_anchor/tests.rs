@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::InstallAnchor;
 use crate::certs::Certificate;
-use crate::contract::{Change, FileKind, Need, Plan, PlanError};
+use crate::contract::{Bundle, Change, FileKind, Need, Plan, PlanError};
 use crate::platform::path;
 use crate::testing::{Authority, World, bundle, expired, pem, self_signed};
 
@@ -296,12 +296,62 @@ fn the_systems_store_refuses_what_does_not_belong_there() {
     let first = json!({"stores": "system", "first_use": true});
     assert!(refused("debian", given(&[&root.certificate], first)).contains("first use"));
     assert!(refused("debian", given(&[&root.leaf(&[HOST])], system())).contains("server's certificate"));
-    assert!(refused("rocky", given(&[&self_signed(&[HOST])], system())).contains("without a word"));
     assert!(refused("nixos", given(&[&root.certificate], system())).contains("`nixos` is not known"));
     let mut bare = World::new();
     bare.trust.bundle = None;
     let error = apply(&mut bare, given(&[&root.certificate], system())).unwrap_err();
     assert!(error.help.unwrap().contains("`ca-certificates`"));
+}
+
+#[test]
+fn what_the_systems_store_would_leave_out_goes_into_dockers() {
+    let leaf = self_signed(&[HOST]);
+    let root = Authority::root("Root");
+    let mut world = World::new();
+    world.host.facts.id = "rocky".into();
+    world.trust.bundle = Some(Bundle { path: path("/etc/pki/tls/certs/ca-bundle.crt"), ..bundle(&[]) });
+    let arguments = || given(&[&leaf, &root.certificate], json!({"stores": "system"}));
+    let plan = apply(&mut world, arguments()).unwrap();
+    assert!(says(&plan, "leaves `CN=dtr.example.com` out without a word"), "{:?}", plan.notes);
+    assert!(says(&plan, "Docker's store is taken instead"));
+    assert_eq!(
+        (plan.result["docker"].clone(), plan.result["system"].clone()),
+        ("installed".into(), "installed".into())
+    );
+    let done = summaries(&plan);
+    assert!(done.contains(&format!("create {}", in_certs_d(&leaf))), "{done:?}");
+    assert!(!done.iter().any(|line| line.contains("/anchors/") && line.contains(short(&leaf))));
+    assert!(done.iter().any(|line| line.contains("/anchors/") && line.contains(short(&root.certificate))));
+    // A leaf alone.
+    let only = given(&[&leaf], json!({"stores": "system"}));
+    assert_eq!(world.plan::<InstallAnchor>(with(only)).unwrap().result["system"], "redirected");
+    // The way back finds what was put elsewhere.
+    let back = apply(&mut world, json!({"state": "absent", "stores": "system"})).unwrap();
+    assert!(summaries(&back).contains(&format!("remove {}", in_certs_d(&leaf))), "{:?}", back.changes);
+    // Without docker nobody would read it.
+    world.process.installed = false;
+    let error = world.plan::<InstallAnchor>(with(arguments())).unwrap_err();
+    assert!(error.message.contains("without a word"), "{error:?}");
+}
+
+#[test]
+fn builders_with_a_trust_of_their_own_are_named() {
+    let mut world = World::new();
+    world.builders = vec!["ci".to_owned()];
+    let plan = apply(&mut world, given(&[&self_signed(&[HOST])], json!({}))).unwrap();
+    assert!(says(&plan, "the buildx builder `ci` has a trust of its own and stays untouched"));
+    assert_eq!(plan.result["builders"], json!(["ci"]));
+}
+
+#[test]
+fn an_unknown_system_is_known_by_its_directories() {
+    let root = Authority::root("Root");
+    let mut world = World::new();
+    world.host.facts.id = "homegrown".into();
+    world.put("/usr/local/share/ca-certificates/keep", "");
+    let plan =
+        world.plan::<InstallAnchor>(with(given(&[&root.certificate], json!({"stores": "system"})))).unwrap();
+    assert!(summaries(&plan).iter().any(|line| line.starts_with("run update-ca-certificates")));
 }
 
 #[test]

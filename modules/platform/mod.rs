@@ -6,4 +6,4 @@ mod trust_store;
 
 pub use docker::Daemon;
 pub use service::Service;
-pub use trust_store::{GO_BUNDLES, TrustStoreRow, of, path};
+pub use trust_store::{GO_BUNDLES, TrustStoreRow, by_directory, of, path};

@@ -1,5 +1,6 @@
 //! The trust stores of distributions: where an anchor is dropped, what makes a bundle of it, and what may enter.
 
+use crate::certs::Certificate;
 use crate::contract::{Facts, HostPath};
 
 /// A distribution's trust store.
@@ -9,6 +10,8 @@ pub struct TrustStoreRow {
     pub name: &'static str,
     /// `ID` of /etc/os-release, or a word of `ID_LIKE`.
     pub ids: &'static [&'static str],
+    /// The major release that the row is for; empty for all that no earlier row is for.
+    release: &'static str,
     /// Where anchors are dropped.
     pub drop: &'static str,
     /// What a file's name there must end in to be read.
@@ -27,6 +30,14 @@ pub struct TrustStoreRow {
     pub package: &'static str,
 }
 
+impl TrustStoreRow {
+    /// Whether the store would leave a certificate out without a word.
+    #[must_use]
+    pub fn leaves_out(&self, certificate: &Certificate) -> bool {
+        self.ca_only && !certificate.enters_p11_kit()
+    }
+}
+
 /// Where Go's crypto/x509 looks for the system's bundle; the first that it can read counts.
 pub const GO_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
@@ -42,6 +53,7 @@ const ROWS: &[TrustStoreRow] = &[
     TrustStoreRow {
         name: "Debian and Ubuntu",
         ids: &["debian", "ubuntu", "raspbian", "linuxmint"],
+        release: "",
         drop: "/usr/local/share/ca-certificates",
         suffix: ".crt",
         refresh: &["update-ca-certificates"],
@@ -54,6 +66,7 @@ const ROWS: &[TrustStoreRow] = &[
     TrustStoreRow {
         name: "Alpine",
         ids: &["alpine"],
+        release: "",
         drop: "/usr/local/share/ca-certificates",
         suffix: ".crt",
         refresh: &["update-ca-certificates"],
@@ -64,8 +77,23 @@ const ROWS: &[TrustStoreRow] = &[
         package: "ca-certificates",
     },
     TrustStoreRow {
+        name: "Red Hat's family, release 6",
+        ids: &["rhel", "centos", "ol"],
+        release: "6",
+        drop: "/etc/pki/ca-trust/source/anchors",
+        suffix: ".crt",
+        // Until it is enabled, the bundle is a file of the package and anchors are left out.
+        refresh: &["sh", "-c", "update-ca-trust enable && update-ca-trust extract"],
+        refresh_removed: &["sh", "-c", "update-ca-trust enable && update-ca-trust extract"],
+        bundle: "/etc/pki/tls/certs/ca-bundle.crt",
+        directory: "/etc/pki/tls/certs",
+        ca_only: true,
+        package: "ca-certificates",
+    },
+    TrustStoreRow {
         name: "Red Hat's family",
         ids: &["rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn", "azurelinux", "mariner"],
+        release: "",
         drop: "/etc/pki/ca-trust/source/anchors",
         suffix: ".crt",
         refresh: &["update-ca-trust", "extract"],
@@ -78,6 +106,7 @@ const ROWS: &[TrustStoreRow] = &[
     TrustStoreRow {
         name: "SUSE",
         ids: &["sles", "suse", "opensuse", "opensuse-leap", "opensuse-tumbleweed"],
+        release: "",
         drop: "/etc/pki/trust/anchors",
         suffix: ".crt",
         refresh: &["update-ca-certificates"],
@@ -90,6 +119,7 @@ const ROWS: &[TrustStoreRow] = &[
     TrustStoreRow {
         name: "Arch Linux",
         ids: &["arch", "manjaro"],
+        release: "",
         drop: "/etc/ca-certificates/trust-source/anchors",
         suffix: ".crt",
         refresh: &["update-ca-trust"],
@@ -99,13 +129,39 @@ const ROWS: &[TrustStoreRow] = &[
         ca_only: true,
         package: "ca-certificates-utils",
     },
+    TrustStoreRow {
+        name: "Flatcar and Container Linux",
+        ids: &["flatcar", "coreos"],
+        release: "",
+        // Anchors lie beside the links that the tool makes of them.
+        drop: "/etc/ssl/certs",
+        suffix: ".pem",
+        refresh: &["update-ca-certificates"],
+        refresh_removed: &["update-ca-certificates"],
+        bundle: "/etc/ssl/certs/ca-certificates.crt",
+        directory: "/etc/ssl/certs",
+        ca_only: false,
+        package: "ca-certificates",
+    },
 ];
+
+/// Rows by their drop directory, for a host whose distribution is not known: the first that the host has. On a host with
+/// both, p11-kit's is what makes the bundle.
+#[must_use]
+pub fn by_directory() -> Vec<&'static TrustStoreRow> {
+    let row = |name: &str| ROWS.iter().find(|row| row.name == name);
+    ["Red Hat's family", "SUSE", "Arch Linux", "Debian and Ubuntu"].into_iter().filter_map(row).collect()
+}
 
 /// The row of a host, by its ID, else by the families that it names, nearest first.
 #[must_use]
 pub fn of(facts: &Facts) -> Option<&'static TrustStoreRow> {
     let mut names = std::iter::once(&facts.id).chain(&facts.id_like);
-    names.find_map(|name| ROWS.iter().find(|row| row.ids.contains(&name.as_str())))
+    let major = facts.version_id.split('.').next().unwrap_or_default();
+    let fits = |row: &&TrustStoreRow, name: &str| {
+        row.ids.contains(&name) && (row.release.is_empty() || row.release == major)
+    };
+    names.find_map(|name| ROWS.iter().find(|row| fits(row, name)))
 }
 
 /// A path of a table.
@@ -137,7 +193,7 @@ mod tests {
                 assert_eq!(path(text).as_str(), text);
             }
             assert!(row.suffix.starts_with('.') && GO_BUNDLES.contains(&row.bundle));
-            assert!(row.ids.iter().all(|id| seen.insert(*id)), "{}", row.name);
+            assert!(row.ids.iter().all(|id| seen.insert((*id, row.release))), "{}", row.name);
         }
         assert!(GO_BUNDLES.iter().all(|bundle| path(bundle).as_str() == *bundle));
     }
@@ -149,7 +205,20 @@ mod tests {
         assert_eq!(name("pop", &["ubuntu", "debian"]), Some("Debian and Ubuntu"));
         assert_eq!(name("rocky", &["rhel", "centos", "fedora"]), Some("Red Hat's family"));
         assert_eq!(name("opensuse-leap", &["suse", "opensuse"]), Some("SUSE"));
+        assert_eq!(name("flatcar", &["coreos"]), Some("Flatcar and Container Linux"));
         assert_eq!(name("nixos", &[]), None);
         assert_eq!(name("", &[]), None);
+        let mut old = facts("centos", &["rhel", "fedora"]);
+        old.version_id = "6.10".to_owned();
+        assert_eq!(of(&old).map(|row| row.refresh[0]), Some("sh"), "release 6 has to be told once");
+        old.version_id = "7".to_owned();
+        assert_eq!(of(&old).map(|row| row.name), Some("Red Hat's family"));
+    }
+
+    #[test]
+    fn an_unknown_host_is_known_by_the_directories_it_has() {
+        let drops: Vec<&str> = by_directory().iter().map(|row| row.drop).collect();
+        assert_eq!(drops[0], "/etc/pki/ca-trust/source/anchors");
+        assert_eq!(drops.len(), 4);
     }
 }

@@ -59,6 +59,16 @@ fn a_registry_that_is_trusted_everywhere_passes() {
 }
 
 #[test]
+fn a_host_whose_store_leaves_the_certificate_out_is_not_blamed() {
+    let mut world = trusting();
+    world.host.facts.id = "rocky".into();
+    world.https = curl(60, 0, "curl: (60) SSL certificate problem: self signed certificate");
+    let plan = check(&mut world, json!({"trust": trust()})).unwrap();
+    assert_eq!(status(&plan), ["trusted", "skipped", "trusted"]);
+    assert!(says(&plan, "takes CAs alone"));
+}
+
+#[test]
 fn the_answers_of_a_daemon_that_trusts_are_known() {
     for (status, message) in [
         (404, "manifest unknown: manifest unknown"),
