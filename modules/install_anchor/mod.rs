@@ -16,8 +16,8 @@ use time::OffsetDateTime;
 use crate::arguments::{Listed, filled};
 use crate::certs::{self, Certificate, Pem, Pin, RegistryHost};
 use crate::contract::{
-    AskBuilders, AskDir, AskError, AskFile, AskNow, AskOwed, AskProcess, AskTrustStore, Change, Dir,
-    DirEntry, File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
+    AskBuilders, AskDir, AskError, AskFile, AskNow, AskOwed, AskProcess, AskTrustStore, Change, DaemonKind,
+    Dir, DirEntry, File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
     TrustStore,
 };
 use crate::platform::{self, Daemon, GO_BUNDLES, TrustStoreRow};
@@ -172,7 +172,7 @@ impl Module for InstallAnchor {
         let mut plan = Plan::default();
         let (docker, system) = match self.state {
             Presence::Present => self.install(host, &found, &mut plan)?,
-            Presence::Absent => self.remove(&found, &mut plan)?,
+            Presence::Absent => self.remove(host, &found, &mut plan)?,
         };
         let word = |outcome: Option<Outcome>| outcome.map(Outcome::word);
         plan.set("registry", self.registry.to_string());
@@ -257,6 +257,12 @@ impl InstallAnchor {
 
     fn check_system(&self, host: &Host, found: &Found) -> Result<(), PlanError> {
         const DOCKER: &str = "say `stores: docker` (`-e stores=docker`): it counts for this registry alone";
+        if Daemon::assumed(host).kind == DaemonKind::Rootless {
+            return Err(PlanError::new(
+                "the system's store is root's, and the task is about a user's own daemon",
+            )
+            .help(format!("{DOCKER}; or say `docker_daemon: system`")));
+        }
         let Some(System { row, .. }) = &found.system else {
             let system = if host.facts.id.is_empty() { "this system" } else { &host.facts.id };
             return Err(PlanError::new(format!("the trust store of `{system}` is not known")).help(DOCKER));
@@ -341,9 +347,14 @@ impl InstallAnchor {
         (docker, Some(only(fit)))
     }
 
-    fn remove(&self, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
+    fn remove(&self, host: &Host, found: &Found, plan: &mut Plan) -> Result<Outcomes, PlanError> {
+        let rootless = Daemon::assumed(host).kind == DaemonKind::Rootless;
         let system = match &found.system {
             _ if !self.wants(Store::System) => None,
+            _ if rootless => {
+                plan.info("the system's store is root's: a task about a user's own daemon leaves it alone");
+                Some(Outcome::Skipped)
+            }
             Some(system) => Some(system_store::remove(self, found, system, plan)?),
             None => {
                 plan.info("the trust store of this system is not known: dtrctl has put nothing there");
