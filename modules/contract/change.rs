@@ -432,7 +432,7 @@ impl SetMode {
 
 impl RestartDocker {
     fn summary(&self) -> String {
-        let mut text = format!("restart the docker daemon: {}", self.reason);
+        let mut text = format!("restart the docker daemon by `{}`: {}", self.command.join(" "), self.reason);
         if !self.stops.is_empty() {
             text += &format!("; stops and starts again: {}", self.stops.join(", "));
         }

@@ -7,5 +7,6 @@ mod insecure;
 mod killed;
 mod lab;
 mod login;
+mod platforms;
 mod refusals;
 mod trust;

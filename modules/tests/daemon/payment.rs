@@ -95,7 +95,9 @@ fn containers_are_not_stopped_unless_permitted() {
     let plan = host.apply("restart_docker", &json!({"containers": "stop"}));
     assert_eq!(
         lines(&plan),
-        ["restart the docker daemon: of store; stops and starts again: a, b; stops and stays down: c, d"]
+        [
+            "restart the docker daemon by `systemctl restart docker.service`: of store; stops and starts again: a, b; stops and stays down: c, d"
+        ]
     );
     assert_eq!(plan.owed, None);
     assert_eq!(plan.result["stays_down"], json!(["c", "d"]));
@@ -106,7 +108,7 @@ fn an_idle_daemon_is_restarted() {
     let mut host = FakeHost::new(None);
     owe(&mut host, Need::Restart, "store");
     let plan = host.apply("restart_docker", &json!({}));
-    assert_eq!(lines(&plan), ["restart the docker daemon: of store"]);
+    assert_eq!(lines(&plan), ["restart the docker daemon by `systemctl restart docker.service`: of store"]);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn live_restore_keeps_containers() {
     host.container("a", "no");
     owe(&mut host, Need::Restart, "store");
     let plan = host.apply("restart_docker", &json!({}));
-    assert_eq!(lines(&plan), ["restart the docker daemon: of store"]);
+    assert_eq!(lines(&plan), ["restart the docker daemon by `systemctl restart docker.service`: of store"]);
     assert_eq!(plan.notes[0].text, "`live-restore` is on: running containers keep running");
 }
 
@@ -141,7 +143,7 @@ fn live_restore_that_the_file_has_gained_is_reloaded_first() {
         lines(&plan),
         [
             "reload the docker daemon: the daemon has `false` for `true` in `live-restore`, unlike /etc/docker/daemon.json",
-            "restart the docker daemon: of store"
+            "restart the docker daemon by `systemctl restart docker.service`: of store"
         ]
     );
 }
