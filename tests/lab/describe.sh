@@ -2,7 +2,7 @@
 #
 # The way in: the key, and what tells dtrctl, ssh and a shell where everything is.
 
-# One key for ops, pw and root. Owners as in the host: see useradd in image.sh.
+# One key for ops, pw and root. Owners as in the host: see furnish in image.sh.
 make_login() {
     local home login=$STATE/login
     ssh-keygen -q -t ed25519 -N '' -C dtrctl-lab -f "$STATE/id_ed25519"
@@ -12,19 +12,29 @@ make_login() {
     done
 }
 
-host_names() { engine ps --filter name='^web[0-9]+$' --format '{{.Names}}' | sort -V; }
+# shellcheck disable=SC2153  # the tables come from settings.sh
+# The hosts that run: all of them, or a group's.
+host_names() {
+    local name
+    for name in $(engine ps --format '{{.Names}}' | sort -V); do
+        if know_host "$name" && [ "${GROUP[$name]}" = "${1:-${GROUP[$name]}}" ]; then printf '%s\n' "$name"; fi
+    done
+}
 
+# shellcheck disable=SC2153  # the tables come from settings.sh
 # What `up` has brought up, in the forms that dtrctl, ssh and a shell read.
 describe() {
-    local host key
+    local host key groups group
     mkdir -p "$STATE/inventory"
-    {
-        printf 'docker:\n  hosts:\n'
-        for host in $(host_names); do
-            printf '    %s:\n      ansible_host: %s\n      ansible_user: ops\n' "$host" "$(host_ip "$host")"
+    groups=$(for host in $(host_names); do know_host "$host"; printf '%s\n' "${GROUP[$host]}"; done | sort -u)
+    for group in $groups; do
+        printf '%s:\n  hosts:\n' "$group"
+        for host in $(host_names "$group"); do
+            know_host "$host"
+            printf '    %s:\n      ansible_host: %s\n      ansible_user: %s\n' "$host" "${ADDRESS[$host]}" "${LOGIN[$host]}"
             printf '      ansible_ssh_private_key_file: %s/id_ed25519\n' "$STATE"
         done
-    } >"$STATE/inventory/hosts.yml"
+    done >"$STATE/inventory/hosts.yml"
     for host in $(host_names); do
         for key in "$STATE/hosts/$host"/etc/ssh/*.pub; do
             printf '%s,%s %s\n' "$host" "$(host_ip "$host")" "$(cut -d' ' -f1,2 "$key")"
@@ -32,7 +42,9 @@ describe() {
     done >"$STATE/known_hosts"
     {
         for host in $(host_names); do
-            printf 'Host %s %s\n    HostName %s\n' "$host" "$(host_ip "$host")" "$(host_ip "$host")"
+            know_host "$host"
+            printf 'Host %s %s\n    HostName %s\n' "$host" "${ADDRESS[$host]}" "${ADDRESS[$host]}"
+            [ "${LOGIN[$host]}" = ops ] || printf '    User %s\n' "${LOGIN[$host]}"
         done
         cat <<END
 Host *
@@ -49,7 +61,8 @@ END
 
 assignments() {
     assign DTRCTL_LAB "$STATE"
-    assign DTRCTL_LAB_HOSTS "$(host_names | paste -sd' ')"
+    assign DTRCTL_LAB_HOSTS "$(host_names docker | paste -sd' ')"
+    assign DTRCTL_LAB_ALL_HOSTS "$(host_names | paste -sd' ')"
     assign DTRCTL_LAB_INVENTORY "$STATE/inventory/hosts.yml"
     assign DTRCTL_LAB_SSH_CONFIG "$STATE/ssh_config"
     assign DTRCTL_LAB_KNOWN_HOSTS "$STATE/known_hosts"
@@ -57,7 +70,7 @@ assignments() {
     assign DTRCTL_LAB_PW_USER pw
     assign DTRCTL_LAB_PW_PASSWORD "$PW_PASSWORD"
     assign DTRCTL_LAB_REGISTRY registry.lab:5000
-    assign DTRCTL_LAB_REGISTRY_IP "$REGISTRY_IP"
+    assign DTRCTL_LAB_REGISTRY_IP "${ADDRESS[registry.lab]}"
     assign DTRCTL_LAB_REGISTRY_USER "$REGISTRY_USER"
     assign DTRCTL_LAB_REGISTRY_PASSWORD "$REGISTRY_PASSWORD"
     assign DTRCTL_LAB_IMAGE registry.lab:5000/idle:1
@@ -67,6 +80,11 @@ assignments() {
     assign DTRCTL_LAB_SELFSIGNED selfsigned.lab:5000
     assign DTRCTL_LAB_CNONLY cnonly.lab:5000
     assign DTRCTL_LAB_PLAIN plain.lab:5000
+    assign DTRCTL_LAB_NOCHAIN nochain.lab:5000
+    assign DTRCTL_LAB_EXPIRED expired.lab:5000
+    assign DTRCTL_LAB_LEAFCA leafca.lab:5000
+    assign DTRCTL_LAB_SECURE secure.lab
+    assign DTRCTL_LAB_CROSS cross.lab:5000
     assign DTRCTL_LAB_CONTAINERS "$(engine ps --format '{{.Names}}' | sort -V | paste -sd' ')"
     assign DTRCTL_LAB_DOCKER "unix://$STATE/docker.sock"
 }

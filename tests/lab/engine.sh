@@ -33,18 +33,71 @@ start_engine() {
 # Answers, or never will.
 engine_settled() { engine version || ! kill -0 "$1"; }
 
+# load_images IMAGE...: these and what they are layers on, unless they are there.
 load_images() {
-    local image
-    for image in host services; do
-        engine import "$(image_tarball "$image")" "dtrctl-lab/$image" >/dev/null ||
-            die "the image $(image_tarball "$image") could not be loaded: remove it, and it is built again"
+    local image base jobs=()
+    for image in services host "$@"; do
+        base=$(recipe_says LAYER_OF "$image")
+        printf '%s\n' "${base:-$image}"
+    done | awk '!seen[$0]++' >"$STATE/whole-images"
+    while read -r image; do
+        load_image "$image" </dev/null &
+        jobs+=($!)
+    done <"$STATE/whole-images"
+    all_went_well "${jobs[@]}" || exit 1
+    # A layer may lie on a layer, so these are not loaded all at once.
+    for image in $(with_bases "$@"); do
+        load_image "$image" || exit 1
     done
-    # The services' image without the registry: BusyBox alone, 2 MB.
+    make_small_images
+}
+
+all_went_well() {
+    local job outcome=0
+    for job in "$@"; do
+        wait "$job" || outcome=1
+    done
+    return "$outcome"
+}
+
+# Under its name, and under its name with its recipe's digest: a recipe that has changed since is loaded anew.
+load_image() {
+    local image=$1 base tarball digest
+    digest=$(recipe_digest "$image")
+    if engine image inspect "dtrctl-lab/$image:$digest" >/dev/null 2>&1; then return 0; fi
+    base=$(recipe_says LAYER_OF "$image")
+    tarball=$(image_tarball "$image")
+    if [ -z "$base" ]; then
+        engine import "$tarball" "dtrctl-lab/$image:$digest" >/dev/null
+    else
+        import_layer "$tarball" "layer-$image" "dtrctl-lab/$base" "dtrctl-lab/$image:$digest"
+    fi && engine tag "dtrctl-lab/$image:$digest" "dtrctl-lab/$image" ||
+        die "the image $tarball could not be loaded: remove it, and it is built again"
+}
+
+# import_layer TARBALL CONTAINER BASE IMAGE
+import_layer() {
+    engine rm -f "$2" >/dev/null 2>&1 || true
+    # shellcheck disable=SC2016  # expanded in the container
+    engine run -i --name "$2" --network none --tmpfs /mnt:size=4g,exec "$3" sh -c \
+        'set -e; tar -C /mnt -xp; cd /; xargs -r -d "\n" rm -rf -- </mnt/gone; cp -a /mnt/root/. /' <"$1" >/dev/null &&
+        engine commit "$2" "$4" >/dev/null &&
+        engine rm "$2" >/dev/null
+}
+
+# Of the services' image: BusyBox alone, 2 MB, asleep; and the registry, under the name and with the way to start it that
+# a registry's image usually has.
+make_small_images() {
+    local idle=${ADDRESS[plain.lab]}:5000/idle:1
+    if engine image inspect idle:1 registry:2 >/dev/null 2>&1; then return 0; fi
     tar -xOf "$(image_tarball services)" ./bin/busybox >"$STATE/busybox" && chmod 755 "$STATE/busybox"
     tar -C "$STATE" --transform 's,^busybox,bin/busybox,' --owner=0 --group=0 -c busybox |
-        engine import -c 'ENTRYPOINT ["/bin/busybox"]' -c 'CMD ["sleep", "86400"]' - "$PLAIN_IP:5000/idle:1" >/dev/null ||
+        engine import -c 'ENTRYPOINT ["/bin/busybox"]' -c 'CMD ["sleep", "86400"]' - "$idle" >/dev/null ||
         die "the idle image could not be made"
-    engine tag "$PLAIN_IP:5000/idle:1" idle:1
+    engine tag "$idle" idle:1
+    engine import -c 'ENTRYPOINT ["docker-registry", "serve"]' -c 'CMD ["/etc/docker/registry/config.yml"]' \
+        -c 'EXPOSE 5000' -c 'VOLUME /var/lib/registry' "$(image_tarball services)" registry:2 >/dev/null ||
+        die "the registry's image could not be made"
 }
 
 # Also after an `up` that stopped half-way, after a reboot, and when there is nothing to do.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 #
-# A host: a container whose process 1 is systemd, with its own sshd and its own dockerd.
+# A host: a container with an init as process 1, its own sshd and its own dockerd. What differs between the kinds of
+# init is in the functions that begin with its name.
 
 # What the container may do: all that this machine may, but for the powers that reach past it (the clock, kernel
 # modules) and those that machines of this kind lack themselves (--privileged asks for SYS_RESOURCE and fails there).
@@ -19,7 +20,7 @@ capability_arguments() {
     done
 }
 
-# Runs before systemd in each host. The control groups are mounted read-only by docker; systemd needs to write its own.
+# Runs before the init in each host. The control groups are mounted read-only by docker; systemd needs to write its own.
 # The kernel's settings are the machine's, not the host's: read-only, but for the network's, which are the host's.
 # shellcheck disable=SC2016  # expanded in the host
 BOOT='for m in /sys/fs/cgroup /sys/fs/cgroup/*; do
@@ -27,7 +28,9 @@ BOOT='for m in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
-exec /sbin/init'
+exec /sbin/init "$@"'
+
+host_ip() { know_host "$1" && printf '%s' "${ADDRESS[$1]}"; }
 
 running() { [ "$(engine inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true ]; }
 
@@ -46,34 +49,49 @@ make_identity() {
 }
 
 create_host() {
-    local name=$1 capabilities
-    mapfile -t capabilities < <(capability_arguments)
-    make_identity "$name"
-    engine rm -fv "$name" >/dev/null 2>&1 || true
-    engine create --name "$name" --hostname "$name" --network lab --ip "$(host_ip "$name")" --dns "$DNS" \
-        --cgroupns private --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
-        --security-opt systempaths=unconfined --device-cgroup-rule 'a *:* rwm' "${capabilities[@]}" \
-        --tmpfs /run:rw,nosuid,nodev,noexec,mode=755 --tmpfs /run/lock -v /var/lib/docker \
-        --stop-signal SIGRTMIN+3 --stop-timeout 10 \
-        dtrctl-lab/host /bin/sh -c "$BOOT" >/dev/null 2>>"$STATE/create.log" ||
-        { tail -n 3 "$STATE/create.log" >&2; die "the host $name could not be created"; }
-    tar -C "$STATE/hosts/$name" --owner=0 --group=0 -c etc/ssh etc/machine-id | engine cp - "$name:/"
-    tar -C "$STATE/login" --numeric-owner -c home/ops/.ssh home/pw/.ssh root/.ssh | engine cp - "$name:/"
-    engine start "$name" >/dev/null || die "the host $name could not be started"
+    make_identity "$1"
+    make_container "$1" && give_identity "$1" && engine start "$1" >/dev/null && return 0
+    tail -n 3 "$STATE/create.log" >&2
+    die "the host $1 could not be started"
 }
 
-# Up means: systemd has finished, the services that matter are active, docker and ssh answer from where a user stands.
+make_container() {
+    local name=$1 capabilities options
+    mapfile -t capabilities < <(capability_arguments)
+    mapfile -t options < <("${INIT[$name]}_options")
+    engine rm -fv "$name" >/dev/null 2>&1 || true
+    # shellcheck disable=SC2046  # words
+    engine create --name "$name" --hostname "$name" --network lab --ip "${ADDRESS[$name]}" --dns "$DNS" \
+        --cgroupns private --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+        --security-opt systempaths=unconfined --device-cgroup-rule 'a *:* rwm' "${capabilities[@]}" \
+        --tmpfs /run:rw,nosuid,nodev,noexec,mode=755 --tmpfs /run/lock -v /var/lib/docker -v /var/lib/containerd --stop-timeout 10 \
+        "${options[@]}" "dtrctl-lab/${IMAGE[$name]}" /bin/sh -c "$BOOT" sh $("${INIT[$name]}_arguments") \
+        >/dev/null 2>>"$STATE/create.log"
+}
+
+give_identity() {
+    tar -C "$STATE/hosts/$1" --owner=0 --group=0 -c etc/ssh etc/machine-id | engine cp - "$1:/" &&
+        tar -C "$STATE/login" --numeric-owner -c home/ops/.ssh home/pw/.ssh root/.ssh | engine cp - "$1:/"
+}
+
+# Up means: the init has finished, the services that matter are active, docker and ssh answer from where a user stands.
 wait_for_host() {
     local name=$1
-    wait_for 60 "$name's systemd" host_booted "$name" &&
-        wait_for 30 "$name's docker" engine exec "$name" docker version &&
+    wait_for 120 "$name's ${INIT[$name]}" "${INIT[$name]}_booted" "$name" &&
+        wait_for 60 "$name's docker" engine exec "$name" docker version &&
         wait_for 30 "$name's sshd" sshd_greets "$name" && return 0
-    say "the end of $name's journal:"
-    engine exec "$name" journalctl --no-pager -n 40 >&2 || engine logs --tail 40 "$name" >&2 || true
+    say "what $name has to say:"
+    "${INIT[$name]}_log" "$name" >&2
     die "$name did not come up; 'lab down' cleans up"
 }
 
-host_booted() {
+systemd_options() { printf '%s\n' --stop-signal SIGRTMIN+3; }
+
+# In a container systemd reads its own arguments as the kernel's command line. From version 256 on it has to be told that
+# control groups of version 1 will do.
+systemd_arguments() { printf '%s\n' SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1; }
+
+systemd_booted() {
     local state
     state=$(engine exec "$1" systemctl is-system-running 2>/dev/null) || true
     case $state in
@@ -83,6 +101,12 @@ host_booted() {
     esac
     engine exec "$1" systemctl is-active --quiet ssh.service docker.service
 }
+
+systemd_log() { engine exec "$1" journalctl --no-pager -n 40 || engine logs --tail 40 "$1"; }
+
+# By name, not by unit: once logged in, a session's process belongs to logind's scope, no longer to ssh.service.
+# From version 10 on the process of a session has a name of its own.
+systemd_sshd_log() { engine exec "$1" journalctl --no-pager -o short-iso -t sshd -t sshd-session; }
 
 # Reads the greeting only: a login would stand in the log that tests count sessions in.
 sshd_greets() {

@@ -4,7 +4,7 @@
 # in /etc/hosts give the registries their names here. Nothing is routed: no packet of the lab leaves the machine.
 
 plug_in() {
-    local cell=$1
+    local cell=$1 name
     if ! engine network inspect lab >/dev/null 2>&1; then
         engine network create --subnet "$SUBNET" --gateway "$GATEWAY" \
             --opt com.docker.network.bridge.name=labbr0 lab >/dev/null
@@ -18,12 +18,9 @@ plug_in() {
         ip link set "$CABLE" up
     fi
     unname_registries
-    cat >>/etc/hosts <<END
-$REGISTRY_IP registry.lab $MARK
-$SELFSIGNED_IP selfsigned.lab $MARK
-$CNONLY_IP cnonly.lab $MARK
-$PLAIN_IP plain.lab $MARK
-END
+    registry_names | while read -r name; do
+        printf '%s %s %s\n' "${ADDRESS[$name]}" "$name" "$MARK"
+    done >>/etc/hosts
 }
 
 unplug() {

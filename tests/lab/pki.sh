@@ -1,12 +1,18 @@
 # shellcheck shell=bash
 #
-# The registries' certificates, made anew at each `up`:
+# The registries' certificates, made anew by each `up` that starts a lab:
 #   registry    root CA -> intermediate CA -> leaf with SANs; the server sends leaf and intermediate, as it should
 #   selfsigned  CA:TRUE with a SAN: what most private registries have
 #   cnonly      CA:TRUE, name in the CN only: what Docker Trusted Registry made by itself; no engine of today takes it
+#   nochain     a leaf of the same intermediate, which the server does not send
+#   expired     the same, sent, but the leaf's time is over
+#   leafca      self-signed, CA:FALSE, with a SAN: dockerd takes it as an anchor, RHEL's store ignores it
+#   secure      a leaf of the intermediate, for the port that need not be named
+#   cross       root CA "next" -> issuing CA -> leaf; "next" is signed by the old root, too. The server sends leaf, next by
+#               the old root, issuing CA: cross-signed and out of order
 
 make_pki() {
-    local pki=$STATE/pki
+    local pki=$STATE/pki name
     mkdir -p "$pki"
     (
         cd "$pki" || exit 1
@@ -20,41 +26,91 @@ basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
-[registry]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = DNS:registry.lab, IP:$REGISTRY_IP
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[selfsigned]
-basicConstraints = critical, CA:TRUE
-subjectAltName = DNS:selfsigned.lab, IP:$SELFSIGNED_IP
-subjectKeyIdentifier = hash
 [cnonly]
 basicConstraints = critical, CA:TRUE
 subjectKeyIdentifier = hash
+[selfsigned]
+basicConstraints = critical, CA:TRUE
+subjectAltName = $(names selfsigned)
+subjectKeyIdentifier = hash
+[leafca]
+basicConstraints = critical, CA:FALSE
+subjectAltName = $(names leafca)
+subjectKeyIdentifier = hash
 END
+        for name in registry nochain expired secure cross; do
+            cat <<END
+[$name]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = $(names "$name")
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+END
+        done >>extensions.cnf
         # Backdated by nothing, so a clock that is behind shows; 90 days for the leaf, as authorities give today.
         certify root "/CN=dtrctl lab root CA" 3650 &&
-            certify intermediate "/CN=dtrctl lab intermediate CA" 1825 -CA root.pem -CAkey root.key &&
-            certify registry "/CN=registry.lab" 90 -CA intermediate.pem -CAkey intermediate.key &&
-            certify selfsigned "/CN=selfsigned.lab" 365 &&
-            certify cnonly "/CN=cnonly.lab" 365 &&
-            cat registry.pem intermediate.pem >registry.chain.pem
-    ) || die "openssl could not make the registries' certificates"
+            certify intermediate "/CN=dtrctl lab intermediate CA" 1825 root &&
+            certify registry /CN=registry.lab 90 intermediate &&
+            certify nochain /CN=nochain.lab 90 intermediate &&
+            certify secure /CN=secure.lab 90 intermediate &&
+            certify selfsigned /CN=selfsigned.lab 365 &&
+            certify cnonly /CN=cnonly.lab 365 &&
+            certify leafca /CN=leafca.lab 365 &&
+            make_expired && make_cross &&
+            cat registry.pem intermediate.pem >registry.chain.pem &&
+            cat secure.pem intermediate.pem >secure.chain.pem &&
+            cat expired.pem intermediate.pem >expired.chain.pem &&
+            cat cross.pem next-by-root.pem issuing.pem >cross.chain.pem
+    ) || die "openssl could not make the registries' certificates; it said: $(tail -n 3 "$pki/openssl.log")"
 }
 
-# certify NAME SUBJECT DAYS [-CA FILE -CAkey FILE]: a key, a request, and a certificate, self-signed unless given a CA.
+names() { printf 'DNS:%s.lab, IP:%s' "$1" "${ADDRESS[$1.lab]}"; }
+
+# certify NAME SUBJECT DAYS [CA [EXTENSIONS]]: a key, a request, and a certificate, self-signed unless given a CA.
 certify() {
-    local name=$1 subject=$2 days=$3
-    shift 3
-    [ $# -gt 0 ] && set -- "$@" -CAcreateserial
-    [ $# -gt 0 ] || set -- -signkey "$name.key"
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$name.key" -subj "$subject" \
-        -out "$name.csr" 2>>openssl.log &&
-        openssl x509 -req -in "$name.csr" -days "$days" -sha256 -extfile extensions.cnf -extensions "$name" "$@" \
-            -out "$name.pem" 2>>openssl.log
+    request "$1" "$2" && sign "$1" "$1" "$3" "${4:-}" "${5:-$1}"
+}
+
+request() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -subj "$2" \
+        -out "$1.csr" 2>>openssl.log
+}
+
+# sign FILE REQUEST DAYS CA EXTENSIONS
+sign() {
+    local signer=(-signkey "$2.key")
+    [ -z "$4" ] || signer=(-CA "$4.pem" -CAkey "$4.key" -CAcreateserial)
+    openssl x509 -req -in "$2.csr" -days "$3" -sha256 -extfile extensions.cnf -extensions "$5" "${signer[@]}" \
+        -out "$1.pem" 2>>openssl.log
+}
+
+# Only `openssl ca` can sign for a time that is over: a month ago, for a day.
+make_expired() {
+    request expired /CN=expired.lab && : >index.txt && openssl rand -hex 8 >ca.srl && cat >ca.cnf <<END && openssl ca -batch -config ca.cnf -in expired.csr \
+        -cert intermediate.pem -keyfile intermediate.key -extfile extensions.cnf -extensions expired \
+        -startdate "$(date -u -d '31 days ago' +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d '30 days ago' +%Y%m%d%H%M%SZ)" \
+        -notext -out expired.pem 2>>openssl.log
+[ca]
+default_ca = ca_default
+[ca_default]
+database = index.txt
+new_certs_dir = .
+serial = ca.srl
+default_md = sha256
+policy = anything
+[anything]
+commonName = supplied
+END
+}
+
+# Two certificates for one key and one name: `next` signed by itself, and by the old root.
+make_cross() {
+    certify next "/CN=dtrctl lab next root CA" 3650 "" root &&
+        sign next-by-root next 1825 root root &&
+        certify issuing "/CN=dtrctl lab issuing CA" 1825 next intermediate &&
+        certify cross /CN=cross.lab 90 issuing
 }
 
 root_sha256() {

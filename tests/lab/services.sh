@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# What the hosts talk to: four registries, each Debian's docker-registry in a container of its own, and a name server.
-# All four serve one storage: the image is pushed once, through the one that speaks plain HTTP.
+# What the hosts talk to: the registries, each Debian's docker-registry in a container of its own, and a name server.
+# All of them serve one storage: the image is pushed once, through the one that speaks plain HTTP.
 
 start_services() {
     mkdir -p "$STATE/registry/storage"
@@ -9,26 +9,38 @@ start_services() {
     # The hash is bcrypt, the only kind that the registry takes; perl's crypt makes it, so no htpasswd is needed.
     printf '%s:%s\n' "$REGISTRY_USER" "$(openssl rand -hex 16 | PASSWORD=$REGISTRY_PASSWORD perl -ne \
         'chomp; print crypt($ENV{PASSWORD}, q($2y$05$) . substr($_, 0, 22))')" >"$STATE/registry/htpasswd"
-    start_registry registry.lab "$REGISTRY_IP" registry.chain.pem registry.key password
-    start_registry selfsigned.lab "$SELFSIGNED_IP" selfsigned.pem selfsigned.key
-    start_registry cnonly.lab "$CNONLY_IP" cnonly.pem cnonly.key
-    start_registry plain.lab "$PLAIN_IP"
+    start_registries plain.lab:5000 registry.lab:5000:registry.chain.pem:registry.key:password \
+        selfsigned.lab:5000:selfsigned.pem:selfsigned.key cnonly.lab:5000:cnonly.pem:cnonly.key \
+        nochain.lab:5000:nochain.pem:nochain.key expired.lab:5000:expired.chain.pem:expired.key \
+        leafca.lab:5000:leafca.pem:leafca.key secure.lab:443:secure.chain.pem:secure.key \
+        cross.lab:5000:cross.chain.pem:cross.key
 }
 
-# start_registry NAME ADDRESS [CHAIN KEY [password]]
+# start_registries NAME:PORT[:CHAIN:KEY[:password]]…, all at once
+start_registries() {
+    local registry words jobs=()
+    for registry in "$@"; do
+        IFS=: read -ra words <<<"$registry"
+        start_registry "${words[@]}" &
+        jobs+=($!)
+    done
+    all_went_well "${jobs[@]}" || exit 1
+}
+
+# start_registry NAME PORT [CHAIN KEY [password]]
 start_registry() {
-    local name=$1 address=$2 chain=${3:-} key=${4:-} password=${5:-} config=$STATE/registry/$1.yml
+    local name=$1 port=$2 chain=${3:-} key=${4:-} password=${5:-} config=$STATE/registry/$1.yml
     running "$name" && return 0
     engine rm -fv "$name" >/dev/null 2>&1 || true
     {
-        printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: /storage}}\nhttp:\n  addr: :5000\n'
+        printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: /storage}}\nhttp:\n  addr: :%s\n' "$port"
         if [ -n "$chain" ]; then printf '  tls: {certificate: /pki/%s, key: /pki/%s}\n' "$chain" "$key"; fi
         if [ -n "$password" ]; then printf 'auth: {htpasswd: {realm: lab, path: /htpasswd}}\n'; fi
     } >"$config"
-    engine run -d --name "$name" --hostname "$name" --network lab --ip "$address" \
+    engine run -d --name "$name" --hostname "$name" --network lab --ip "${ADDRESS[$name]}" \
         -v "$config:/config.yml:ro" -v "$STATE/pki:/pki:ro" -v "$STATE/registry/htpasswd:/htpasswd:ro" \
         -v "$STATE/registry/storage:/storage" \
-        dtrctl-lab/services docker-registry serve /config.yml >/dev/null ||
+        --entrypoint /usr/bin/docker-registry dtrctl-lab/services serve /config.yml >/dev/null ||
         die "the registry $name could not be started"
 }
 
@@ -47,16 +59,20 @@ start_name_server() {
         }' >/dev/null || die "the name server could not be started"
 }
 
+# Each answers; whether a client is content with what it sends is what the tests are about.
 wait_for_services() {
-    local tls
-    tls=$(engine ps --format '{{.Names}}')
-    wait_for 20 "registry.lab (of $tls)" curl -s -o /dev/null --cacert "$STATE/pki/root.pem" https://registry.lab:5000/v2/ &&
-        wait_for 20 selfsigned.lab curl -s -o /dev/null --cacert "$STATE/pki/selfsigned.pem" https://selfsigned.lab:5000/v2/ &&
-        wait_for 20 cnonly.lab curl -sk -o /dev/null https://cnonly.lab:5000/v2/ &&
-        wait_for 20 plain.lab curl -s -o /dev/null http://plain.lab:5000/v2/
+    local name url
+    for name in $(registry_names); do
+        case $name in
+        plain.lab) url=http://$name:5000/v2/ ;;
+        secure.lab) url=https://$name/v2/ ;;
+        *) url=https://$name:5000/v2/ ;;
+        esac
+        wait_for 20 "$name" curl -sk -o /dev/null "$url" || return 1
+    done
 }
 
 # The idle image: BusyBox, sleeping. To be pulled from the registries, and to be the container that a restart stops.
 push_idle_image() {
-    engine push -q "$PLAIN_IP:5000/idle:1" >/dev/null || die "the idle image could not be pushed to plain.lab"
+    engine push -q "${ADDRESS[plain.lab]}:5000/idle:1" >/dev/null || die "the idle image could not be pushed to plain.lab"
 }

@@ -3,7 +3,7 @@
 #
 # Names, addresses and paths of the lab, and the three words every part of it speaks: say, die, wait_for.
 
-# Debian keeps dockerd, runc, ip and debootstrap in the sbin folders, which a login user's PATH lacks.
+# Debian keeps dockerd, runc and ip in the sbin folders, which a login user's PATH lacks.
 PATH=$PATH:/usr/sbin:/sbin
 
 # Everything a running lab has on disk. `lab down` removes the whole folder.
@@ -16,12 +16,47 @@ SUBNET=198.18.0.0/24
 GATEWAY=198.18.0.1         # the lab's bridge
 DNS=198.18.0.2             # answers "no such name" for whatever the lab does not know
 MACHINE=198.18.0.254       # this machine's own end of the cable
-REGISTRY_IP=198.18.0.10
-SELFSIGNED_IP=198.18.0.11
-CNONLY_IP=198.18.0.12
-PLAIN_IP=198.18.0.13
-host_ip() { printf '198.18.0.%s' $((20 + ${1#web})); }
-MAX_HOSTS=200
+
+# name address, as its bytes behind 198.18.0.
+REGISTRIES='registry.lab 10
+selfsigned.lab 11
+cnonly.lab 12
+plain.lab 13
+nochain.lab 14
+expired.lab 15
+leafca.lab 16
+secure.lab 17
+cross.lab 18'
+
+# name, address as above, image, group of the inventory, init, login user. The Docker hosts web1, web2, … beside them:
+# image host, group docker, systemd, ops.
+HOSTS='deb26 226 deb26 engines systemd ops
+deb28 228 deb28 engines systemd ops
+rhel1 231 rhel rhel systemd ops'
+MAX_WEB=200
+
+declare -A ADDRESS IMAGE GROUP INIT LOGIN
+while read -r name byte; do
+    ADDRESS[$name]=198.18.0.$byte
+done <<<"$REGISTRIES"
+NAMED_HOSTS=()
+while read -r name byte image group init login; do
+    NAMED_HOSTS+=("$name")
+    ADDRESS[$name]=198.18.0.$byte IMAGE[$name]=$image GROUP[$name]=$group INIT[$name]=$init LOGIN[$name]=$login
+done <<<"$HOSTS"
+unset name byte image group init login
+
+registry_names() { printf '%s\n' "$REGISTRIES" | cut -d' ' -f1; }
+
+# know_host NAME: is there such a host? The numbered ones are entered into the table as they are asked for.
+know_host() {
+    local number=${1#web}
+    [ -z "${IMAGE[${1:-?}]:-}" ] || return 0
+    case $1 in web[1-9]*) ;; *) return 1 ;; esac
+    case $number in *[!0-9]* | ????*) return 1 ;; esac
+    [ "$number" -le "$MAX_WEB" ] || return 1
+    ADDRESS[$1]=198.18.0.$((20 + number)) IMAGE[$1]=host GROUP[$1]=docker INIT[$1]=systemd LOGIN[$1]=ops
+}
 
 # The only two things the lab puts onto the machine itself, each recognisable as the lab's.
 CABLE=dtrlab0
