@@ -407,6 +407,12 @@ ask_validate() { # CONFIG, PROGRAM, FLAG...
   say status $?
   say message "$(word "$out")"
 }
+ask_syntax() { # TEXT
+  out=$(printf '%b' "$1" | sh -n 2>&1)
+  say status $?
+  say message "$(word "$out")"
+}
+do_check_syntax() { printf '%b' "$1" | sh -n 2>&1; } # TEXT
 ask_host_check() { # SCHEME, REGISTRY, HOST
   if [ -n "$R" ]; then return 0; fi
   case $3 in
