@@ -105,9 +105,9 @@ impl Reading {
         command.words.iter().for_each(|word| self.note_uses(&word.parts));
         let arguments = &command.words[assigned.len() + 1..];
         match command_name(name)?.as_slice() {
-            b"export" => self.export(command, arguments, sure),
+            b":" | b"export" | b"unset" if command.redirected.is_some() => Err(redirected(command)),
+            b"export" => self.export(arguments, sure),
             b"unset" => self.unset(arguments, sure),
-            b":" if command.redirected.is_some() => Err(redirected(command)),
             b"printf" if arguments.first().is_some_and(begins_with_dash) => {
                 Err(Refusal::new(name.start, "`printf` with an option may assign", "leave the option out"))
             }
@@ -196,10 +196,7 @@ impl Reading {
         }
     }
 
-    fn export(&mut self, command: &Command, words: &[Word], sure: bool) -> Result<(), Refusal> {
-        if command.redirected.is_some() {
-            return Err(redirected(command));
-        }
+    fn export(&mut self, words: &[Word], sure: bool) -> Result<(), Refusal> {
         // All are expanded before the first is set.
         let before = Self { value: self.value.clone(), others: self.others.clone(), ..Self::default() };
         for word in words {

@@ -420,6 +420,7 @@ const REFUSED: &[(&str, usize, &str)] = &[
     ("export A=$B\n", 1, "outside quotes"),
     ("X='a EXTRA_ARGS=evil'\nexport A=$X\n", 2, "outside quotes"),
     (": > /nowhere/x\n", 1, "redirection"),
+    ("unset A <x\n", 1, "redirection"),
     ("A=b &&\n", 1, "nothing follows"),
     ("foo \\", 1, "backslash"),
     ("EXTRA_ARGS=~/x\n", 1, "`~`"),
