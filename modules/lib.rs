@@ -13,6 +13,7 @@ pub mod platform;
 
 mod arguments;
 mod assert;
+mod boot2docker_profile;
 mod command;
 mod copy;
 mod daemon_json;
@@ -31,6 +32,7 @@ pub use contract::*;
 /// Every module, one line each. Help, reference and JSON Schema derive from it.
 pub const MODULES: &[Entry] = &[
     Entry::of::<assert::Assert>(),
+    Entry::of::<boot2docker_profile::Boot2DockerProfile>(),
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
     Entry::of::<daemon_json::DaemonJson>(),

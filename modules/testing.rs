@@ -11,7 +11,7 @@ use crate::certs::{self, Certificate};
 use crate::contract::{
     Answer, Ask, AskError, Attributes, Bundle, DaemonInfo, Dir, DirEntry, Distribution, Facts, File,
     FileKind, Host, HostCheck, HostPath, HttpAnswer, HttpTrust, LockedPin, Mode, Module, Overlay, OwedRecord,
-    Plan, PlanError, Process, Running, ServedChain, Step, Task as _, TrustStore,
+    Plan, PlanError, Process, Running, ServedChain, Step, Task as _, TrustStore, Validation,
 };
 use crate::platform::path;
 
@@ -138,6 +138,7 @@ impl World {
                 Answer::HostCheck(if ask.plain { &self.http } else { &self.https }.clone())
             }
             Ask::Distribution(_) => Answer::Distribution(self.distribution.clone()),
+            Ask::Syntax(_) => Answer::Syntax(Validation { accepted: true, message: String::new() }),
             other => panic!("nobody has said what to answer to {other:?}"),
         };
         self.overlay.lay(ask, answer, &self.host.facts)

@@ -27,6 +27,8 @@ pub enum Answer {
     Owed(Vec<OwedRecord>),
     /// To `Validate`.
     Validate(Validation),
+    /// To `Syntax`.
+    Syntax(Validation),
     /// To `HostCheck`.
     HostCheck(HostCheck),
     /// To `Distribution`.
@@ -250,7 +252,7 @@ pub struct Container {
     pub restart: String,
 }
 
-/// What `dockerd --validate` said.
+/// What `dockerd --validate`, or `sh -n`, said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     /// Whether it accepts.

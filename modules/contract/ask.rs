@@ -7,6 +7,7 @@ use super::answer::{
     Process, ServedChain, ShellOutput, TrustStore, Validation,
 };
 use super::change::OwedRecord;
+use super::syntax::AskSyntax;
 use super::text::{Call, HostPath};
 use crate::certs::RegistryHost;
 
@@ -32,6 +33,8 @@ pub enum Ask {
     Owed(AskOwed),
     /// See [`AskValidate`].
     Validate(AskValidate),
+    /// See [`AskSyntax`].
+    Syntax(AskSyntax),
     /// See [`AskHostCheck`].
     HostCheck(AskHostCheck),
     /// See [`AskDistribution`].
@@ -90,6 +93,7 @@ questions! {
     AskBuilders, Builders, Vec<String>;
     AskOwed, Owed, Vec<OwedRecord>;
     AskValidate, Validate, Validation;
+    AskSyntax, Syntax, Validation;
     AskHostCheck, HostCheck, HostCheck;
     AskDistribution, Distribution, Distribution;
     AskShell, Shell, ShellOutput;
@@ -265,6 +269,7 @@ impl Ask {
             Self::Validate(ask) => {
                 Call::new("ask_validate").bytes(&ask.config).path(&ask.program).words(ask.flags.clone())
             }
+            Self::Syntax(ask) => ask.call(),
             Self::HostCheck(ask) => {
                 let scheme = if ask.plain { "http" } else { "https" };
                 Call::new("ask_host_check")

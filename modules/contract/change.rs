@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
+use super::syntax::CheckSyntax;
 use super::text::{Account, Call, HostPath, Mode};
 use crate::certs::RegistryHost;
 
@@ -14,6 +15,8 @@ use crate::certs::RegistryHost;
 pub enum Change {
     /// Writes a file whole.
     WriteFile(WriteFile),
+    /// Ends the script where the host's shell cannot read a text that is to be written.
+    CheckSyntax(CheckSyntax),
     /// Removes a file or link.
     Remove(Remove),
     /// Creates a directory, and those above it.
@@ -301,6 +304,7 @@ impl Change {
     pub fn call(&self) -> Option<Call> {
         let call = match self {
             Self::WriteFile(write) => write.call(),
+            Self::CheckSyntax(check) => check.call(),
             Self::Remove(remove) => {
                 Call::new("do_remove").path(&remove.path).word(remove.before.content.digest())
             }
@@ -355,6 +359,7 @@ impl Change {
         match self {
             Self::WriteFile(w) if w.before.is_some() => format!("change {}", w.path),
             Self::WriteFile(w) => format!("create {}", w.path),
+            Self::CheckSyntax(c) => format!("have the host's shell read the new {} (`sh -n`)", c.path),
             Self::Remove(r) => format!("remove {}", r.path),
             Self::MakeDir(m) => format!("create directory {}", m.path),
             Self::RemoveDir(r) => format!("remove directory {}", r.path),

@@ -40,10 +40,8 @@ impl Ask {
             Self::Builders(_) => Answer::Builders(lines.all("builder").map(text).collect::<Result<_, _>>()?),
             Self::Containers(_) => Answer::Containers(containers(lines)?),
             Self::Owed(_) => Answer::Owed(owed(lines)?),
-            Self::Validate(_) => Answer::Validate(Validation {
-                accepted: lines.number::<i32>("status")? == 0,
-                message: lines.text("message")?,
-            }),
+            Self::Validate(_) => Answer::Validate(validation(lines)?),
+            Self::Syntax(_) => Answer::Syntax(validation(lines)?),
             Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
@@ -267,6 +265,10 @@ fn split_status(answer: &str) -> (String, u16) {
         Ok(status) => (body.to_owned(), status),
         Err(_) => (answer.to_owned(), 0),
     }
+}
+
+fn validation(lines: Lines<'_>) -> Result<Validation, AskError> {
+    Ok(Validation { accepted: lines.number::<i32>("status")? == 0, message: lines.text("message")? })
 }
 
 fn host_check(lines: Lines<'_>) -> Result<HostCheck, AskError> {

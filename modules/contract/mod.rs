@@ -13,6 +13,7 @@ mod overlay;
 mod plan;
 mod probe;
 mod script;
+mod syntax;
 mod text;
 
 pub use answer::*;
@@ -25,4 +26,5 @@ pub use overlay::Overlay;
 pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
 pub use script::{Frame, Frames, Script};
+pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, HostPath, HostPathError, Mode};

@@ -121,6 +121,12 @@ impl Mode {
     pub const fn new(bits: u16) -> Self {
         Self(bits & 0o7777)
     }
+
+    /// The bits as a number.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
 }
 
 impl From<Mode> for String {

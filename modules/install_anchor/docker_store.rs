@@ -104,8 +104,12 @@ fn write(directory: &Dir, needed: &[&Certificate], plan: &mut Plan) -> Result<()
 
 /// The change that makes a file of a directory hold one certificate; none where it does.
 pub fn write_anchor(directory: &Dir, name: &str, anchor: &Certificate) -> Result<Option<Change>, PlanError> {
+    write_content(directory, name, Content::new(certs::encode(anchor).into_bytes()))
+}
+
+/// The change that makes a file of a directory hold this; none where it does.
+pub fn write_content(directory: &Dir, name: &str, content: Content) -> Result<Option<Change>, PlanError> {
     let path = inside(directory, name)?;
-    let content = Content::new(certs::encode(anchor).into_bytes());
     let entry = directory.entries.iter().find(|entry| entry.name == name);
     let before = match entry {
         None => None,

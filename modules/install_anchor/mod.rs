@@ -1,5 +1,7 @@
 //! `install_anchor`: certificates that a host shall trust for a registry, or no longer.
 
+mod boot;
+mod bootsync;
 mod cover;
 mod docker_store;
 mod foreign;
@@ -94,6 +96,8 @@ pub struct Found {
     /// The registry's directories in certs.d, by its names.
     directories: Vec<Dir>,
     system: Option<System>,
+    /// What outlives a reboot; none on a system where everything does.
+    boot: Option<boot::Boot>,
 }
 
 /// The system's store.
@@ -148,8 +152,8 @@ impl Module for InstallAnchor {
         Probe::ask(AskNow)
             .zip(daemon)
             .zip(Probe::ask(AskDir { path: certs_d }).zip(directories))
-            .zip(self.probe_system(host))
-            .map(|(((now, (process, (owed, builders))), (certs_d, directories)), system)| Found {
+            .zip(self.probe_system(host).zip(boot::probe(self, host)))
+            .map(|(((now, (process, (owed, builders))), (certs_d, directories)), (system, boot))| Found {
                 now,
                 process,
                 owed,
@@ -157,6 +161,7 @@ impl Module for InstallAnchor {
                 certs_d,
                 directories,
                 system,
+                boot,
             })
     }
 
@@ -174,6 +179,7 @@ impl Module for InstallAnchor {
             Presence::Present => self.install(host, &found, &mut plan)?,
             Presence::Absent => self.remove(host, &found, &mut plan)?,
         };
+        boot::keep(host, &found, &mut plan)?;
         let word = |outcome: Option<Outcome>| outcome.map(Outcome::word);
         plan.set("registry", self.registry.to_string());
         plan.set("docker", word(docker));

@@ -406,3 +406,148 @@ fn what_is_no_use_is_said() {
     let error = apply(&mut world, given(&[&anchor], json!({}))).unwrap_err();
     assert!(error.message.contains("no regular file"), "{error}");
 }
+
+const COPY: &str = "/var/lib/boot2docker/dtrctl/certs.d/dtr.example.com:5000";
+const BOOTSYNC: &str = "/var/lib/boot2docker/bootsync.sh";
+const CERTS: &str = "/var/lib/boot2docker/certs";
+
+fn boot2docker(version: &str) -> World {
+    let mut world = World::new();
+    "boot2docker".clone_into(&mut world.host.facts.id);
+    version.clone_into(&mut world.host.facts.version_id);
+    "boot2docker".clone_into(&mut world.host.facts.init);
+    world
+}
+
+/// The text that a plan writes to a path.
+fn written(plan: &Plan, at: &str) -> Option<String> {
+    plan.changes.iter().find_map(|change| match change {
+        Change::WriteFile(write) if write.path == path(at) => {
+            Some(String::from_utf8_lossy(&write.content.bytes).into_owned())
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn boot2docker_keeps_dockers_store_since_1_10() {
+    let anchor = self_signed(&[HOST]);
+    let plan = apply(&mut boot2docker("1.10.0"), given(&[&anchor], json!({}))).unwrap();
+    let expected = [format!("create directory {DIRECTORY}"), format!("create {}", in_certs_d(&anchor))];
+    assert_eq!(summaries(&plan), expected);
+    assert!(says(&plan, "`/etc/docker` is no link"), "where it is in memory, that is said");
+}
+
+#[test]
+fn an_older_boot2docker_gets_a_copy_that_bootsync_puts_back() {
+    let anchor = self_signed(&[HOST]);
+    for existing in [None, Some("#!/bin/sh\necho mine\nexit 0\n")] {
+        let mut world = boot2docker("1.9.1");
+        if let Some(text) = existing {
+            world.put(BOOTSYNC, text);
+        }
+        let plan = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+        let copy = written(&plan, &format!("{COPY}/dtrctl-{}.crt", short(&anchor)));
+        assert_eq!(copy, Some(pem(&[&anchor])));
+        let script = written(&plan, BOOTSYNC).unwrap();
+        assert!(script.starts_with("#!/bin/sh\n# dtrctl: begin") && script.contains("cp -R"), "{script}");
+        assert!(
+            existing.is_none_or(|text| script.ends_with(text.trim_start_matches("#!/bin/sh\n"))),
+            "{script}"
+        );
+        let plan = apply(&mut world, json!({"state": "absent"})).unwrap();
+        match existing {
+            Some(text) => assert_eq!(written(&plan, BOOTSYNC).as_deref(), Some(text)),
+            None => assert!(summaries(&plan).contains(&format!("remove {BOOTSYNC}"))),
+        }
+        let last = summaries(&plan);
+        let gone = [
+            format!("remove {COPY}/dtrctl-{}.crt", short(&anchor)),
+            format!("remove directory {COPY}"),
+            "remove directory /var/lib/boot2docker/dtrctl/certs.d".to_owned(),
+            "remove directory /var/lib/boot2docker/dtrctl".to_owned(),
+        ];
+        assert!(gone.iter().all(|line| last.contains(line)), "{last:?}");
+    }
+}
+
+#[test]
+fn two_registries_share_the_block_and_the_last_takes_it_away() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = boot2docker("1.8.0");
+    apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    let other = || json!("dtr.example.com:6000");
+    let plan = apply(&mut world, given(&[&anchor], json!({"registry": other()}))).unwrap();
+    assert_eq!(written(&plan, BOOTSYNC), None, "it is there already");
+    let plan = apply(&mut world, json!({"state": "absent"})).unwrap();
+    assert!(!summaries(&plan).iter().any(|line| line.contains("bootsync")), "{:?}", summaries(&plan));
+    let plan = apply(&mut world, json!({"state": "absent", "registry": other()})).unwrap();
+    assert!(summaries(&plan).contains(&format!("remove {BOOTSYNC}")), "{:?}", summaries(&plan));
+}
+
+#[test]
+fn a_copy_that_was_lost_is_made_again() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = boot2docker("1.9.1");
+    world.put(&in_certs_d(&anchor), pem(&[&anchor]));
+    let plan = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+    assert!(written(&plan, &format!("{COPY}/dtrctl-{}.crt", short(&anchor))).is_some());
+    assert_eq!(plan.result["docker"], "present");
+}
+
+#[test]
+fn boot2dockers_bundle_is_made_as_its_boot_makes_it() {
+    let root = Authority::root("root").certificate;
+    let file = format!("{CERTS}/dtrctl-dtr.example.com_5000-{}.pem", short(&root));
+    for (version, how, block) in [
+        ("1.5.0", "append", true),
+        ("1.6.1", "append", true),
+        ("1.6.2", "append", false),
+        ("18.06.1-ce", "append", false),
+        ("18.09.0", "link", false),
+        ("19.03.12", "link", false),
+    ] {
+        let mut world = boot2docker(version);
+        let plan = apply(&mut world, given(&[&root], json!({"stores": "system"}))).unwrap();
+        assert_eq!(written(&plan, &file), Some(pem(&[&root])), "{version}");
+        let run = format!("run boot2docker_certificates {how} and look for the effect in");
+        assert!(
+            summaries(&plan).iter().any(|line| line.starts_with(&run)),
+            "{version}: {:?}",
+            summaries(&plan)
+        );
+        assert_eq!(written(&plan, BOOTSYNC).is_some(), block, "{version}");
+        assert_eq!(plan.result["owed"], "restart", "{version}");
+        assert!(!summaries(&plan).iter().any(|line| line.contains("server.pem")));
+        let plan = apply(&mut world, json!({"stores": "system", "state": "absent"})).unwrap();
+        let last = summaries(&plan);
+        assert!(
+            last.contains(&format!("remove {file}")) && last.contains(&format!("remove directory {CERTS}"))
+        );
+        assert_eq!(last.contains(&format!("remove {BOOTSYNC}")), block, "{version}: {last:?}");
+    }
+}
+
+#[test]
+fn a_bootsync_that_is_not_executable_is_made_so_where_boot_runs_it_itself() {
+    let anchor = self_signed(&[HOST]);
+    for (version, made) in [("1.6.0", true), ("1.8.0", false)] {
+        let mut world = boot2docker(version);
+        world.put(BOOTSYNC, "echo mine\n");
+        let plan = apply(&mut world, given(&[&anchor], json!({}))).unwrap();
+        let mode = plan.changes.iter().find_map(|change| match change {
+            Change::WriteFile(write) if write.path == path(BOOTSYNC) => Some(write.ownership.mode.is_some()),
+            _ => None,
+        });
+        assert_eq!(mode, Some(made), "{version}");
+    }
+}
+
+#[test]
+fn a_block_without_its_end_is_refused() {
+    let anchor = self_signed(&[HOST]);
+    let mut world = boot2docker("1.9.1");
+    world.put(BOOTSYNC, "#!/bin/sh\n# dtrctl: begin\necho x\n");
+    let error = apply(&mut world, given(&[&anchor], json!({}))).unwrap_err();
+    assert!(error.message.starts_with(&format!("{BOOTSYNC}:2: ")), "{error}");
+}

@@ -1,5 +1,6 @@
 //! What differs between platforms, as tables. Nowhere else is a distribution named.
 
+pub mod boot2docker;
 pub mod docker;
 mod service;
 mod trust_store;

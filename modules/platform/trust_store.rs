@@ -11,7 +11,7 @@ pub struct TrustStoreRow {
     /// `ID` of /etc/os-release, or a word of `ID_LIKE`.
     pub ids: &'static [&'static str],
     /// The major release that the row is for; empty for all that no earlier row is for.
-    release: &'static str,
+    pub(super) release: &'static str,
     /// Where anchors are dropped.
     pub drop: &'static str,
     /// What a file's name there must end in to be read.
@@ -156,6 +156,9 @@ pub fn by_directory() -> Vec<&'static TrustStoreRow> {
 /// The row of a host, by its ID, else by the families that it names, nearest first.
 #[must_use]
 pub fn of(facts: &Facts) -> Option<&'static TrustStoreRow> {
+    if let Some(row) = super::boot2docker::trust_store(facts) {
+        return Some(row);
+    }
     let mut names = std::iter::once(&facts.id).chain(&facts.id_like);
     let major = facts.version_id.split('.').next().unwrap_or_default();
     let fits = |row: &&TrustStoreRow, name: &str| {

@@ -167,3 +167,20 @@ fn an_owner_that_is_given_keeps_the_mode() {
         assert_eq!(fs::metadata(at.join("x")).unwrap().permissions().mode() & 0o7777, 0o4711, "{shell:?}");
     });
 }
+
+#[test]
+fn shell_text_is_read_and_never_run() {
+    each_shell(|shell, at| {
+        let made = at.join("made");
+        let fine = format!("EXTRA_ARGS='a\n--b $c `d`'\n: >'{}'\n", made.display());
+        let (one, two) = ("do_check_syntax", "ask_syntax");
+        let check = |text: &str| frame(shell, "", "", &Call::new(one).bytes(text.as_bytes())).status;
+        assert_eq!(check(&fine), 0, "{shell:?}");
+        let asked = |text: &str| frame(shell, "", "", &Call::new(two).bytes(text.as_bytes()));
+        assert_eq!(asked(&fine).status, 0, "{shell:?}");
+        for broken in ["A='open\n", "if true\n", "A=b\n)\n"] {
+            assert_ne!(check(broken), 0, "{shell:?} {broken:?}");
+        }
+        assert!(!made.exists(), "{shell:?}");
+    });
+}

@@ -1,5 +1,6 @@
 //! The integration tests: one binary.
 
+mod boot2docker;
 mod cut;
 mod engine_library;
 mod engine_rules;

@@ -1,5 +1,7 @@
 //! The flags of a running dockerd, from its command line.
 
+use serde_json::{Map, Value};
+
 use super::keys::{FLAGS_ONLY, KEYS};
 use super::kind::Kind;
 
@@ -63,7 +65,9 @@ fn add(found: &mut Vec<Flag>, name: &str, value: Option<&str>) {
     }
 }
 
-fn long_name(letter: char) -> String {
+/// The long name of a flag of one letter: `debug` for `D`.
+#[must_use]
+pub fn long_name(letter: char) -> String {
     let key = KEYS.iter().find(|key| key.short == letter).map(|key| key.flag);
     match (key, letter) {
         (Some(name), _) => name.to_owned(),
@@ -74,10 +78,41 @@ fn long_name(letter: char) -> String {
     }
 }
 
-fn takes_value(name: &str) -> Option<bool> {
+/// Whether a flag, by its long name, has a value of its own; none for one that is in no table.
+#[must_use]
+pub fn takes_value(name: &str) -> Option<bool> {
+    Some(kind(name)? != Kind::Bool)
+}
+
+/// Whether a flag counts each time it is given, rather than the last time alone.
+#[must_use]
+pub fn is_repeated(name: &str) -> bool {
+    use Kind::{Addresses, BoolMap, Runtimes, TextMap, Texts, Ulimits};
+    kind(name).is_none_or(|kind| matches!(kind, Addresses | BoolMap | Runtimes | TextMap | Texts | Ulimits))
+}
+
+fn kind(name: &str) -> Option<Kind> {
     let key = KEYS.iter().find(|key| key.flag == name).map(|key| key.kind);
-    let kind = key.or_else(|| FLAGS_ONLY.iter().find(|flag| flag.0 == name).map(|flag| flag.1))?;
-    Some(kind != Kind::Bool)
+    key.or_else(|| FLAGS_ONLY.iter().find(|flag| flag.0 == name).map(|flag| flag.1))
+}
+
+/// Flags as the keys of daemon.json that say the same, as far as they have one that is no mapping.
+#[must_use]
+pub fn as_config(flags: &[Flag]) -> Map<String, Value> {
+    let mut config = Map::new();
+    for flag in flags {
+        let Some(key) = KEYS.iter().find(|key| key.flag == flag.name) else { continue };
+        let last = flag.values.last().map_or("", String::as_str);
+        let value = match key.kind {
+            Kind::Texts | Kind::Addresses => flag.values.clone().into(),
+            Kind::Bool => last.parse().map_or_else(|_| last.into(), Value::Bool),
+            Kind::Int => last.parse::<i64>().map_or_else(|_| last.into(), Value::from),
+            Kind::Text | Kind::Address | Kind::Size => last.into(),
+            _ => continue,
+        };
+        config.insert(key.name.to_owned(), value);
+    }
+    config
 }
 
 #[cfg(test)]

@@ -261,6 +261,14 @@ pub(super) fn takes(name: &str, engine: Option<Version>) -> bool {
     KEYS.iter().any(key) || FLAGS_ONLY.iter().any(flag)
 }
 
+/// The flag of dockerd's whose name is nearest to this one, if one is near.
+#[must_use]
+pub fn known_flag(name: &str) -> Option<&'static str> {
+    let names = KEYS.iter().map(|key| key.flag).chain(FLAGS_ONLY.iter().map(|flag| flag.0));
+    let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
+    names.filter(|known| distance(known) <= 2).min_by_key(distance)
+}
+
 /// A name that dockerd knows and that differs from this one by its case alone.
 pub(crate) fn other_case(name: &str) -> Option<&'static str> {
     let names = KEYS.iter().flat_map(|key| [key.name, key.flag]).chain(FLAGS_ONLY.iter().map(|flag| flag.0));

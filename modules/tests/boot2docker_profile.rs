@@ -1,0 +1,725 @@
+//! Edited profiles, read by real shells: every other variable has the value that it had, and the words of `EXTRA_ARGS` are
+//! the old ones with exactly what was asked added or taken away.
+//!
+//! `DTRCTL_CORPUS` names the folder of the corpus.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "a test reads files and runs shells"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use modules::{
+    Answer, Ask, Attributes, Change, Facts, File, FileKind, Host, HostPath, Mode, Plan, PlanError, Process,
+    Running, Step, Validation,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"]];
+const HOST: &str = "dtr.example.com:5000";
+
+/// A directory of this test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("dtrctl-profile-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A Boot2Docker host: its profile, and its daemon.json.
+#[derive(Clone)]
+struct World {
+    profile: Option<Vec<u8>>,
+    config: Option<Vec<u8>>,
+    cmdline: Option<Vec<String>>,
+}
+
+impl World {
+    fn with(profile: &[u8]) -> Self {
+        Self { profile: Some(profile.to_vec()), config: None, cmdline: None }
+    }
+
+    fn plan(&self, arguments: &Value) -> Result<Plan, PlanError> {
+        let entry = modules::find("boot2docker_profile").expect("the module is listed");
+        let facts = Facts { id: "boot2docker".into(), version_id: "19.03.5".into(), ..Facts::default() };
+        let task = (entry.read)(arguments.clone()).expect("the arguments are read");
+        let mut probe = task.start(&Host::new("b2d", facts));
+        loop {
+            let answers = probe.asks().iter().map(|ask| self.answer(ask)).collect();
+            match probe.resume(answers).expect("every ask is answered") {
+                Step::Ready(plan) => return plan,
+                Step::More(next) => probe = next,
+            }
+        }
+    }
+
+    fn answer(&self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::File(ask) => {
+                let profile = ask.path.as_str() == "/var/lib/boot2docker/profile";
+                let content = if profile { &self.profile } else { &self.config };
+                let kind =
+                    content.clone().map_or(FileKind::Absent, |text| FileKind::File(attributes(), Some(text)));
+                Answer::File(File { path: ask.path.clone(), target: None, kind })
+            }
+            Ask::Process(_) => Answer::Process(Process {
+                installed: true,
+                running: self.cmdline.clone().map(running),
+                units: Vec::new(),
+            }),
+            Ask::Owed(_) => Answer::Owed(Vec::new()),
+            Ask::Syntax(ask) => Answer::Syntax(syntax(&ask.text)),
+            other => panic!("nobody has said what to answer to {other:?}"),
+        }
+    }
+
+    /// The world once the plan is applied; the same task must then find nothing to do.
+    fn apply(&self, arguments: &Value) -> Result<Self, PlanError> {
+        let mut done = self.clone();
+        for change in self.plan(arguments)?.changes {
+            match change {
+                Change::WriteFile(write) => done.profile = Some(write.content.bytes),
+                Change::Remove(_) => done.profile = None,
+                Change::CheckSyntax(check) => assert!(syntax(&check.text).accepted),
+                Change::Owe(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        let again = done.plan(arguments).expect("what was written is read");
+        let left: Vec<_> = again.changes.iter().filter(|change| !matches!(change, Change::Owe(_))).collect();
+        assert!(left.is_empty(), "{left:?}");
+        Ok(done)
+    }
+}
+
+fn attributes() -> Attributes {
+    let owner = || "root".to_owned();
+    Attributes { mode: Mode::new(0o644), uid: 0, gid: 0, owner: owner(), group: owner(), size: 0, mtime: 0 }
+}
+
+fn running(cmdline: Vec<String>) -> Running {
+    Running {
+        pid: 1,
+        start: "boot:1".into(),
+        started: 1,
+        cmdline,
+        program: HostPath::new("/usr/local/bin/dockerd").expect("a path"),
+        environ: Vec::new(),
+    }
+}
+
+/// Whether every shell here takes a text.
+fn syntax(text: &[u8]) -> Validation {
+    let folder = Folder::new(&format!("n{:?}", std::thread::current().id()).replace(['(', ')'], ""));
+    let file = folder.0.join("text");
+    fs::write(&file, text).expect("a file");
+    for shell in SHELLS {
+        let output = Command::new(shell[0]).args(&shell[1..]).arg("-n").arg(&file).output().expect("a shell");
+        if !output.status.success() {
+            return Validation {
+                accepted: false,
+                message: String::from_utf8_lossy(&output.stderr).into_owned(),
+            };
+        }
+    }
+    Validation { accepted: true, message: String::new() }
+}
+
+/// What a shell makes of a profile: every name in it with its value, and the words of `EXTRA_ARGS`.
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    variables: BTreeMap<String, Option<Vec<u8>>>,
+    words: Vec<Vec<u8>>,
+}
+
+/// Names in a text, in any place.
+fn names(text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
+    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let mut names: Vec<String> = parts
+        // A process's number is another each time.
+        .filter(|_| !text.contains("$$"))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+        .filter(|name| {
+            !matches!(*name, "EXTRA_ARGS" | "_" | "LINENO" | "RANDOM" | "SECONDS" | "PPID" | "PATH")
+        })
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn read(shell: &[&str], folder: &Path, text: &[u8]) -> Read {
+    const SOURCE: &str = ". ./profile >/dev/null 2>&1 </dev/null; \
+        printf 'read\\0'; set -f; for dtrctl_w in $EXTRA_ARGS; do printf 'w%s\\0' \"$dtrctl_w\"; done; \
+        for dtrctl_n in $DTRCTL_NAMES; do eval \"printf '%s\\\\0%s\\\\0' \\\"n$dtrctl_n\\\" \\\"\\${$dtrctl_n-(unset)}\\\"\"; done";
+    fs::write(folder.join("profile"), text).expect("a file");
+    let names = names(text).join(" ");
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).expect("a folder");
+    let program = String::from_utf8(Command::new("which").arg(shell[0]).output().expect("which").stdout)
+        .expect("UTF-8");
+    let output = Command::new(program.trim())
+        .args(&shell[1..])
+        .arg("-c")
+        .arg(SOURCE)
+        .current_dir(folder)
+        .env_clear()
+        // Nothing that a profile names is run.
+        .env("PATH", &bin)
+        .env("DTRCTL_NAMES", names)
+        .output()
+        .expect("a shell");
+    let mut parts = output.stdout.split(|&byte| byte == 0).map(<[u8]>::to_vec);
+    assert_eq!(
+        parts.next().as_deref(),
+        Some(&b"read"[..]),
+        "{shell:?} stops while it reads {:?}: {}",
+        String::from_utf8_lossy(text),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut found = Read { variables: BTreeMap::new(), words: Vec::new() };
+    while let Some(part) = parts.next() {
+        match part.split_first() {
+            Some((b'w', word)) => found.words.push(word.to_vec()),
+            Some((b'n', name)) => {
+                let value = parts.next().filter(|value| value != b"(unset)");
+                found.variables.insert(String::from_utf8_lossy(name).into_owned(), value);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Every shell reads the second text as the first, but for the words.
+fn same_but(folder: &Path, old: &[u8], new: &[u8], words: impl Fn(Vec<String>) -> Vec<String>) {
+    for shell in SHELLS {
+        let (mut before, after) = (read(shell, folder, old), read(shell, folder, new));
+        let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+        let expected = words(before.words.iter().map(text).collect());
+        assert_eq!(
+            after.words.iter().map(text).collect::<Vec<_>>(),
+            expected,
+            "{shell:?}\n{}\n---\n{}",
+            String::from_utf8_lossy(old),
+            String::from_utf8_lossy(new)
+        );
+        before.variables.retain(|name, _| after.variables.contains_key(name));
+        let mut rest = after.variables;
+        rest.retain(|name, _| before.variables.contains_key(name));
+        assert_eq!(rest, before.variables, "{shell:?}\n{}", String::from_utf8_lossy(old));
+    }
+}
+
+fn plus(more: &[&str]) -> impl Fn(Vec<String>) -> Vec<String> {
+    move |mut words| {
+        words.extend(more.iter().map(|&word| word.to_owned()));
+        words
+    }
+}
+
+fn corpus(test: &str) -> Option<PathBuf> {
+    let folder = env::var_os("DTRCTL_CORPUS").map(PathBuf::from).filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        eprintln!("skipped {test}: no corpus (set DTRCTL_CORPUS)");
+    }
+    folder
+}
+
+fn profiles(test: &str) -> Vec<(String, Vec<u8>, Value)> {
+    let Some(folder) = corpus(test).map(|corpus| corpus.join("boot2docker_profiles")) else {
+        return Vec::new();
+    };
+    let index = fs::read(folder.join("index.json")).expect("an index");
+    let index: Vec<Value> = serde_json::from_slice(&index).expect("JSON");
+    let one = |entry: &Value| {
+        let name = entry["file"].as_str().expect("a name").to_owned();
+        let text = fs::read(folder.join(&name)).expect("a file");
+        (name, text, entry.clone())
+    };
+    index.iter().map(one).collect()
+}
+
+/// The flag added, seen, and taken away again, with every byte as before.
+fn round_trip(folder: &Path, text: &[u8], arguments: &Value, added: &[&str]) -> Result<(), PlanError> {
+    let world = World::with(text);
+    let done = world.apply(arguments)?;
+    let new = done.profile.clone().expect("a file");
+    same_but(folder, text, &new, plus(added));
+    let mut absent = arguments.clone();
+    absent["state"] = json!("absent");
+    assert_eq!(done.apply(&absent)?.profile.as_deref(), Some(text), "{:?}", String::from_utf8_lossy(text));
+    assert_eq!(done.apply(&json!({"state": "absent"}))?.profile.as_deref(), Some(text));
+    Ok(())
+}
+
+#[test]
+fn the_corpus_keeps_every_variable_and_gets_the_words() {
+    const TEST: &str = "the_corpus_keeps_every_variable_and_gets_the_words";
+    let folder = Folder::new("corpus");
+    for (name, text, entry) in profiles(TEST) {
+        let seen = read(&["dash"], &folder.0, &text);
+        let words: Vec<Value> = seen.words.iter().map(|word| json!(String::from_utf8_lossy(word))).collect();
+        if entry["words_of_EXTRA_ARGS"].is_array() {
+            assert_eq!(json!(words), entry["words_of_EXTRA_ARGS"], "{name}");
+        }
+        for (arguments, added) in [
+            (json!({"insecure_registries": [HOST]}), &["--insecure-registry", HOST][..]),
+            (json!({"registry_mirrors": "https://m.example"}), &["--registry-mirror", "https://m.example"]),
+            (
+                json!({"insecure_registries": [HOST, "[fd00::1]:5000"], "flags": ["--debug", "--log-opt=max-size=1m"]}),
+                &[
+                    "--insecure-registry",
+                    HOST,
+                    "--insecure-registry=[fd00::1]:5000",
+                    "--debug",
+                    "--log-opt=max-size=1m",
+                ],
+            ),
+        ] {
+            round_trip(&folder.0, &text, &arguments, added).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn every_flag_of_the_corpus_can_be_taken_away() {
+    const TEST: &str = "every_flag_of_the_corpus_can_be_taken_away";
+    let folder = Folder::new("removal");
+    let mut taken = 0;
+    for (name, text, _) in profiles(TEST) {
+        let words = read(&["dash"], &folder.0, &text).words;
+        let words: Vec<String> =
+            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let mut at = 0;
+        while at < words.len() {
+            let has_value =
+                !words[at].contains('=') && words.get(at + 1).is_some_and(|next| !next.starts_with('-'));
+            let (flag, length) = if has_value {
+                (format!("{}={}", words[at], words[at + 1]), 2)
+            } else {
+                (words[at].clone(), 1)
+            };
+            let range = at..at + length;
+            at += length;
+            // The rest is not for this module to take away.
+            if !["--label", "--insecure-", "--registry-", "--dns", "--experimental", "--cluster"]
+                .iter()
+                .any(|begin| flag.starts_with(begin))
+            {
+                continue;
+            }
+            let world = World::with(&text);
+            let done = world
+                .apply(&json!({"flags": [flag], "state": "absent"}))
+                .unwrap_or_else(|error| panic!("{name}: {flag}: {error}"));
+            let new = done.profile.expect("a file");
+            same_but(&folder.0, &text, &new, |mut words| {
+                words.drain(range.clone());
+                words
+            });
+            taken += 1;
+        }
+    }
+    assert!(taken > 15 || corpus(TEST).is_none(), "{taken}");
+}
+
+/// Profiles that are read as every shell reads them.
+const READ: &[&str] = &[
+    "",
+    "\n",
+    "# only a comment",
+    "EXTRA_ARGS=\"--a\"\r\nCACERT=/x\r\n",
+    "EXTRA_ARGS='--debug'\n#\\\n",
+    "EXTRA_ARGS=--debug",
+    "EXTRA_ARGS=--label=a=\"b\"'c'\\d\\\ne\n",
+    "EXTRA_ARGS=\"--label a=\\\"\\$\\`\\\\ \\x\"\n",
+    "EXTRA_ARGS='--label a=it'\\''s'\nexport EXTRA_ARGS\n",
+    "EXTRA_ARGS=\"a\nb\nc\" # 'tail\n",
+    "EXTRA_ARGS=\"$EXTRA_ARGS --x\"\nEXTRA_ARGS=\"--y ${EXTRA_ARGS}\"\nexport FOO='a b' BAR=\"$FOO\"",
+    "D=1.1.1.1; EXTRA_ARGS=\"--dns $D\"; E=$D\n",
+    "EXTRA_ARGS=first\nEXTRA_ARGS=second\n",
+    "export \"EXTRA_ARGS=--label a=b\"\nexport HTTP_PROXY=http://p:3128/ no_proxy=localhost,.x\n",
+    "\texport   EXTRA_ARGS='x'  ;  A=b  # c\n",
+    "sysctl -w vm.max_map_count=262144 >/dev/null 2>&1\nEXTRA_ARGS=x\necho \"hello $EXTRA\" > out\n",
+    "[ -f /nowhere ] && A=1\ntest x = y || B=2\nsleep 0 &\nEXTRA_ARGS=x\n",
+    "A=${B:-c} D=${E}\nEXTRA_ARGS=${EXTRA_ARGS:-}\nF=`\n",
+    "EX\\\nTRA_ARGS=\"--\\\ndebug\"\n",
+    "unset HTTP_PROXY\nEXTRA_ARGS=\"--label=x=a\\b\"\n",
+    "EXTRA_ARGS='' ; ulimit -c unlimited; umask 022; : noop\n",
+    "A=$ B=\"$\" C=a$\nEXTRA_ARGS=\"100$ x\"\n",
+    "NOTEXTRA_ARGS=1\nEXTRA_ARGSX=2\n'EXTRA' x\n",
+    "EXTRA_ARGS=\"--label caf\u{e9}=\u{2013}\u{81}\u{88}\"\n",
+];
+
+#[test]
+fn what_is_read_is_what_shells_read() {
+    let folder = Folder::new("read");
+    for text in READ.iter().filter(|text| !text.contains('`')) {
+        let arguments = json!({"insecure_registries": [HOST]});
+        round_trip(&folder.0, text.as_bytes(), &arguments, &["--insecure-registry", HOST])
+            .unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    }
+}
+
+/// Profiles of which it is not known what they do, the line, and a word of what is said.
+const REFUSED: &[(&str, usize, &str)] = &[
+    ("A=b\nEXTRA_ARGS=\"$(cat /x)\"\n", 2, "substitution"),
+    ("EXTRA_ARGS=`id`\n", 1, "substitution"),
+    ("A=$(id)\n", 1, "substitution"),
+    ("A=$((1+1))\n", 1, "arithmetic"),
+    ("if true; then EXTRA_ARGS=x; fi\n", 1, "`if`"),
+    ("\n\ncase a in b) EXTRA_ARGS=x;; esac\n", 3, "parenthesis"),
+    ("f() { EXTRA_ARGS=x; }\nf\n", 1, "parenthesis"),
+    ("for i in 1; do EXTRA_ARGS=$i; done\n", 1, "`for`"),
+    ("eval EXTRA_ARGS=x\n", 1, "`eval`"),
+    (". /other\n", 1, "`.`"),
+    ("source /other\n", 1, "`source`"),
+    ("unset EXTRA_ARGS\n", 1, "unset"),
+    ("unset $X\n", 1, "unset"),
+    ("cat <<X\nEXTRA_ARGS=y\nX\n", 1, "here-document"),
+    ("read EXTRA_ARGS </x\n", 1, "`read`"),
+    ("return\n", 1, "`return`"),
+    ("set -n\n", 1, "`set`"),
+    ("exit 0\nEXTRA_ARGS=x\n", 1, "`exit`"),
+    ("readonly EXTRA_ARGS=x\n", 1, "`readonly`"),
+    ("IFS=,\nEXTRA_ARGS=a,b\n", 1, "IFS"),
+    ("test -f /x && EXTRA_ARGS=y\n", 1, "condition"),
+    ("EXTRA_ARGS=x | cat\n", 1, "condition"),
+    ("EXTRA_ARGS=x &\n", 1, "condition"),
+    ("(EXTRA_ARGS=x)\n", 1, "parenthesis"),
+    ("{ EXTRA_ARGS=x; }\n", 1, "`{`"),
+    ("! EXTRA_ARGS=x\n", 1, "`!`"),
+    ("A=b\nEXTRA_ARGS=--dns 1.1.1.1\n", 2, "one command alone"),
+    ("EXTRA_ARGS+=x\n", 1, "not followed"),
+    ("EXTRA_ARGS=\"--dns $DNS\"\n", 1, "`$DNS`"),
+    ("EXTRA_ARGS=\"$1\"\n", 1, "only when the shell runs"),
+    ("A=${EXTRA_ARGS:=x}\n", 1, "expansion"),
+    ("A=${B?gone}\n", 1, "expansion"),
+    ("EXTRA_ARGS='open\n\n\nA=b\n", 1, "not closed"),
+    ("A=b\nEXTRA_ARGS=\"open\n", 2, "not closed"),
+    ("EXTRA_ARGS=$'a\\nb'\n", 1, "`$` before a quote"),
+    ("export 1x=y\n", 1, "plain name"),
+    ("export A=$B\n", 1, "outside quotes"),
+    ("X='a EXTRA_ARGS=evil'\nexport A=$X\n", 2, "outside quotes"),
+    (": > /nowhere/x\n", 1, "redirection"),
+    ("unset A <x\n", 1, "redirection"),
+    ("A=b &&\n", 1, "nothing follows"),
+    ("foo \\", 1, "backslash"),
+    ("EXTRA_ARGS=~/x\n", 1, "`~`"),
+    ("$CMD x\n", 1, "known only when it runs"),
+    ("A=1 EXTRA_ARGS=$A\n", 1, "several assignments"),
+    ("EXTRA_ARGS=a\0b\n", 1, "NUL"),
+    ("alias export=:\nEXTRA_ARGS=x\n", 1, "`alias`"),
+    ("let EXTRA_ARGS=1\n", 1, "`let`"),
+    ("printf -v EXTRA_ARGS x\n", 1, "printf"),
+    ("EXTRA_ARGS=x cmd >/dev/null\n", 1, "one command alone"),
+    ("cmd &> /dev/null\n", 1, "operator"),
+];
+
+#[test]
+fn what_is_not_followed_is_refused_with_its_line() {
+    for (text, line, word) in REFUSED {
+        for arguments in [
+            json!({"insecure_registries": [HOST]}),
+            json!({"insecure_registries": [HOST], "state": "absent"}),
+            json!({"state": "absent"}),
+        ] {
+            let error = World::with(text.as_bytes()).plan(&arguments).expect_err(text);
+            let place = format!("/var/lib/boot2docker/profile:{line}: ");
+            assert!(error.message.starts_with(&place) && error.message.contains(word), "{text:?}: {error}");
+            assert!(error.help.is_some_and(|help| help.contains("nothing was written; ")), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_something_else_uses_is_not_taken_away() {
+    let text = b"EXTRA_ARGS='--insecure-registry a:5000'\nSAVED=\"$EXTRA_ARGS\"\n";
+    let absent = json!({"insecure_registries": ["a:5000"], "state": "absent"});
+    let error = World::with(text).plan(&absent).expect_err("SAVED would change");
+    assert!(error.message.contains("profile:2:"), "{error}");
+    let text = b"R='--insecure-registry a:5000'\nEXTRA_ARGS=\"$R\"\n";
+    let error = World::with(text).plan(&absent).expect_err("R would change");
+    assert!(error.message.contains("another variable"), "{error}");
+}
+
+#[test]
+fn a_flag_that_lacks_its_value_does_not_swallow_ours() {
+    let error = World::with(b"EXTRA_ARGS='--label'\n").plan(&json!({"insecure_registries": [HOST]}));
+    assert!(error.expect_err("a label").message.contains("value of theirs"));
+}
+
+#[test]
+fn a_file_that_was_not_there_goes_again_and_an_empty_one_stays() {
+    let both = |profile: Option<&[u8]>| {
+        let world = World { profile: profile.map(<[u8]>::to_vec), config: None, cmdline: None };
+        let one = world.apply(&json!({"insecure_registries": [HOST]})).unwrap();
+        let two = one.apply(&json!({"flags": ["--log-level=warn"]})).unwrap();
+        let two = two.apply(&json!({"flags": ["--log-level=error"]})).unwrap();
+        let one = two.apply(&json!({"flags": ["--log-level=error"], "state": "absent"})).unwrap();
+        let none = one.apply(&json!({"insecure_registries": [HOST], "state": "absent"})).unwrap();
+        assert_eq!(none.profile.as_deref(), profile);
+        assert_eq!(two.apply(&json!({"state": "absent"})).unwrap().profile.as_deref(), profile);
+        let other = two.apply(&json!({"insecure_registries": [HOST], "state": "absent"})).unwrap();
+        let none = other.apply(&json!({"flags": ["--log-level=error"], "state": "absent"})).unwrap();
+        assert_eq!(none.profile.as_deref(), profile);
+    };
+    for profile in [None, Some(&b""[..]), Some(b"A=b"), Some(b"A=b\n"), Some(b"\n"), Some(b"# x")] {
+        both(profile);
+    }
+}
+
+#[test]
+fn a_line_that_others_have_overruled_moves_to_the_end() {
+    let folder = Folder::new("overruled");
+    let arguments = json!({"insecure_registries": [HOST]});
+    let first = World::with(b"A=b\n").apply(&arguments).unwrap();
+    let mut text = first.profile.unwrap();
+    text.extend(b"EXTRA_ARGS='--label x=y'\n");
+    let done = World::with(&text).apply(&arguments).unwrap().profile.unwrap();
+    same_but(&folder.0, &text, &done, plus(&["--insecure-registry", HOST]));
+    let none = World::with(&done).apply(&json!({"state": "absent"})).unwrap();
+    assert_eq!(none.profile.unwrap(), b"A=b\nEXTRA_ARGS='--label x=y'\n");
+}
+
+#[test]
+fn a_line_like_ours_within_a_value_is_a_value() {
+    let text = b"X='\nEXTRA_ARGS=\"$EXTRA_ARGS --insecure-registry a\" # dtrctl\n'\n";
+    let none = World::with(text).apply(&json!({"state": "absent"})).unwrap();
+    assert_eq!(none.profile.as_deref(), Some(&text[..]));
+}
+
+#[test]
+fn what_the_start_script_gives_itself_is_refused_and_so_is_what_does_not_arrive() {
+    let world = World::with(b"EXTRA_ARGS='--label provider=virtualbox'\n");
+    for (arguments, word) in [
+        (json!({"flags": ["--host=tcp://0.0.0.0:1"]}), "DOCKER_HOST"),
+        (json!({"flags": ["--tlsverify"]}), "DOCKER_TLS"),
+        (json!({"flags": ["--storage-driver=vfs"]}), "DOCKER_STORAGE"),
+        (json!({"flags": ["-D"]}), "long form"),
+        (json!({"flags": ["debug"]}), "long form"),
+        (json!({"flags": ["--insecure-registrys=a"]}), "did you mean `--insecure-registry`?"),
+        (json!({"flags": ["--label"]}), "needs a value"),
+        (json!({"flags": ["--label=a=b c"]}), "would not reach dockerd"),
+        (json!({"flags": ["--label=a=*"]}), "would not reach dockerd"),
+        (json!({"flags": ["--label=provider=other"]}), "--label=provider=virtualbox"),
+        (json!({"flags": ["--log-level=loud"]}), "log-level"),
+        (json!({"flags": ["--log-level=warn", "--log-level=error"]}), "exclude each other"),
+        (json!({"insecure_registries": ["a/b"]}), "path"),
+        (json!({"insecure_registries": ["https://a"]}), "scheme"),
+        (json!({"registry_mirrors": ["a"]}), "scheme"),
+        (json!({}), "no flag is given"),
+    ] {
+        let error = world.plan(&arguments).expect_err(&arguments.to_string());
+        let said = format!("{} {}", error.message, error.help.unwrap_or_default());
+        assert!(said.contains(word), "{arguments}: {said}");
+    }
+}
+
+#[test]
+fn a_flag_that_daemon_json_gives_too_is_refused() {
+    let mut world = World::with(b"EXTRA_ARGS=''\n");
+    world.config = Some(b"{\"insecure-registries\": [\"a:5000\"], \"labels\": [\"x=y\"]}".to_vec());
+    let error = world.plan(&json!({"insecure_registries": [HOST]})).expect_err("both");
+    assert!(
+        error
+            .message
+            .contains("insecure-registries: (from flag: [dtr.example.com:5000], from file: [a:5000])")
+    );
+    assert!(world.plan(&json!({"flags": ["--debug"]})).is_ok());
+    // What is broken already is said, and not made worse.
+    world.profile = Some(b"EXTRA_ARGS='--label a=b --debug'\n".to_vec());
+    let plan = world.plan(&json!({"flags": ["--debug"]})).unwrap();
+    assert!(plan.changes.is_empty() && plan.notes[0].text.contains("labels: (from flag"), "{plan:?}");
+}
+
+#[test]
+fn a_restart_is_owed_where_the_running_daemon_has_other_flags() {
+    let owes = |world: &World, arguments: Value| {
+        let plan = world.plan(&arguments).unwrap();
+        (plan.changes.iter().any(|change| matches!(change, Change::Owe(_))), plan.owed.is_some())
+    };
+    let wanted = || json!({"insecure_registries": [HOST]});
+    let absent = || json!({"insecure_registries": [HOST], "state": "absent"});
+    let mut world = World::with(b"A=b\n");
+    assert_eq!(owes(&world, wanted()), (false, false), "no daemon runs");
+    world.cmdline = Some(vec!["dockerd".to_owned()]);
+    assert_eq!(owes(&world, wanted()), (true, true));
+    assert_eq!(owes(&world, absent()), (false, false));
+    let written = world.apply(&wanted()).unwrap();
+    assert_eq!(owes(&written, wanted()), (true, true), "written by hand, and not yet read");
+    assert_eq!(owes(&written, absent()), (false, false), "it never had it");
+    world.cmdline = Some(["dockerd", "--insecure-registry", HOST].map(str::to_owned).to_vec());
+    assert_eq!(owes(&world, wanted()), (false, false), "it has it already");
+    assert_eq!(owes(&world, absent()), (true, true), "it has it still");
+}
+
+#[test]
+fn on_another_system_the_task_is_skipped() {
+    let entry = modules::find("boot2docker_profile").expect("the module is listed");
+    let task = (entry.read)(json!({"insecure_registries": [HOST]})).expect("arguments");
+    let facts = Facts { id: "debian".into(), ..Facts::default() };
+    let probe = task.start(&Host::new("web1", facts));
+    assert!(probe.asks().is_empty());
+    let Ok(Step::Ready(Ok(plan))) = probe.resume(Vec::new()) else { panic!("a plan") };
+    assert!(plan.skipped.is_some_and(|why| why.contains("debian") && why.contains("daemon_json")));
+}
+
+/// Every hostile value, as a label, arrives as it is or is refused.
+#[test]
+fn hostile_values_arrive_literally_or_are_refused() {
+    const TEST: &str = "hostile_values_arrive_literally_or_are_refused";
+    let folder = Folder::new("hostile");
+    let mut values: Vec<String> = [
+        "it's", "\"q\"", "$HOME", "`id`", "$(id)", "a b", "a\nb", "\\", "!!", ";x", "&", "#", "{a,b}", "~",
+        "%s", "é",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    if let Some(corpus) = corpus(TEST) {
+        let text = fs::read(corpus.join("hostile/values.json")).expect("values");
+        let json: Value = serde_json::from_slice(&text).expect("JSON");
+        let strings = json.as_array().expect("a list").iter();
+        values.extend(strings.filter_map(|v| v.as_str().or_else(|| v["value"].as_str())).map(str::to_owned));
+    }
+    let old = b"\nEXTRA_ARGS='\n--label provider=virtualbox\n\n'\nCACERT=/x\n";
+    let mut arrived = 0;
+    for value in &values {
+        let flag = format!("--label=x={value}");
+        let arguments = json!({"flags": [flag]});
+        if round_trip(&folder.0, old, &arguments, &[&flag]).is_ok() {
+            arrived += 1;
+        }
+        // As a registry it is a name that dockerd takes, or refused.
+        _ = round_trip(
+            &folder.0,
+            old,
+            &json!({"insecure_registries": [value]}),
+            &["--insecure-registry", value],
+        );
+    }
+    assert!(arrived >= 10, "{arrived} of {}", values.len());
+}
+
+/// A profile made of what profiles are made of.
+fn statement() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["EXTRA_ARGS", "CACERT", "DOCKER_HOST", "HTTP_PROXY", "A"]);
+    let word = prop::sample::select(vec![
+        "--label",
+        "a=b",
+        "--debug",
+        "--dns",
+        "1.1.1.1",
+        " ",
+        "\t",
+        "$EXTRA_ARGS",
+        "${A}",
+        "$A",
+        "\\\n",
+        "x",
+        "é",
+        "~",
+        "#",
+        "\"q\"",
+        "'s'",
+        "\\ ",
+        "\\\"",
+        "$",
+        "=",
+        "--insecure-registry dtr.example.com:5000",
+        "\r",
+        "*",
+        "%",
+        "\n",
+        ":",
+    ]);
+    let value = prop::collection::vec(word, 0..6).prop_map(|words| words.concat());
+    let quoted = (value, 0..4).prop_map(|(value, how)| match how {
+        0 => format!("'{}'", value.replace('\'', "'\\''")),
+        1 => format!("\"{}\"", value.replace('"', "\\\"")),
+        2 => format!("\"{}\"'{}'", value.replace('"', "\\\""), value.replace('\'', "")),
+        _ => value,
+    });
+    let end = prop::sample::select(vec![
+        "\n",
+        ";",
+        " # it's \"here\n",
+        " ; ",
+        "\n\n",
+        "\r\n",
+        " && ",
+        " & ",
+        " | ",
+        "\\\n",
+    ]);
+    (prop::sample::select(vec!["", "export ", "  ", "\t", "x ", "B=c ", "[ -d / ] && "]), name, quoted, end)
+        .prop_map(|(before, name, value, end)| format!("{before}{name}={value}{end}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generated_profiles_keep_what_is_not_asked(
+        statements in prop::collection::vec(statement(), 0..5),
+        tail in prop::sample::select(vec!["", "# end", "A=b"]),
+    ) {
+        let text = statements.concat() + tail;
+        let folder = Folder::new("generated");
+        if syntax(text.as_bytes()).accepted {
+            let arguments = json!({"flags": ["--label=dtrctl=yes"]});
+            _ = round_trip(&folder.0, text.as_bytes(), &arguments, &["--label=dtrctl=yes"]);
+            let absent = json!({"insecure_registries": [HOST], "state": "absent"});
+            if let Ok(done) = World::with(text.as_bytes()).apply(&absent) {
+                let new = done.profile.expect("a file");
+                same_but(&folder.0, text.as_bytes(), &new, |words| {
+                    let mut kept = Vec::new();
+                    let mut words = words.into_iter().peekable();
+                    while let Some(word) = words.next() {
+                        if word == "--insecure-registry" && words.peek().is_some_and(|next| next == HOST) {
+                            words.next();
+                        } else if ["--label", "--dns"].contains(&word.as_str()) {
+                            kept.push(word);
+                            kept.extend(words.next());
+                        } else {
+                            kept.push(word);
+                        }
+                    }
+                    kept
+                });
+            }
+        }
+    }
+
+    /// Whatever shells' own characters are thrown together: what is read, is read as shells read it.
+    #[test]
+    fn soup(tokens in prop::collection::vec(prop::sample::select(vec![
+        "EXTRA_ARGS", "=", "EXTRA_ARGS=", "A=", "$A", "\"", "'", "\\", "\n", " ", "#", ";", "&", "|", "$", "{", "}", "(", ")",
+        "<", ">", "x", "export ", "--debug", "1", "~", "*", "[", "]", "!", "`", "\r", "\t", "-", ":", "é", "\u{81}", "if ", "unset ",
+    ]), 0..14)) {
+        let text = tokens.concat();
+        let folder = Folder::new("soup");
+        if syntax(text.as_bytes()).accepted {
+            let arguments = json!({"flags": ["--label=dtrctl=yes"]});
+            _ = round_trip(&folder.0, text.as_bytes(), &arguments, &["--label=dtrctl=yes"]);
+        }
+    }
+}
