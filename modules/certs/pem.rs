@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::certificate::{CertError, Certificate};
+use super::request::Request;
 
 const LABEL: &str = "CERTIFICATE";
 const COLUMNS: usize = 64;
@@ -186,6 +187,33 @@ fn content(input: &[u8]) -> &[u8] {
     input.get(header..).unwrap_or_default()
 }
 
+/// A block of whatever kind.
+pub(super) struct Labelled {
+    pub line: usize,
+    pub label: String,
+    pub headers: bool,
+    body: Vec<u8>,
+}
+
+impl Labelled {
+    pub(super) fn der(&self) -> Result<Vec<u8>, PemError> {
+        STANDARD.decode(&self.body).map_err(|_| PemError::Base64 { line: self.line })
+    }
+}
+
+/// The blocks of a PEM file of whatever kind, text around them passed over.
+pub(super) fn blocks(input: &[u8]) -> Result<Vec<Labelled>, PemError> {
+    refuse_encodings(input)?;
+    let block = |piece| match piece {
+        Piece::Text { .. } => None,
+        Piece::Broken(error) => Some(Err(error)),
+        Piece::Block(Block { line, label, body, headers }) => {
+            Some(Ok(Labelled { line, label: label.into_owned(), headers, body }))
+        }
+    };
+    pieces(input).into_iter().filter_map(block).collect()
+}
+
 /// A host's bundle, as Go reads one.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
@@ -228,8 +256,18 @@ pub fn read_bundle(input: &[u8]) -> Bundle {
 /// One certificate as every reader takes it: LF, 64 columns, nothing around it.
 #[must_use]
 pub fn encode(certificate: &Certificate) -> String {
-    let base64 = STANDARD.encode(certificate.der());
-    let mut out = format!("-----BEGIN {LABEL}-----\n");
+    block(LABEL, certificate.der())
+}
+
+/// A request in the same form.
+#[must_use]
+pub fn encode_request(request: &Request) -> String {
+    block("CERTIFICATE REQUEST", &request.der)
+}
+
+fn block(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut out = format!("-----BEGIN {label}-----\n");
     let mut rest = base64.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at(rest.len().min(COLUMNS));
@@ -237,7 +275,7 @@ pub fn encode(certificate: &Certificate) -> String {
         out.push('\n');
         rest = after;
     }
-    out + "-----END CERTIFICATE-----\n"
+    out + &format!("-----END {label}-----\n")
 }
 
 impl PemError {
