@@ -30,7 +30,9 @@ pub use facts::{BasicConstraints, Facts};
 pub use host::{HostError, RegistryHost};
 pub use judge::{Path, paths, verify, verify_name};
 pub use key::{Curve, PublicKey};
-pub use pem::{BadBlock, Bundle, Pem, PemError, encode, encode_request, read, read_bundle};
+pub use pem::{
+    BadBlock, Bundle, Found, Held, Pem, PemError, encode, encode_request, inspect, read, read_bundle,
+};
 pub use pin::{Pin, PinError};
 pub use private_key::{PrivateKey, PrivateKeyError, private_key_der};
 pub use request::{Request, RequestError};

@@ -253,6 +253,86 @@ pub fn read_bundle(input: &[u8]) -> Bundle {
     bundle
 }
 
+/// Something that stands in a file.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The line where it begins; 1 in a binary file.
+    pub line: usize,
+    /// What it is.
+    pub held: Held,
+}
+
+/// What stands there.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// A certificate that can be read.
+    Certificate(Certificate),
+    /// A private key, of which only the label is kept.
+    PrivateKey(String),
+    /// Anything else: what it is, or what is wrong with it.
+    Other(String),
+}
+
+impl Found {
+    /// The certificate, where it is one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.held {
+            Held::Certificate(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that stands in a file, for a reader: nothing is refused, and nothing of a key is kept.
+#[must_use]
+pub fn inspect(input: &[u8]) -> Vec<Found> {
+    if let Err(error) = refuse_encodings(input) {
+        let readable = matches!(error, PemError::ByteOrderMark);
+        let first = Found { line: 1, held: Held::Other(error.to_string()) };
+        let rest = if readable { inspect(&input[3..]) } else { Vec::new() };
+        return std::iter::once(first).chain(rest).collect();
+    }
+    if input.first() == Some(&0x30) && !contains(input, b"-----BEGIN") {
+        let held = match read_der(input) {
+            Ok(certificate) => Held::Certificate(certificate),
+            Err(error) => Held::Other(error.to_string()),
+        };
+        return vec![Found { line: 1, held }];
+    }
+    let mut found: Vec<Found> = pieces(input).into_iter().filter_map(found).collect();
+    // One that is cut short is a key all the same.
+    if let Err(PemError::PrivateKey { line }) = refuse_keys(input)
+        && !found.iter().any(|item| matches!(item.held, Held::PrivateKey(_)))
+    {
+        found.push(Found { line, held: Held::PrivateKey("PRIVATE KEY, cut short".to_owned()) });
+    }
+    if found.is_empty() {
+        vec![Found { line: 1, held: Held::Other(PemError::NotPem.to_string()) }]
+    } else {
+        found
+    }
+}
+
+fn found(piece: Piece<'_>) -> Option<Found> {
+    let other = |error: &PemError| Held::Other(error.to_string());
+    let (line, held) = match piece {
+        Piece::Text { line, bytes } if contains(bytes, b"PRIVATE KEY-----") => {
+            (line, Held::PrivateKey("PRIVATE KEY, beside its PEM form".to_owned()))
+        }
+        Piece::Text { line, bytes } => (line, other(&refuse_odd_text(line, bytes).err()?)),
+        Piece::Broken(error) => (error.line(), other(&error)),
+        Piece::Block(block) if block.label.contains("PRIVATE KEY") => {
+            (block.line, Held::PrivateKey(block.label.into_owned()))
+        }
+        Piece::Block(block) => match block.strict() {
+            Ok(certificate) => (block.line, Held::Certificate(certificate)),
+            Err(error) => (block.line, other(&error)),
+        },
+    };
+    Some(Found { line, held })
+}
+
 /// One certificate as every reader takes it: LF, 64 columns, nothing around it.
 #[must_use]
 pub fn encode(certificate: &Certificate) -> String {

@@ -20,9 +20,11 @@ use current::Current;
 const LONGEST_COMMON_NAME: usize = 64;
 /// A CA's own: what it has signed needs it to the end, and each of its renewals is a roll-out.
 const CA_DAYS: u16 = 3650;
-/// Apple's systems take at most 825 days even from a private CA; Go and OpenSSL have no limit.
+/// A year, which a yearly run renews. Go and OpenSSL have no limit, browsers none for a private CA.
 const SERVER_DAYS: u16 = 365;
-const LONGEST_SERVER_DAYS: u16 = 825;
+/// Apple's systems take at most 825 days from whatever CA (support.apple.com/103769); one of them is the day that a
+/// certificate is dated back.
+const LONGEST_SERVER_DAYS: u16 = 824;
 /// No file with a key or a certificate is longer.
 const LIMIT: u64 = 64 << 10;
 
@@ -70,7 +72,7 @@ pub struct GenerateCert {
     /// given, a key that is there is used as it is, and a new one is `ecdsa-p256`.
     #[serde(default)]
     key_type: Option<KeyType>,
-    /// How long it is valid, in days from now: 1 to 825 (Apple's limit) for a server's, to 36500 for a CA's, and never longer
+    /// How long it is valid, in days from now: 1 to 824 (Apple's limit) for a server's, to 36500 for a CA's, and never longer
     /// than the CA that signs it. Default: 3650 for a CA, 365 otherwise.
     #[serde(default)]
     #[schemars(range(min = 1, max = 36500))]

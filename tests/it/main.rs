@@ -1,5 +1,6 @@
 //! The integration tests: one binary.
 
+mod certificates;
 mod cut;
 mod engine_library;
 mod engine_rules;
