@@ -20,6 +20,7 @@ mod daemon_json;
 mod debug;
 mod fetch_cert;
 mod file;
+mod generate_cert;
 mod install_anchor;
 mod registry_check;
 mod restart_docker;
@@ -39,6 +40,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<debug::Debug>(),
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
+    Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<restart_docker::RestartDocker>(),

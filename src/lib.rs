@@ -5,6 +5,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod inventory;
+pub mod issue;
 pub mod net;
 pub mod playbook;
 pub mod reference;

@@ -14,6 +14,7 @@ use super::constraints::NameConstraints;
 use super::extensions::{AltName, Extensions};
 use super::facts::{BasicConstraints, Facts};
 use super::key::PublicKey;
+use super::san::San;
 use super::signature::{SignatureError, SignatureScheme};
 use super::{go_parse, names};
 
@@ -110,6 +111,22 @@ impl Certificate {
             usages.iter().any(|usage| usage == "serverAuth" || usage == "anyExtendedKeyUsage")
         });
         servers && (facts.is_ca || (facts.version == 1 && facts.self_issued))
+    }
+
+    /// Whether its name constraints let it sign for all of these names.
+    ///
+    /// # Errors
+    /// The detail of Go's error.
+    pub fn may_sign_for(&self, names: &[San]) -> Result<(), String> {
+        let Some(constraints) = &self.parts().extensions.constraints else { return Ok(()) };
+        let names: Vec<AltName> = names
+            .iter()
+            .map(|name| match name {
+                San::Dns(name) => AltName::Dns(name.clone()),
+                San::Ip(address) => AltName::Ip(*address),
+            })
+            .collect();
+        constraints.check(names.iter())
     }
 
     pub(super) fn parts(&self) -> &Parts {

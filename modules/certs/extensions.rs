@@ -136,7 +136,7 @@ fn usages(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     known.chain(usage.other.iter().map(Oid::to_id_string)).collect()
 }
 
-fn alt_name(name: &GeneralName<'_>) -> AltName {
+pub(super) fn alt_name(name: &GeneralName<'_>) -> AltName {
     let ascii = |kind: &str, text: &str, wrap: fn(String) -> AltName| {
         if text.is_ascii() { wrap(text.to_owned()) } else { AltName::Malformed(format!("{kind}:{text}")) }
     };

@@ -99,6 +99,11 @@ impl PublicKey {
         })
     }
 
+    /// An RSA key as PKCS#1 writes it; none where it is none.
+    pub(super) fn from_pkcs1(bits: &[u8]) -> Option<Self> {
+        rsa(bits, false)
+    }
+
     /// The key's size in bits, where one is known.
     #[must_use]
     pub fn bits(&self) -> Option<u64> {

@@ -16,7 +16,10 @@ mod key;
 mod names;
 mod pem;
 mod pin;
+mod private_key;
+mod request;
 mod rsa;
+mod san;
 mod signature;
 mod verdict;
 mod warning;
@@ -27,8 +30,13 @@ pub use facts::{BasicConstraints, Facts};
 pub use host::{HostError, RegistryHost};
 pub use judge::{Path, paths, verify, verify_name};
 pub use key::{Curve, PublicKey};
-pub use pem::{BadBlock, Bundle, Pem, PemError, encode, read, read_bundle};
+pub use pem::{
+    BadBlock, Bundle, Found, Held, Pem, PemError, encode, encode_request, inspect, read, read_bundle,
+};
 pub use pin::{Pin, PinError};
+pub use private_key::{PrivateKey, PrivateKeyError, private_key_der};
+pub use request::{Request, RequestError};
+pub use san::{San, SanError, Subtree, excluded_beside};
 pub use signature::{Hash, SignatureError, SignatureScheme};
 pub use verdict::{EngineNote, Fault, Verdict};
 pub use warning::Warning;

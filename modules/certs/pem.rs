@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::certificate::{CertError, Certificate};
+use super::request::Request;
 
 const LABEL: &str = "CERTIFICATE";
 const COLUMNS: usize = 64;
@@ -186,6 +187,33 @@ fn content(input: &[u8]) -> &[u8] {
     input.get(header..).unwrap_or_default()
 }
 
+/// A block of whatever kind.
+pub(super) struct Labelled {
+    pub line: usize,
+    pub label: String,
+    pub headers: bool,
+    body: Vec<u8>,
+}
+
+impl Labelled {
+    pub(super) fn der(&self) -> Result<Vec<u8>, PemError> {
+        STANDARD.decode(&self.body).map_err(|_| PemError::Base64 { line: self.line })
+    }
+}
+
+/// The blocks of a PEM file of whatever kind, text around them passed over.
+pub(super) fn blocks(input: &[u8]) -> Result<Vec<Labelled>, PemError> {
+    refuse_encodings(input)?;
+    let block = |piece| match piece {
+        Piece::Text { .. } => None,
+        Piece::Broken(error) => Some(Err(error)),
+        Piece::Block(Block { line, label, body, headers }) => {
+            Some(Ok(Labelled { line, label: label.into_owned(), headers, body }))
+        }
+    };
+    pieces(input).into_iter().filter_map(block).collect()
+}
+
 /// A host's bundle, as Go reads one.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
@@ -225,11 +253,101 @@ pub fn read_bundle(input: &[u8]) -> Bundle {
     bundle
 }
 
+/// Something that stands in a file.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The line where it begins; 1 in a binary file.
+    pub line: usize,
+    /// What it is.
+    pub held: Held,
+}
+
+/// What stands there.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// A certificate that can be read.
+    Certificate(Certificate),
+    /// A private key, of which only the label is kept.
+    PrivateKey(String),
+    /// Anything else: what it is, or what is wrong with it.
+    Other(String),
+}
+
+impl Found {
+    /// The certificate, where it is one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.held {
+            Held::Certificate(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that stands in a file, for a reader: nothing is refused, and nothing of a key is kept.
+#[must_use]
+pub fn inspect(input: &[u8]) -> Vec<Found> {
+    if let Err(error) = refuse_encodings(input) {
+        let readable = matches!(error, PemError::ByteOrderMark);
+        let first = Found { line: 1, held: Held::Other(error.to_string()) };
+        let rest = if readable { inspect(&input[3..]) } else { Vec::new() };
+        return std::iter::once(first).chain(rest).collect();
+    }
+    if input.first() == Some(&0x30) && !contains(input, b"-----BEGIN") {
+        let held = match read_der(input) {
+            Ok(certificate) => Held::Certificate(certificate),
+            Err(error) => Held::Other(error.to_string()),
+        };
+        return vec![Found { line: 1, held }];
+    }
+    let mut found: Vec<Found> = pieces(input).into_iter().filter_map(found).collect();
+    // One that is cut short is a key all the same.
+    if let Err(PemError::PrivateKey { line }) = refuse_keys(input)
+        && !found.iter().any(|item| matches!(item.held, Held::PrivateKey(_)))
+    {
+        found.push(Found { line, held: Held::PrivateKey("PRIVATE KEY, cut short".to_owned()) });
+    }
+    if found.is_empty() {
+        vec![Found { line: 1, held: Held::Other(PemError::NotPem.to_string()) }]
+    } else {
+        found
+    }
+}
+
+fn found(piece: Piece<'_>) -> Option<Found> {
+    let other = |error: &PemError| Held::Other(error.to_string());
+    let (line, held) = match piece {
+        Piece::Text { line, bytes } if contains(bytes, b"PRIVATE KEY-----") => {
+            (line, Held::PrivateKey("PRIVATE KEY, beside its PEM form".to_owned()))
+        }
+        Piece::Text { line, bytes } => (line, other(&refuse_odd_text(line, bytes).err()?)),
+        Piece::Broken(error) => (error.line(), other(&error)),
+        Piece::Block(block) if block.label.contains("PRIVATE KEY") => {
+            (block.line, Held::PrivateKey(block.label.into_owned()))
+        }
+        Piece::Block(block) => match block.strict() {
+            Ok(certificate) => (block.line, Held::Certificate(certificate)),
+            Err(error) => (block.line, other(&error)),
+        },
+    };
+    Some(Found { line, held })
+}
+
 /// One certificate as every reader takes it: LF, 64 columns, nothing around it.
 #[must_use]
 pub fn encode(certificate: &Certificate) -> String {
-    let base64 = STANDARD.encode(certificate.der());
-    let mut out = format!("-----BEGIN {LABEL}-----\n");
+    block(LABEL, certificate.der())
+}
+
+/// A request in the same form.
+#[must_use]
+pub fn encode_request(request: &Request) -> String {
+    block("CERTIFICATE REQUEST", &request.der)
+}
+
+fn block(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut out = format!("-----BEGIN {label}-----\n");
     let mut rest = base64.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at(rest.len().min(COLUMNS));
@@ -237,7 +355,7 @@ pub fn encode(certificate: &Certificate) -> String {
         out.push('\n');
         rest = after;
     }
-    out + "-----END CERTIFICATE-----\n"
+    out + &format!("-----END {label}-----\n")
 }
 
 impl PemError {

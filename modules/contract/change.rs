@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
+use super::generate::GenerateCertificate;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, HostPath, Mode};
 use crate::certs::RegistryHost;
@@ -37,6 +38,8 @@ pub enum Change {
     Run(Run),
     /// Records, on the controller, which certificate was trusted on first use.
     RecordPin(RecordPin),
+    /// Makes a key and a certificate; the engine makes their content while applying.
+    GenerateCertificate(GenerateCertificate),
 }
 
 /// The content of a file.
@@ -140,6 +143,25 @@ impl Ownership {
     fn words(&self) -> [String; 3] {
         let account = |a: &Option<Account>| a.as_ref().map_or("-".to_owned(), |a| a.as_str().to_owned());
         [self.mode.map_or("-".to_owned(), |m| m.to_string()), account(&self.owner), account(&self.group)]
+    }
+
+    /// The same for a file that is written anew: what stays is as it was before, or `mode` for a new file.
+    pub(super) fn words_over(&self, before: Option<&Before>, mode: &str) -> [String; 3] {
+        let mut words = self.words();
+        match before {
+            Some(before) => {
+                let now = &before.attributes;
+                let kept = [now.mode.to_string(), now.uid.to_string(), now.gid.to_string()];
+                for (word, kept) in words.iter_mut().zip(kept) {
+                    if word == "-" {
+                        *word = kept;
+                    }
+                }
+            }
+            None if words[0] == "-" => mode.clone_into(&mut words[0]),
+            None => {}
+        }
+        words
     }
 }
 
@@ -335,9 +357,16 @@ impl Change {
                 .word(restart.settles.join(" "))
                 .words(restart.command.clone()),
             Self::Run(run) => run.call(),
+            Self::GenerateCertificate(generate) => return generate.call(),
             Self::RecordPin(_) => return None,
         };
         Some(call)
+    }
+
+    /// Whether the controller itself does it, in a place of its own.
+    #[must_use]
+    pub const fn is_controllers(&self) -> bool {
+        matches!(self, Self::RecordPin(_))
     }
 
     /// The file it is about, where it is about one.
@@ -348,7 +377,8 @@ impl Change {
             | Self::Remove(Remove { path, .. })
             | Self::MakeDir(MakeDir { path, .. })
             | Self::RemoveDir(RemoveDir { path })
-            | Self::SetMode(SetMode { path, .. }) => Some(path),
+            | Self::SetMode(SetMode { path, .. })
+            | Self::GenerateCertificate(GenerateCertificate { path, .. }) => Some(path),
             _ => None,
         }
     }
@@ -373,6 +403,7 @@ impl Change {
             Self::RestartDocker(r) => r.summary(),
             Self::Run(r) => format!("run {}", r.argv.join(" ")),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
+            Self::GenerateCertificate(g) => g.summary(),
         }
     }
 
@@ -395,25 +426,11 @@ impl Change {
 impl WriteFile {
     fn call(&self) -> Call {
         let before = self.before.as_ref().map_or("absent".to_owned(), |before| before.content.digest());
-        let mut words = self.ownership.words();
-        match &self.before {
-            Some(before) => {
-                let now = &before.attributes;
-                let kept = [now.mode.to_string(), now.uid.to_string(), now.gid.to_string()];
-                for (word, kept) in words.iter_mut().zip(kept) {
-                    if word == "-" {
-                        *word = kept;
-                    }
-                }
-            }
-            None if words[0] == "-" => "0644".clone_into(&mut words[0]),
-            None => {}
-        }
         Call::new("do_write")
             .path(&self.path)
             .word(before)
             .word(self.content.digest())
-            .words(words)
+            .words(self.ownership.words_over(self.before.as_ref(), "0644"))
             .bytes(&self.content.bytes)
     }
 }

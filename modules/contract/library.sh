@@ -185,22 +185,60 @@ still() { # FILE, DIGEST or `absent`: whether it is as it was read
 put() { # TEMPORARY, FILE, DIGEST before, MODE, OWNER, GROUP
   own "$1" "$4" "$5" "$6" && label "$1" "$2" && flush "$1" && still "$2" "$3" && mv -f -- "$1" "$2"
 }
+# The whole content beside FILE, in $tmp: it is not in force yet.
+draft() { # FILE, DIGEST, CONTENT, SUFFIX of the name
+  dir=${1%/*}; tmp=$dir/.dtrctl-$T$4
+  # `set -C` alone would open a fifo or device that waits there.
+  if [ -e "$tmp" ] || [ -L "$tmp" ]; then echo "something stands at $tmp"; return 1; fi
+  out=$( (set -C; printf '%b' "$3" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
+  [ "$(digest <"$tmp")" != "$2" ] || return 0
+  rm -f -- "$tmp"
+  df -k "$dir" 2>/dev/null | tail -n 1
+  echo 'the file could not be written whole; is the disk full?'
+  return 94
+}
 do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
   real "$1" || return
   still "$real" "$2" || return
-  dir=${real%/*}; tmp=$dir/.dtrctl-$T
-  # `set -C` alone would open a fifo or device that waits there.
-  if [ -e "$tmp" ] || [ -L "$tmp" ]; then echo "something stands at $tmp"; return 1; fi
-  out=$( (set -C; printf '%b' "$7" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
-  if [ "$(digest <"$tmp")" != "$3" ]; then
-    rm -f -- "$tmp"
-    df -k "$dir" 2>/dev/null | tail -n 1
-    echo 'the file could not be written whole; is the disk full?'
-    return 94
-  fi
+  draft "$real" "$3" "$7" '' || return
   put "$tmp" "$real" "$2" "$4" "$5" "$6"; rc=$?
   [ "$rc" = 0 ] || { rm -f -- "$tmp"; return "$rc"; }
   flush_dir "$dir"
+}
+# A certificate with its key. Both are whole on the disk before either is in force, and an old certificate goes before a
+# new key comes: whatever ends this in between, no certificate stands beside a foreign key.
+do_pair() { # CERTIFICATE, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT, the same of its KEY; `kept` for its DIGEST after
+  real "$1" || return
+  cert=$real; was=$2
+  real "$8" || return
+  key=$real; key_was=$9
+  pair_still || return
+  draft "$cert" "$3" "$7" '' || return
+  new=$tmp; new_key=
+  # shellcheck disable=SC2154
+  if [ "${10}" != kept ]; then
+    draft "$key" "${10}" "${14}" -key || { rc=$?; rm -f -- "$new"; return "$rc"; }
+    new_key=$tmp
+  fi
+  pair "$@"; rc=$?
+  [ "$rc" = 0 ] || rm -f -- "$new" ${new_key:+"$new_key"}
+  return "$rc"
+}
+pair_still() {
+  still "$cert" "$was" || return
+  still "$key" "$key_was" || { rc=$?; echo "(this is about its key, $key)"; return "$rc"; }
+}
+pair() { # as do_pair, once $new and $new_key are whole
+  own "$new" "$4" "$5" "$6" && label "$new" "$cert" && flush "$new" || return
+  if [ -n "$new_key" ]; then
+    own "$new_key" "${11}" "${12}" "${13}" && label "$new_key" "$key" && flush "$new_key" || return
+  fi
+  pair_still || return
+  if [ -n "$new_key" ]; then
+    if [ "$was" != absent ]; then rm -f -- "$cert" && flush_dir "${cert%/*}" || return; fi
+    mv -f -- "$new_key" "$key" && flush_dir "${key%/*}" || return
+  fi
+  mv -f -- "$new" "$cert" && flush_dir "${cert%/*}"
 }
 do_remove() { # PATH, DIGEST before
   dir=${1%/*}

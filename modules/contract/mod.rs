@@ -7,6 +7,7 @@ mod answer;
 mod ask;
 mod change;
 mod decode;
+mod generate;
 mod host;
 mod module;
 mod overlay;
@@ -20,6 +21,9 @@ pub use answer::*;
 pub use ask::*;
 pub use change::*;
 pub use decode::{act_output, decode_facts};
+pub use generate::{
+    CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
+};
 pub use host::{DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::{Answer, Attributes, Bundle, Dir, DirEntry, File, FileKind, LockedPin, TrustStore};
 use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
+use super::generate::GenerateCertificate;
 use super::host::Facts;
 use super::text::{HostPath, Mode};
 use crate::certs;
@@ -37,6 +38,11 @@ impl Overlay {
 
 fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
     match (answer, ask) {
+        // Its content is made while applying.
+        (Answer::File(file), _) if generates(change, |generate| generate.is_about(&file.path)) => {
+            unknown(change)
+        }
+        (Answer::Dir(dir), _) if generates(change, |generate| generate.is_in(&dir.path)) => unknown(change),
         (Answer::File(file), _) => Answer::File(lay_file(change, file, facts)),
         (Answer::Dir(dir), _) => Answer::Dir(lay_dir(change, dir, facts)),
         (Answer::TrustStore(store), _) => Answer::TrustStore(lay_store(change, store)),
@@ -63,6 +69,10 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
 
 fn unknown(change: &Change) -> Answer {
     Answer::Unknown(change.summary())
+}
+
+fn generates(change: &Change, about: impl Fn(&GenerateCertificate) -> bool) -> bool {
+    matches!(change, Change::GenerateCertificate(generate) if about(generate))
 }
 
 const fn is_reread(change: &Change) -> bool {

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Its doc comment is its help.
 
 mod apply;
+mod cert;
 mod demo;
 mod hosts;
 mod inventory;
@@ -31,6 +32,7 @@ enum Command {
     Hosts(hosts::Hosts),
     Inventory(inventory::Inventory),
     Modules(modules::Modules),
+    Cert(cert::Cert),
     Demo(demo::Demo),
 }
 
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Hosts(hosts) => hosts.run(),
         Command::Inventory(inventory) => inventory.run(),
         Command::Modules(modules) => modules.run(),
+        Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
     };
     ExitCode::from(done.unwrap_or_else(|failure| {

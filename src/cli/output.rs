@@ -40,3 +40,8 @@ pub fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
+
+/// Says a line beside a result.
+pub fn note(text: &str) {
+    _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use modules::{Answer, Ask, AskError, Change, RecordPin};
 use time::OffsetDateTime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::{lock_file, reach};
+use crate::issue;
 
 /// One answer to a question that several hosts ask.
 type Shared = Arc<OnceCell<Answer>>;
@@ -23,13 +24,15 @@ pub struct Controller {
     shared: Mutex<HashMap<String, Shared>>,
     /// One writer of a lock file at a time.
     locking: Mutex<()>,
+    /// One delegated task at a time changes something here: many hosts have the same one.
+    acting: Mutex<()>,
 }
 
 impl Controller {
     /// A controller with its clock read once.
     #[must_use]
     pub fn new(now: OffsetDateTime, timeout: Duration) -> Self {
-        Self { now, timeout, shared: Mutex::default(), locking: Mutex::default() }
+        Self { now, timeout, shared: Mutex::default(), locking: Mutex::default(), acting: Mutex::default() }
     }
 
     /// Answers an ask. `epoch` tells apart the times between which something may have changed: the answers of one
@@ -68,6 +71,34 @@ impl Controller {
     pub async fn apply(&self, change: &Change, directory: &Path) -> Result<(), String> {
         let Change::RecordPin(record) = change else { return Ok(()) };
         self.record(record, &lock_path(directory)).await
+    }
+
+    /// Makes the content of changes that have none yet, and gives the changes whole.
+    ///
+    /// # Errors
+    /// The sentence that says why it cannot be made; nothing has been touched then.
+    pub async fn make(&self, changes: &[Change]) -> Result<Vec<Change>, String> {
+        let mut whole = Vec::with_capacity(changes.len());
+        for change in changes {
+            whole.push(match change {
+                Change::GenerateCertificate(asked) => {
+                    let (mut asked, now) = (asked.clone(), self.now);
+                    // An RSA key takes seconds.
+                    let made = tokio::task::spawn_blocking(move || {
+                        asked.made = Some(issue::make(&asked, now)?);
+                        Ok::<_, String>(asked)
+                    });
+                    Change::GenerateCertificate(made.await.map_err(|error| error.to_string())??)
+                }
+                other => other.clone(),
+            });
+        }
+        Ok(whole)
+    }
+
+    /// Held while a delegated task changes something here.
+    pub async fn acting(&self) -> MutexGuard<'_, ()> {
+        self.acting.lock().await
     }
 
     async fn record(&self, record: &RecordPin, path: &Path) -> Result<(), String> {

@@ -14,8 +14,8 @@ pub struct Done {
     pub(super) owed: Option<String>,
     pub(super) owed_is_whole: bool,
     pub(super) reason: Option<Reason>,
-    /// In check mode: a command would run, so that its result is not known though its outcome is.
-    pub(super) unseen: bool,
+    /// Why its result is not known though its outcome is, where a command would run or a certificate would be made.
+    pub(super) unseen: Option<&'static str>,
 }
 
 impl Done {
@@ -27,7 +27,7 @@ impl Done {
             owed: None,
             owed_is_whole: false,
             reason: None,
-            unseen: false,
+            unseen: None,
         }
     }
 
@@ -93,9 +93,16 @@ impl Done {
 /// Why check mode cannot tell the result of a command.
 pub const COMMAND: &str = "what a command does is known only when it has run";
 
-/// Whether a plan runs a user's command.
-pub fn runs(plan: &Plan) -> bool {
-    plan.changes.iter().any(|change| matches!(change, Change::Run(_)))
+/// Why check mode cannot tell the result of what is random.
+const MADE: &str = "a certificate is known only when it has been made";
+
+/// Why the result of a plan is known only when it has been applied.
+pub fn unseen(plan: &Plan) -> Option<&'static str> {
+    plan.changes.iter().find_map(|change| match change {
+        Change::Run(_) => Some(COMMAND),
+        Change::GenerateCertificate(_) => Some(MADE),
+        _ => None,
+    })
 }
 
 /// What `register` keeps of a plan.

@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use modules::{Change, Frame, Plan};
+use modules::{Change, Plan};
 use serde_json::{Map, Value as Json};
 
-use super::done::{COMMAND, Done, acted, encode, runs};
+use super::done::{COMMAND, Done, acted, result_of, unseen};
 use super::host::{HostRun, Left, Work, requeue, start_over};
 use super::scope::{NoValue, loop_result};
 use super::step::{Planned, Ready, Stage, Witness};
-use super::window::{Acts, Scripts};
+use super::window::Acts;
 use crate::event::{Event, Outcome, PlannedChange, Reason};
-use crate::transport::Identity;
 
 /// How many steps are asked behind a change, and how many before it are asked again: with all of them, hundreds of changes
 /// in one play would cost the square of it.
@@ -108,8 +107,8 @@ impl<'a> HostRun<'a> {
         if unforeseen {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }
-        let unseen = runs(&plan);
-        if plan.changes.iter().any(|change| change.call().is_none()) {
+        let unseen = unseen(&plan);
+        if plan.changes.iter().any(Change::is_controllers) {
             // Steps that the controller has answered already were answered before this change.
             requeue(queue, window.drain(..));
         }
@@ -124,22 +123,25 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<Done, Left> {
-        for change in plan.changes.iter().filter(|change| change.call().is_none()) {
+        for change in plan.changes.iter().filter(|change| change.is_controllers()) {
             if let Err(message) = self.shared.controller.apply(change, &self.play.directory).await {
                 return Ok(Done::failed("controller", message));
             }
         }
         self.epoch += 1;
         requeue(queue, window.drain(..));
-        let changes: Vec<Change> =
-            plan.changes.iter().filter(|change| change.call().is_some()).cloned().collect();
-        if changes.is_empty() {
+        if plan.changes.iter().all(Change::is_controllers) {
             return Ok(Done::planned(plan, Outcome::Changed));
         }
         if step.delegated {
-            let frames = self.act_here(&changes).await;
-            return Ok(acted(plan, &changes, &frames));
+            return self.apply_here(Witness::of(step), plan).await;
         }
+        let changes: Vec<Change> =
+            plan.changes.iter().filter(|change| !change.is_controllers()).cloned().collect();
+        let changes = match self.shared.controller.make(&changes).await {
+            Ok(changes) => changes,
+            Err(message) => return Ok(Done::failed("change", message)),
+        };
         // Held until the change is proven.
         let _turn = match changes.iter().find_map(Change::turn) {
             Some(name) => Some(self.shared.turn(name).await),
@@ -153,11 +155,13 @@ impl<'a> HostRun<'a> {
         }
         self.exchange(&mut asked, Some(&mut acts)).await?;
         self.hear(asked.split_off(follow)).await;
+        let reason = unseen(&plan);
         let mut done = acted(plan, &changes, &acts.frames);
         // Taken out whatever became of the changes: left in the window, it would be settled as a task of its own.
         let proof = if proven { asked.pop_front() } else { None };
         if done.outcome == Outcome::Changed && changes.iter().all(Change::is_provable) {
             if let Some(proof) = proof {
+                done.unseen = reason;
                 self.prove(proof, &mut done).await?;
                 if done.outcome == Outcome::Changed {
                     self.witnesses.push(Witness::of(step));
@@ -209,20 +213,16 @@ impl<'a> HostRun<'a> {
     }
 
     /// After its changes a task must find nothing to do.
-    async fn prove(&mut self, mut proof: Ready<'a>, done: &mut Done) -> Result<(), Left> {
-        self.advance(&mut proof).await;
-        while proof.waits() {
-            let mut window = VecDeque::from([proof]);
-            self.exchange(&mut window, None).await?;
-            let Some(asked) = window.pop_front() else { return Ok(()) };
-            proof = asked;
-            self.advance(&mut proof).await;
-        }
+    pub(super) async fn prove(&mut self, proof: Ready<'a>, done: &mut Done) -> Result<(), Left> {
+        let proof = self.ask_whole(proof).await?;
         let fault = match proof.stage {
             Stage::Known(planned) => match *planned {
                 Ok(plan) if plan.changes.is_empty() => {
-                    if let Some((key, digests)) = proof.answered {
+                    if let Some((key, digests)) = proof.answered.filter(|_| !proof.delegated) {
                         self.memory.settled.insert(key, digests);
+                    }
+                    if done.unseen.take().is_some() {
+                        done.result = result_of(&plan, true);
                     }
                     done.owed = plan.owed.or_else(|| done.owed.take());
                     return Ok(());
@@ -242,17 +242,6 @@ impl<'a> HostRun<'a> {
         done.has_changed();
         done.notes = notes;
         Ok(())
-    }
-
-    async fn act_here(&self, changes: &[Change]) -> Vec<Option<Frame>> {
-        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await);
-        for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
-            scripts.of(&Identity::Login).act(id, &call);
-        }
-        match scripts.run("localhost", &self.controller, self.shared).await {
-            Ok(frames) => (0..changes.len()).map(|id| frames.get(id).cloned()).collect(),
-            Err(error) => vec![Some(Frame { status: 1, body: format!("b:{}", encode(&error.to_string())) })],
-        }
     }
 
     /// Judges a step's end, keeps its result and says what happened.
@@ -368,8 +357,8 @@ impl<'a> HostRun<'a> {
     ) -> Result<bool, Box<Done>> {
         let mut scope = (*step.scope).clone();
         if let Some(name) = step.task.register.as_ref().filter(|name| !self.variables.is_fixed(name)) {
-            if done.unseen {
-                scope.set_unknown(name, COMMAND);
+            if let Some(reason) = done.unseen {
+                scope.set_unknown(name, reason);
             } else {
                 scope.set_literal(name, &Json::Object(done.result.clone()));
             }
@@ -407,7 +396,7 @@ impl<'a> HostRun<'a> {
             Outcome::Unknown => {
                 Some(done.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default())
             }
-            _ => done.unseen.then(|| COMMAND.to_owned()),
+            _ => done.unseen.map(str::to_owned),
         };
         let Some(item) = &step.item else {
             match unknown {

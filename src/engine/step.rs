@@ -49,6 +49,7 @@ pub struct Witness<'a> {
     item: Option<Item>,
     scope: Arc<Scope>,
     identity: Identity,
+    delegated: bool,
     arguments: Json,
     key: String,
 }
@@ -62,6 +63,7 @@ impl<'a> Witness<'a> {
             item: step.item.clone(),
             scope: Arc::clone(&step.scope),
             identity: step.identity.clone(),
+            delegated: step.delegated,
             arguments: step.arguments.clone(),
             key: step.answered.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
         }
@@ -73,6 +75,7 @@ impl<'a> Witness<'a> {
         let module = (self.task.module.read)(self.arguments.clone()).ok()?;
         let mut step = Ready::new(self.task, self.index, self.item.clone(), Arc::clone(&self.scope));
         step.identity = self.identity.clone();
+        step.delegated = self.delegated;
         step.arguments = self.arguments.clone();
         let probe = module.start(host);
         step.stage =

@@ -80,7 +80,7 @@ impl<'a> HostRun<'a> {
             && let Ok(plan) = planned.as_ref()
             && step.item.is_none()
             && plan.skipped.is_none()
-            && !super::done::runs(plan)
+            && super::done::unseen(plan).is_none()
             && step.task.changed_when.is_empty()
             && step.task.failed_when.is_empty()
         {

@@ -244,7 +244,11 @@ fn is_alert(error: &io::Error) -> bool {
 
 fn failure(error: &io::Error, peer: SocketAddr, opening: &Opening) -> TlsError {
     let opening = opening.bytes();
-    if opening.starts_with(b"HTTP/") {
+    // Some web servers answer what they do not understand with a page and no status line.
+    let page = opening
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"<!doc") || start.eq_ignore_ascii_case(b"<html"));
+    if opening.starts_with(b"HTTP/") || page {
         return TlsError::PlainHttp { peer };
     }
     // Every TLS record begins with a type from 20 to 23.

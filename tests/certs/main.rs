@@ -5,6 +5,7 @@ mod choices;
 mod corpus;
 mod go;
 mod handshakes;
+mod issued;
 mod matrix;
 mod pki;
 mod server;

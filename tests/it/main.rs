@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod boot2docker;
+mod certificates;
 mod cut;
 mod engine_library;
 mod engine_rules;

@@ -196,3 +196,53 @@ fn trust_on_first_use_is_remembered_beside_the_playbook() {
     eprintln!("exit {code:?}; dtrctl.lock: {lock}");
     assert_eq!(code == Some(0), lock.contains(&registry.name));
 }
+
+#[test]
+fn certificates_are_made_kept_and_taken_away() {
+    let world =
+        World::new().file("make-certificates.yml", std::fs::read(shipped("make-certificates.yml")).unwrap());
+    let folder = world.path("pki");
+    let at = format!("folder={}", folder.display());
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let run = |more: &[&str]| {
+        let call = world.dtrctl(&[
+            "apply",
+            "make-certificates.yml",
+            "-i",
+            "hosts.yml",
+            "--format",
+            "jsonl",
+            "-e",
+            &at,
+        ]);
+        call.args(&["-e", "registry=dtr.corp:5000"]).args(more).run()
+    };
+    let more = ["-e", "names='192.0.2.10, *.dtr.corp'"];
+    run(&[&more[..], &["--check"]].concat());
+    assert_eq!(names(), Vec::<String>::new(), "check makes nothing");
+    assert_eq!(run(&more).recap("localhost")["state"], "changed");
+    assert_eq!(names(), ["ca.key", "ca.pem", "dtr.corp.key", "dtr.corp.pem"]);
+    let again = run(&more);
+    assert!(again.plan().is_empty() && again.recap("localhost")["trips"] == 1, "{}", again.stdout);
+    let leaf = modules::certs::read(&std::fs::read(folder.join("dtr.corp.pem")).unwrap()).unwrap().remove(0);
+    let root = modules::certs::read(&std::fs::read(folder.join("ca.pem")).unwrap()).unwrap();
+    let now = time::OffsetDateTime::now_utc();
+    for host in ["dtr.corp:5000", "a.dtr.corp", "192.0.2.10"] {
+        modules::certs::verify(&leaf, &[], &root, &host.parse().unwrap(), now).unwrap();
+    }
+    assert_eq!(root[0].facts().name_constraints, ["permitted DNS:dtr.corp", "permitted IP:192.0.2.10/32"]);
+    run(&[&more[..], &["-e", "state=absent"]].concat());
+    assert_eq!(names(), Vec::<String>::new());
+    let request = ["-e", "pki=enterprise", "-e", "key_type=rsa-2048"];
+    run(&request);
+    assert_eq!(names(), ["dtr.corp.csr", "dtr.corp.key"]);
+    assert!(run(&request).plan().is_empty());
+    run(&[&request[..], &["-e", "state=absent"]].concat());
+    assert_eq!(names(), Vec::<String>::new());
+}
