@@ -64,7 +64,6 @@ build_one() {
         mount_layer "$work" "$image" "$LAYER_OF"
         prepare_for_packages "$tree"
         make_image "$tree"
-        put_files "$image" "$tree"
         clean_after_packages "$tree"
         tar_layer "$work" "$image" "$LAYER_OF"
     else
@@ -74,7 +73,6 @@ build_one() {
             prepare_for_packages "$work/$image.base.tree"
         fi
         make_image "$tree" "$work/$image.base.tree"
-        put_files "$image" "$tree"
         tar -C "$tree" --numeric-owner --one-file-system "${LEFT_OUT[@]}" -cf "$work/$image.tar" .
     fi
 }
@@ -89,10 +87,6 @@ mount_layer() {
     mkdir -p "$work/$image.tree" "$work/$image.upper" "$work/$image.work"
     mount -t overlay -o "lowerdir=$work/$base.tree,upperdir=$work/$image.upper,workdir=$work/$image.work" \
         overlay "$work/$image.tree"
-}
-
-put_files() {
-    [ ! -d "$LAB/images/$1/root" ] || tar -C "$LAB/images/$1/root" --owner=0 --group=0 -c . | tar -C "$2" -xp
 }
 
 # A layer's tarball: `gone`, the paths to remove, and `root`, the files to put.
@@ -177,6 +171,11 @@ unpack_package() {
     chroot "$1" sh -c 'cd /tmp/package && apt-get download "$1"' _ "$2"
     dpkg-deb -x "$1"/tmp/package/*.deb "$3"
     rm -r "$1/tmp/package"
+}
+
+# put_files IMAGE TREE: the files of images/IMAGE/root.
+put_files() {
+    tar -C "$LAB/images/$1/root" --owner=0 --group=0 -c . | tar -C "$2" -xp
 }
 
 # copy_program FROM TO PATH...: programs and the libraries that they link to, from one tree into another.

@@ -85,6 +85,7 @@ assignments() {
     assign DTRCTL_LAB_LEAFCA leafca.lab:5000
     assign DTRCTL_LAB_SECURE secure.lab
     assign DTRCTL_LAB_CROSS cross.lab:5000
+    assign DTRCTL_LAB_REG reg1.lab:5000
     assign DTRCTL_LAB_CONTAINERS "$(engine ps --format '{{.Names}}' | sort -V | paste -sd' ')"
     assign DTRCTL_LAB_DOCKER "unix://$STATE/docker.sock"
 }

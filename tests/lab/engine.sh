@@ -67,12 +67,15 @@ load_image() {
     if engine image inspect "dtrctl-lab/$image:$digest" >/dev/null 2>&1; then return 0; fi
     base=$(recipe_says LAYER_OF "$image")
     tarball=$(image_tarball "$image")
-    if [ -z "$base" ]; then
-        engine import "$tarball" "dtrctl-lab/$image:$digest" >/dev/null
-    else
-        import_layer "$tarball" "layer-$image" "dtrctl-lab/$base" "dtrctl-lab/$image:$digest"
-    fi && engine tag "dtrctl-lab/$image:$digest" "dtrctl-lab/$image" ||
+    if ! {
+        if [ -z "$base" ]; then
+            engine import "$tarball" "dtrctl-lab/$image:$digest" >/dev/null
+        else
+            import_layer "$tarball" "layer-$image" "dtrctl-lab/$base" "dtrctl-lab/$image:$digest"
+        fi && engine tag "dtrctl-lab/$image:$digest" "dtrctl-lab/$image"
+    }; then
         die "the image $tarball could not be loaded: remove it, and it is built again"
+    fi
 }
 
 # import_layer TARBALL CONTAINER BASE IMAGE

@@ -50,28 +50,61 @@ make_identity() {
 
 create_host() {
     make_identity "$1"
-    make_container "$1" && give_identity "$1" && engine start "$1" >/dev/null && return 0
+    forget_host "$1"
+    { make_container "$1" && give_identity "$1" && engine start "$1" >/dev/null; } || could_not_start "$1"
+}
+
+could_not_start() {
     tail -n 3 "$STATE/create.log" >&2
     die "the host $1 could not be started"
+}
+
+# With all that it has on disk.
+forget_host() {
+    engine rm -fv "$1" >/dev/null 2>&1 || true
+    engine volume rm "$1-boot2docker" "$1-docker" >/dev/null 2>&1 || true
+}
+
+# After a stop. Boot2Docker lives in memory: only two folders are on a disk.
+start_again() {
+    if [ "${INIT[$1]}" = busybox ]; then
+        engine rm -f "$1" >/dev/null
+        { make_container "$1" && give_release "$1"; } || could_not_start "$1"
+    fi
+    engine start "$1" >/dev/null || could_not_start "$1"
 }
 
 make_container() {
     local name=$1 capabilities options
     mapfile -t capabilities < <(capability_arguments)
-    mapfile -t options < <("${INIT[$name]}_options")
-    engine rm -fv "$name" >/dev/null 2>&1 || true
+    mapfile -t options < <("${INIT[$name]}_options" "$name")
     # shellcheck disable=SC2046  # words
-    engine create --name "$name" --hostname "$name" --network lab --ip "${ADDRESS[$name]}" --dns "$DNS" \
-        --cgroupns private --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+    engine create --name "$name" --hostname "$name" --network lab --network-alias "$name.lab" --ip "${ADDRESS[$name]}" \
+        --dns "$DNS" --cgroupns private --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
         --security-opt systempaths=unconfined --device-cgroup-rule 'a *:* rwm' "${capabilities[@]}" \
-        --tmpfs /run:rw,nosuid,nodev,noexec,mode=755 --tmpfs /run/lock -v /var/lib/docker -v /var/lib/containerd --stop-timeout 10 \
+        --tmpfs /run:rw,nosuid,nodev,noexec,mode=755 --tmpfs /run/lock --stop-timeout 10 \
         "${options[@]}" "dtrctl-lab/${IMAGE[$name]}" /bin/sh -c "$BOOT" sh $("${INIT[$name]}_arguments") \
         >/dev/null 2>>"$STATE/create.log"
 }
 
 give_identity() {
+    if [ "${INIT[$1]}" = busybox ]; then
+        give_release "$1" && give_disk "$1"
+        return
+    fi
     tar -C "$STATE/hosts/$1" --owner=0 --group=0 -c etc/ssh etc/machine-id | engine cp - "$1:/" &&
-        tar -C "$STATE/login" --numeric-owner -c home/ops/.ssh home/pw/.ssh root/.ssh | engine cp - "$1:/"
+        tar -C "$STATE/login" --numeric-owner -c home/ops/.ssh home/pw/.ssh root/.ssh | engine cp - "$1:/" || return 1
+    if [ "${IMAGE[$1]}" = reg ]; then give_registry_pair "$1"; fi
+}
+
+# reg1's certificate, intermediates behind it, and its key, for the service's user only.
+give_registry_pair() {
+    local etc=$STATE/hosts/$1/registry/etc/docker/registry user
+    user=$(engine cp "$1:/etc/passwd" - | tar -xO | awk -F: '$1 == "docker-registry" { print $3 ":" $4 }')
+    install -D -m 644 "$STATE/pki/reg1.chain.pem" "$etc/server.crt"
+    install -D -m 600 -o "${user%:*}" -g "${user#*:}" "$STATE/pki/reg1.key" "$etc/server.key"
+    tar -C "$STATE/hosts/$1/registry" --numeric-owner -c etc/docker/registry/server.crt etc/docker/registry/server.key |
+        engine cp - "$1:/"
 }
 
 # Up means: the init has finished, the services that matter are active, docker and ssh answer from where a user stands.
@@ -79,13 +112,20 @@ wait_for_host() {
     local name=$1
     wait_for 120 "$name's ${INIT[$name]}" "${INIT[$name]}_booted" "$name" &&
         wait_for 60 "$name's docker" engine exec "$name" docker version &&
-        wait_for 30 "$name's sshd" sshd_greets "$name" && return 0
+        wait_for 30 "$name's sshd" sshd_greets "$name" && stock_registry "$name" && return 0
     say "what $name has to say:"
     "${INIT[$name]}_log" "$name" >&2
     die "$name did not come up; 'lab down' cleans up"
 }
 
-systemd_options() { printf '%s\n' --stop-signal SIGRTMIN+3; }
+# reg1 starts with an empty storage.
+stock_registry() {
+    if [ "${IMAGE[$1]}" != reg ]; then return 0; fi
+    wait_for 20 "$1's registry" curl -sk -o /dev/null "https://$1.lab:5000/v2/" &&
+        engine tag idle:1 "${ADDRESS[$1]}:5000/idle:1" && engine push -q "${ADDRESS[$1]}:5000/idle:1" >/dev/null
+}
+
+systemd_options() { printf '%s\n' --stop-signal SIGRTMIN+3 -v /var/lib/docker -v /var/lib/containerd; }
 
 # In a container systemd reads its own arguments as the kernel's command line. From version 256 on it has to be told that
 # control groups of version 1 will do.
@@ -108,6 +148,60 @@ systemd_log() { engine exec "$1" journalctl --no-pager -n 40 || engine logs --ta
 # From version 10 on the process of a session has a name of its own.
 systemd_sshd_log() { engine exec "$1" journalctl --no-pager -o short-iso -t sshd -t sshd-session; }
 
+# BusyBox's init takes USR2 for: power off.
+busybox_options() {
+    printf '%s\n' --stop-signal SIGUSR2 -v "$1-boot2docker:/var/lib/boot2docker" -v "$1-docker:/var/lib/docker"
+}
+
+busybox_arguments() { :; }
+
+# The script that starts dockerd does not say how that went; the command line asks the daemon itself, later.
+busybox_booted() { engine exec "$1" test -s /var/run/docker.pid; }
+
+busybox_log() { engine exec "$1" sh -c 'cd /var/lib/boot2docker; tail -n 40 /var/log/boot.log docker.log log/docker.log'; }
+
+busybox_sshd_log() { engine exec "$1" cat /var/log/sshd.log; }
+
+# What the version decides is in the image; which one this is, in this file.
+give_release() {
+    local version etc=$STATE/hosts/$1/release/etc
+    version=$(cat "$STATE/hosts/$1/version" 2>/dev/null || printf '%s' "$B2D_VERSION")
+    mkdir -p "$etc"
+    printf '%s\n' NAME=Boot2Docker "VERSION=$version" ID=boot2docker ID_LIKE=tcl "VERSION_ID=$version" \
+        "PRETTY_NAME=\"Boot2Docker $version (TCL 8.2.1)\"" >"$etc/os-release"
+    tar -C "$STATE/hosts/$1/release" --owner=0 --group=0 -c etc/os-release | engine cp - "$1:/"
+}
+
+# The disk as docker-machine leaves it: the user's key, sshd's keys, the daemon's certificate, and the profile.
+give_disk() {
+    local disk=$STATE/hosts/$1/disk/var/lib/boot2docker name
+    rm -rf "$STATE/hosts/$1/disk"
+    mkdir -p "$disk/ssh" "$disk/etc"
+    cp -p "$STATE/hosts/$1"/etc/ssh/* "$disk/ssh/"
+    printf '%s\n' "$1" >"$disk/etc/hostname"
+    install -D -m 600 "$STATE/id_ed25519.pub" "$STATE/hosts/$1/user/.ssh/authorized_keys"
+    tar -C "$STATE/hosts/$1/user" -c .ssh/authorized_keys >"$disk/userdata.tar"
+    cp "$STATE/pki/machine.pem" "$disk/ca.pem"
+    cp "$STATE/pki/machine-server.pem" "$disk/server.pem"
+    install -m 600 "$STATE/pki/machine-server.key" "$disk/server-key.pem"
+    cat >"$disk/profile" <<'END'
+
+EXTRA_ARGS='
+--label provider=virtualbox
+
+'
+CACERT=/var/lib/boot2docker/ca.pem
+DOCKER_HOST='-H tcp://0.0.0.0:2376'
+DOCKER_STORAGE=overlay2
+DOCKER_TLS=auto
+SERVERKEY=/var/lib/boot2docker/server-key.pem
+SERVERCERT=/var/lib/boot2docker/server.pem
+
+
+END
+    tar -C "$STATE/hosts/$1/disk" --owner=0 --group=0 -c var/lib/boot2docker | engine cp - "$1:/"
+}
+
 # Reads the greeting only: a login would stand in the log that tests count sessions in.
 sshd_greets() {
     # shellcheck disable=SC2016  # expanded by the inner shell
@@ -117,6 +211,10 @@ sshd_greets() {
 # One line a file: path, kind, mode, owner, then the content's SHA-256 or a link's target. No times: what is compared is
 # what stands there. Left out: what systemd makes under a random name.
 snapshot_host() {
+    if [ "${INIT[$1]}" = busybox ]; then
+        busybox_snapshot "$1"
+        return
+    fi
     engine exec -i "$1" sh -s <<'END'
 set -u
 export LC_ALL=C
@@ -131,5 +229,26 @@ done
     find "$@" -type f -printf '%p\t%y\t%m\t%u:%g\t' -exec sha256sum -z {} \; | tr '\0' '\n' |
         sed "s/\(${tab}[0-9a-f]\{64\}\)  .*/\1/"
 } | grep -v '/systemd-private-' | sort
+END
+}
+
+# BusyBox's find cannot print what it knows; stat can, one process a file. Left out: what every start of dockerd adds to.
+busybox_snapshot() {
+    engine exec -i "$1" sh -s <<'END'
+set -u
+tab=$(printf '\t')
+set --
+for root in /etc /usr/local/etc /usr/local/share /home /root /opt /tmp /var/lib/boot2docker /var/lib/dtrctl /run/dtrctl; do
+    [ ! -e "$root" ] || set -- "$@" "$root"
+done
+find "$@" | grep -v '^/var/lib/boot2docker/\(log/.*\|docker\.log\)$' | sort | while IFS= read -r path; do
+    if [ -L "$path" ]; then
+        printf '%s\tl\t%s\t%s\n' "$path" "$(stat -c "%a$tab%U:%G" "$path")" "$(readlink "$path")"
+    elif [ -f "$path" ]; then
+        printf '%s\tf\t%s\t%s\n' "$path" "$(stat -c "%a$tab%U:%G" "$path")" "$(sha256sum <"$path" | cut -c1-64)"
+    else
+        printf '%s\td\t%s\t\n' "$path" "$(stat -c "%a$tab%U:%G" "$path")"
+    fi
+done
 END
 }

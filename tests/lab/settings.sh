@@ -32,7 +32,9 @@ cross.lab 18'
 # image host, group docker, systemd, ops.
 HOSTS='deb26 226 deb26 engines systemd ops
 deb28 228 deb28 engines systemd ops
-rhel1 231 rhel rhel systemd ops'
+rhel1 231 rhel rhel systemd ops
+b2d1 232 b2d boot2docker busybox docker
+reg1 236 reg registry systemd ops'
 MAX_WEB=200
 
 declare -A ADDRESS IMAGE GROUP INIT LOGIN
@@ -45,6 +47,9 @@ while read -r name byte image group init login; do
     ADDRESS[$name]=198.18.0.$byte IMAGE[$name]=$image GROUP[$name]=$group INIT[$name]=$init LOGIN[$name]=$login
 done <<<"$HOSTS"
 unset name byte image group init login
+
+# reg1 is a host and a registry.
+ADDRESS[reg1.lab]=${ADDRESS[reg1]}
 
 registry_names() { printf '%s\n' "$REGISTRIES" | cut -d' ' -f1; }
 
@@ -61,6 +66,9 @@ know_host() {
 # The only two things the lab puts onto the machine itself, each recognisable as the lab's.
 CABLE=dtrlab0
 MARK='# dtrctl-lab'
+
+# What b2d1 is unless `reset` is told otherwise.
+B2D_VERSION=18.09.9
 
 REGISTRY_USER=lab
 REGISTRY_PASSWORD=lab-registry

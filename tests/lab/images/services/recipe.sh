@@ -15,4 +15,5 @@ make_image() {
     unpack_package "$host" docker-registry "$host/opt/registry"
     cp "$host/opt/registry/usr/bin/docker-registry" "$host/usr/bin/docker-registry"
     copy_program "$host" "$tree" /usr/bin/docker-registry
+    put_files services "$tree"
 }
