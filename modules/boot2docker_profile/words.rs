@@ -193,7 +193,18 @@ impl Reader<'_> {
         if self.has(b"<<") {
             return Err(Refusal::new(at, "a here-document, which is not followed", BY_HAND));
         }
-        let known = [&b">>"[..], b">&", b"<&", b">", b"<"].into_iter().any(|operator| self.take(operator));
+        if self.take(b">&") || self.take(b"<&") {
+            // Anything but one digit ends some shells.
+            let digit = self.peek().is_some_and(|byte| byte.is_ascii_digit() || byte == b'-');
+            let word = self.word()?;
+            let one = digit && word.end == word.start + 1;
+            return if one {
+                Ok(())
+            } else {
+                Err(Refusal::new(at, "a redirection that is not followed", BY_HAND))
+            };
+        }
+        let known = [&b">>"[..], b">", b"<"].into_iter().any(|operator| self.take(operator));
         self.skip(false);
         match self.peek() {
             Some(b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'<' | b'>') | None => {

@@ -421,6 +421,8 @@ const REFUSED: &[(&str, usize, &str)] = &[
     ("X='a EXTRA_ARGS=evil'\nexport A=$X\n", 2, "outside quotes"),
     (": > /nowhere/x\n", 1, "redirection"),
     ("unset A <x\n", 1, "redirection"),
+    ("cmd <&x\n", 1, "redirection"),
+    ("cmd 2>&10\n", 1, "redirection"),
     ("A=b &&\n", 1, "nothing follows"),
     ("foo \\", 1, "backslash"),
     ("EXTRA_ARGS=~/x\n", 1, "`~`"),

@@ -14,7 +14,7 @@ use crate::yaml::{self, Problem, Problems, Source};
 /// Where hosts come from.
 #[derive(Debug, Clone, Args)]
 pub struct InventoryOptions {
-    /// An inventory: a YAML file, a directory, or a list such as `web1,web2,`. May be given again.
+    /// An inventory: a YAML file, a directory, docker-machine's store, or a list such as `web1,web2,`. May be given again.
     #[arg(short, long = "inventory", value_name = "INVENTORY", env = "DTRCTL_INVENTORY")]
     pub inventory: Vec<String>,
     /// Only hosts that this pattern selects too; `@FILE` reads a pattern a line, `@-` from standard input.

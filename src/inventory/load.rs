@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Implicit, Inventory, LOCALHOST,
+    Implicit, Inventory, LOCALHOST, docker_machine,
     graph::{Graph, UNGROUPED},
     ini_file,
     vars::{Definition, Vars},
@@ -56,7 +56,11 @@ fn read_source(graph: &mut Graph, source: &str, problems: &mut Problems) -> Opti
         return None;
     }
     if path.is_dir() {
-        read_directory(graph, path, problems);
+        let machines = docker_machine::configs(path);
+        if machines.is_empty() {
+            read_directory(graph, path, problems);
+        }
+        machines.iter().for_each(|config| docker_machine::read(graph, config, problems));
         return Some(path.to_owned());
     }
     read_file(graph, path, problems);

@@ -3,6 +3,7 @@
 mod connection;
 #[cfg(test)]
 mod corpus;
+mod docker_machine;
 mod glob;
 mod graph;
 mod ini_file;
@@ -56,7 +57,7 @@ struct Implicit {
 }
 
 impl Inventory {
-    /// Reads inventories: files, directories of files, or lists of hosts such as `a,b,`; and the variables beside them
+    /// Reads inventories: files, directories of files, docker-machine's store, or lists of hosts such as `a,b,`; and the variables beside them
     /// and beside the playbook.
     ///
     /// # Errors
