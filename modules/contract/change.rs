@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
-use super::text::{Account, Call, HostPath, Mode};
+use super::path::HostPath;
+use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
 
 /// One typed change. The engine alone applies it.

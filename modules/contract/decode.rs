@@ -10,8 +10,9 @@ use super::answer::{
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
+use super::path::HostPath;
 use super::script::Frame;
-use super::text::{HostPath, Mode};
+use super::text::Mode;
 
 impl Ask {
     /// Reads the host's answer. `bundles` finds the content of a trust bundle by its SHA-256, for one that was not

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::HostPath;
+use super::path::HostPath;
 
 /// A host as a module sees it.
 #[derive(Debug, Clone)]
