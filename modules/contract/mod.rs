@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod change;
+mod command_line;
 mod decode;
 mod host;
 mod module;
@@ -14,17 +15,19 @@ mod path;
 mod plan;
 mod probe;
 mod script;
+mod shell;
 mod text;
 
 pub use answer::*;
 pub use ask::*;
 pub use change::*;
 pub use decode::{act_output, decode_facts};
-pub use host::{DaemonKind, DaemonSite, Facts, Host, SETTINGS};
+pub use host::{ACCEPT_UNTESTED, DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;
 pub use path::{HostPath, HostPathError};
 pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
 pub use script::{Frame, Frames, Script};
+pub use shell::Shell;
 pub use text::{Account, Arg, Call, Mode};
