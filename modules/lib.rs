@@ -62,6 +62,12 @@ pub fn header(host: &Host) -> Vec<(&'static str, String)> {
     platform::Daemon::assumed(host).header()
 }
 
+/// Whether a host is of a platform that dtrctl was never run on; none where there is no host.
+#[must_use]
+pub fn untested(host: Option<&Host>) -> Option<&'static platform::Untested> {
+    platform::untested(&host?.facts)
+}
+
 /// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {

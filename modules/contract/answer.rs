@@ -4,7 +4,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::change::OwedRecord;
-use super::text::{HostPath, Mode};
+use super::path::HostPath;
+use super::text::Mode;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
 #[derive(Debug, Clone)]

@@ -7,8 +7,9 @@ use super::answer::{
     Process, ServedChain, ShellOutput, TrustStore, Validation,
 };
 use super::change::OwedRecord;
+use super::path::HostPath;
 use super::syntax::AskSyntax;
-use super::text::{Call, HostPath};
+use super::text::Call;
 use crate::certs::RegistryHost;
 
 /// One question. Each has one kind of answer, named by its [`Question`] implementation.

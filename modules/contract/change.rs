@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
 use super::generate::GenerateCertificate;
+use super::path::HostPath;
 use super::syntax::CheckSyntax;
-use super::text::{Account, Call, HostPath, Mode};
+use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
 
 /// One typed change. The engine alone applies it.

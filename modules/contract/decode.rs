@@ -10,8 +10,9 @@ use super::answer::{
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
+use super::path::HostPath;
 use super::script::Frame;
-use super::text::{HostPath, Mode};
+use super::text::Mode;
 
 impl Ask {
     /// Reads the host's answer. `bundles` finds the content of a trust bundle by its SHA-256, for one that was not
@@ -100,7 +101,11 @@ fn text(word: &str) -> Result<String, AskError> {
 }
 
 fn path(word: &str) -> Result<HostPath, AskError> {
-    HostPath::new(&text(word)?).map_err(|error| AskError::Garbled(error.to_string()))
+    let text = text(word)?;
+    match HostPath::object(&text) {
+        Some(object) => Ok(object),
+        None => HostPath::new(&text).map_err(|error| AskError::Garbled(error.to_string())),
+    }
 }
 
 fn attributes(stat: &str) -> Result<Attributes, AskError> {
@@ -205,7 +210,7 @@ fn process(lines: Lines<'_>) -> Result<Process, AskError> {
             pid: lines.number("pid")?,
             start: lines.get("start").unwrap_or_default().to_owned(),
             started: lines.number("started")?,
-            cmdline: words(&lines.text("cmdline")?),
+            cmdline: command_line(lines)?,
             program: path(lines.get("program").ok_or_else(|| garbled("program"))?)?,
             environ: environ(&lines.text("environ")?),
         }),
@@ -215,6 +220,14 @@ fn process(lines: Lines<'_>) -> Result<Process, AskError> {
         running,
         units: lines.all("unit").filter_map(unit).collect(),
     })
+}
+
+/// The words of the daemon's command line: one text on Windows.
+fn command_line(lines: Lines<'_>) -> Result<Vec<String>, AskError> {
+    match lines.get("command_line") {
+        Some(word) => Ok(super::command_line::daemon(&text(word)?)),
+        None => Ok(words(&lines.text("cmdline")?)),
+    }
 }
 
 /// The words of /proc/PID/cmdline.
@@ -351,14 +364,19 @@ fn site(line: &str) -> Result<DaemonSite, AskError> {
         "system" => DaemonKind::System,
         "snap" => DaemonKind::Snap,
         "rootless" => DaemonKind::Rootless,
+        // The system's, whose command line is one text.
+        "windows" => DaemonKind::System,
         _ => return Err(garbled("daemon")),
     };
-    let cmdline = words(&text(cmdline)?);
+    let cmdline = match line.split(' ').next() {
+        Some("windows") => super::command_line::daemon(&text(cmdline)?),
+        _ => words(&text(cmdline)?),
+    };
     Ok(DaemonSite {
         kind,
         user: text(user)?,
         uid: uid.parse().map_err(|_| garbled("daemon"))?,
-        socket: HostPath::new(&text(socket)?).map_err(|_| garbled("daemon"))?,
+        socket: path(socket)?,
         config: config_file(&cmdline),
         config_home: HostPath::new(&text(config_home)?).ok(),
     })

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Before, Content, Ownership};
-use super::text::{Call, HostPath};
+use super::path::HostPath;
+use super::text::Call;
 use crate::certs::{Certificate, Curve, PublicKey, San, Subtree};
 
 /// What is made.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::HostPath;
+use super::path::HostPath;
 
 /// A host as a module sees it.
 #[derive(Debug, Clone)]
@@ -19,7 +19,10 @@ pub struct Host {
 }
 
 /// Variables that say something of a host as a whole, whatever the task: `docker_daemon` chooses one of several daemons.
-pub const SETTINGS: &[&str] = &["docker_daemon"];
+pub const SETTINGS: &[&str] = &["docker_daemon", ACCEPT_UNTESTED];
+
+/// Names, with commas, the platforms on which changes are accepted though dtrctl was never run there.
+pub const ACCEPT_UNTESTED: &str = "accept_untested";
 
 impl Host {
     /// A host of which its variables say nothing.

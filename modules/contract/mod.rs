@@ -6,14 +6,17 @@
 mod answer;
 mod ask;
 mod change;
+mod command_line;
 mod decode;
 mod generate;
 mod host;
 mod module;
 mod overlay;
+mod path;
 mod plan;
 mod probe;
 mod script;
+mod shell;
 mod syntax;
 mod text;
 
@@ -24,11 +27,13 @@ pub use decode::{act_output, decode_facts};
 pub use generate::{
     CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
 };
-pub use host::{DaemonKind, DaemonSite, Facts, Host, SETTINGS};
+pub use host::{ACCEPT_UNTESTED, DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;
+pub use path::{HostPath, HostPathError};
 pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
 pub use script::{Frame, Frames, Script};
+pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
-pub use text::{Account, Arg, Call, HostPath, HostPathError, Mode};
+pub use text::{Account, Arg, Call, Mode};

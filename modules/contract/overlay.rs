@@ -8,7 +8,8 @@ use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
 use super::generate::GenerateCertificate;
 use super::host::Facts;
-use super::text::{HostPath, Mode};
+use super::path::HostPath;
+use super::text::Mode;
 use crate::certs;
 
 /// The changes that a host's earlier tasks have planned, in order.
@@ -113,7 +114,7 @@ fn written(write: &WriteFile, facts: &Facts) -> FileKind {
 
 /// Whether making `made` makes `path`: itself or a directory above it.
 fn makes(made: &HostPath, path: &HostPath) -> bool {
-    made == path || made.as_str().strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    made.is_within(path)
 }
 
 fn lay_file(change: &Change, mut file: File, facts: &Facts) -> File {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use super::change::digest;
+use super::shell::{self, Shell};
 use super::text::{Arg, Call};
 
 /// The functions that every script may call.
@@ -22,6 +23,7 @@ static SENT: LazyLock<String> = LazyLock::new(|| {
 /// One script: the library, then calls, each of which prints one frame.
 #[derive(Debug)]
 pub struct Script {
+    shell: Shell,
     boundary: String,
     text: String,
     calls: usize,
@@ -69,25 +71,46 @@ impl Script {
     /// variables of the library: [`Daemon::header`](crate::platform::Daemon::header).
     #[must_use]
     pub fn new(boundary: &str, header: &[(&'static str, String)]) -> Self {
-        let mut text = String::with_capacity(SENT.len() + 1024);
+        Self::of(Shell::Posix, boundary, header)
+    }
+
+    /// The same for what runs scripts on a host.
+    #[must_use]
+    pub fn of(shell: Shell, boundary: &str, header: &[(&'static str, String)]) -> Self {
         let token = &boundary[..boundary.len().min(12)];
+        let text = match shell {
+            Shell::Posix => Self::begin(boundary, token, header),
+            Shell::PowerShell => shell::begin(boundary, token, header),
+        };
+        Self { shell, boundary: boundary.to_owned(), text, calls: 0 }
+    }
+
+    fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
+        let mut text = String::with_capacity(SENT.len() + 1024);
         _ = writeln!(text, "B='{boundary}'\nT='{token}'");
         for (name, value) in header {
             _ = writeln!(text, "{name}={}", Arg::Word(value.clone()));
         }
         text += &SENT;
-        Self { boundary: boundary.to_owned(), text, calls: 0 }
+        text
     }
 
     /// Adds an ask.
     pub fn answer(&mut self, id: usize, call: &Call) {
         self.calls += 1;
-        _ = writeln!(self.text, "answer {id} {call}");
+        match self.shell {
+            Shell::Posix => _ = writeln!(self.text, "answer {id} {call}"),
+            Shell::PowerShell => self.text += &shell::line("answer", id, &[], call),
+        }
     }
 
     /// Adds an ask that is made only where the answers to earlier ones (by id) have the given digests.
     pub fn guarded(&mut self, id: usize, expected: &[(usize, String)], call: &Call) {
         self.calls += 1;
+        if self.shell == Shell::PowerShell {
+            self.text += &shell::line("guarded", id, expected, call);
+            return;
+        }
         let pairs = expected.iter().map(|(id, digest)| format!("{id}={digest} ")).collect::<String>();
         _ = writeln!(self.text, "guarded {id} {pairs}-- {call}");
     }
@@ -95,7 +118,10 @@ impl Script {
     /// Adds a change. The first that fails ends the script.
     pub fn act(&mut self, id: usize, call: &Call) {
         self.calls += 1;
-        _ = writeln!(self.text, "act {id} {call}");
+        match self.shell {
+            Shell::Posix => _ = writeln!(self.text, "act {id} {call}"),
+            Shell::PowerShell => self.text += &shell::line("act", id, &[], call),
+        }
     }
 
     /// Whether it holds no call.
@@ -107,7 +133,10 @@ impl Script {
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}finish\n", self.text)
+        match self.shell {
+            Shell::Posix => format!("{}finish\n", self.text),
+            Shell::PowerShell => self.text.clone(),
+        }
     }
 
     /// Reads what the script printed.

@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::text::{Call, HostPath};
+use super::path::HostPath;
+use super::text::Call;
 
 /// Whether the host's `sh -n` takes a text.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,7 +6,9 @@ use super::{Found, Reader};
 use crate::contract::{DaemonSite, File, FileKind, Host, HostPath, PlanError};
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, EditError, Edited, Lists, apply, remove_key};
-use crate::daemon_config::rules::{Effect, Problem, Severity, Why, conflicts, effect, judge, sentence};
+use crate::daemon_config::rules::{
+    Effect, Problem, Severity, Why, conflicts, effect, judge, not_on_windows, sentence,
+};
 use crate::platform::Daemon;
 
 const UNTOUCHED: &str = "nothing was written; correct the file by hand and run again";
@@ -85,9 +87,14 @@ impl Draft {
     ) -> Result<Vec<String>, PlanError> {
         let path = &found.file.path;
         let engine = reader.and_then(|reader| reader.engine);
-        let old = judge(&self.before, engine);
+        let judge = |config: &Value| {
+            let mut problems = judge(config, engine);
+            problems.extend(path.is_windows().then(|| not_on_windows(config)).into_iter().flatten());
+            problems
+        };
+        let old = judge(&self.before);
         let (new, kept): (Vec<Problem>, Vec<Problem>) =
-            judge(&self.value, engine).into_iter().partition(|problem| !old.iter().any(|o| same(o, problem)));
+            judge(&self.value).into_iter().partition(|problem| !old.iter().any(|o| same(o, problem)));
         if let Some(listed) = errors(&new) {
             let message = format!("dockerd would not start with the edited {path}: {listed}");
             return Err(PlanError::new(message).help(

@@ -48,6 +48,32 @@ pub fn install(arguments: &InstallAnchor, found: &Found, plan: &mut Plan) -> Res
     Ok(if left_alone == found.directories.len() { Outcome::TrustedAlready } else { Outcome::Present })
 }
 
+/// On Windows what stands in a registry's directory takes the place of the system's certificates, for that registry.
+pub fn say_what_it_replaces(
+    found: &Found,
+    docker: Option<Outcome>,
+    system: Option<Outcome>,
+    plan: &mut Plan,
+) {
+    let names = |directories: &mut dyn Iterator<Item = &Dir>| {
+        directories.map(|directory| format!("`{}`", directory.path)).collect::<Vec<_>>().join(", ")
+    };
+    if docker == Some(Outcome::Installed) {
+        let all = names(&mut found.directories.iter());
+        plan.info(format!(
+            "dockerd on Windows then trusts for this registry what stands in {all}, and not the system's certificates"
+        ));
+    } else if docker.is_none() && system.is_some() {
+        let held =
+            names(&mut found.directories.iter().filter(|directory| !foreign::all(directory).is_empty()));
+        if !held.is_empty() {
+            plan.warn(format!(
+                "dockerd on Windows does not look into the system's store for this registry, as long as {held} holds certificates"
+            ));
+        }
+    }
+}
+
 /// Takes out what is ours and `meant`; a directory that is empty then goes as well.
 pub fn remove(
     arguments: &InstallAnchor,

@@ -22,7 +22,7 @@ use crate::contract::{
     Dir, DirEntry, File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
     TrustStore,
 };
-use crate::platform::{self, Daemon, GO_BUNDLES, TrustStoreRow};
+use crate::platform::{self, Daemon, TrustStoreRow};
 
 /// Makes a host trust certificates for a registry, or takes back what it put there. In Docker's own store (a directory
 /// of certs.d per registry) an anchor counts for that registry alone and at once: dockerd reads it at each request. In
@@ -140,9 +140,11 @@ impl Module for InstallAnchor {
     type State = Found;
 
     fn probe(&self, host: &Host) -> Probe<Found> {
-        let certs_d = Daemon::assumed(host).certs_d;
+        let daemon = Daemon::assumed(host);
+        let names = self.registry.certs_d_names();
         let paths: Result<Vec<HostPath>, _> =
-            self.registry.certs_d_names().iter().map(|name| certs_d.join(name)).collect();
+            names.iter().map(|name| daemon.certs_d.join(&daemon.certs_d_name(name))).collect();
+        let certs_d = daemon.certs_d;
         let paths = match paths {
             Ok(paths) => paths,
             Err(error) => return Probe::refuse(AskError::Host(error.to_string())),
@@ -232,7 +234,7 @@ impl InstallAnchor {
 
     fn probe_store(row: &'static TrustStoreRow) -> Probe<Option<System>> {
         let store = AskTrustStore {
-            bundles: GO_BUNDLES.iter().map(|bundle| platform::path(bundle)).collect(),
+            bundles: row.bundles().iter().map(|bundle| platform::path(bundle)).collect(),
             directory: platform::path(row.directory),
             known: Vec::new(),
         };
@@ -322,6 +324,9 @@ impl InstallAnchor {
             (_, Some(_)) => Some(Outcome::Redirected),
             _ => None,
         };
+        if Daemon::assumed(host).certs_d_replaces() {
+            docker_store::say_what_it_replaces(found, docker, system, plan);
+        }
         Ok((docker, system))
     }
 

@@ -3,8 +3,9 @@
 
 use crate::contract::{DaemonKind, DaemonSite, Host, HostPath, PlanError};
 
-use super::path;
 use super::service::Service;
+use super::windows;
+use super::{is_windows, path};
 
 /// A host's Docker daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,7 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
     ("sysvinit", &[], "`DOCKER_OPTS` in /etc/default/docker"),
     ("sysvinit-redhat", &[], "`other_args` or `OPTIONS` in /etc/sysconfig/docker"),
     ("openrc", &[], "`DOCKER_OPTS` in /etc/conf.d/docker"),
+    ("windows", &[], "`sc.exe qc docker`"),
     ("boot2docker", &[], "`EXTRA_ARGS` in /var/lib/boot2docker/profile, and /etc/init.d/docker itself"),
     ("", &[], "the script that starts the daemon, and the files that it reads"),
 ];
@@ -79,6 +81,8 @@ impl Daemon {
     fn at(host: &Host, site: Option<&DaemonSite>) -> Self {
         let kind = site.map_or(DaemonKind::System, |site| site.kind);
         let init = host.facts.init.as_str();
+        let on_windows = is_windows(&host.facts);
+        let slash = if on_windows { '\\' } else { '/' };
         let (settings, pid_files) = match (kind, site) {
             (DaemonKind::Rootless, Some(site)) => {
                 let home = if host.facts.user == site.user { host.facts.home.as_str() } else { "" };
@@ -94,6 +98,7 @@ impl Daemon {
                     .map(str::to_owned)
                     .to_vec(),
             ),
+            _ if on_windows => (windows::settings(site), Vec::new()),
             _ => (
                 "/etc/docker".to_owned(),
                 vec!["/run/docker.pid".to_owned(), "/var/run/docker.pid".to_owned()],
@@ -102,18 +107,34 @@ impl Daemon {
         // The snap's wrapper names the file by a flag; this is where it lies when the daemon does not run.
         let config = match kind {
             DaemonKind::Snap => "/var/snap/docker/current/config/daemon.json".to_owned(),
+            _ if on_windows => format!(r"{settings}\config\daemon.json"),
             _ => format!("{settings}/daemon.json"),
         };
         Self {
             kind,
             user: site.map_or_else(|| host.facts.user.clone(), |site| site.user.clone()),
-            socket: site.map_or_else(|| path(SOCKET), |site| site.socket.clone()),
+            socket: site.map_or_else(
+                || path(if on_windows { windows::PIPE } else { SOCKET }),
+                |site| site.socket.clone(),
+            ),
             config: site.and_then(|site| site.config.clone()).unwrap_or_else(|| joined(&config)),
-            certs_d: joined(&format!("{settings}/certs.d")),
+            certs_d: joined(&format!("{settings}{slash}certs.d")),
             service: Service::of(kind, init),
             flags: flags(host, kind),
             pid_files,
         }
+    }
+
+    /// The name of a registry's directory there: on Windows no name holds a colon, and dockerd leaves it out.
+    #[must_use]
+    pub fn certs_d_name(&self, registry: &str) -> String {
+        if self.certs_d.is_windows() { registry.replace(':', "") } else { registry.to_owned() }
+    }
+
+    /// Whether what stands there for a registry takes the place of the system's certificates, instead of adding to them.
+    #[must_use]
+    pub fn certs_d_replaces(&self) -> bool {
+        self.certs_d.is_windows()
     }
 
     /// What the host's script library has to know of it, as names and values of shell variables.
@@ -284,6 +305,26 @@ mod tests {
         snap.config = HostPath::new("/var/snap/docker/2904/config/daemon.json").ok();
         let daemon = Daemon::of(&host("root", &[snap], None)).unwrap();
         assert_eq!(daemon.config.as_str(), "/var/snap/docker/2904/config/daemon.json");
+    }
+
+    #[test]
+    fn windows_has_its_own_places_and_no_colon_in_a_name() {
+        let facts = Facts { id: "windows".to_owned(), init: "windows".to_owned(), ..Facts::default() };
+        let mut host = Host::new("win1", facts);
+        let daemon = Daemon::of(&host).unwrap();
+        assert_eq!(daemon.config.as_str(), r"C:\ProgramData\docker\config\daemon.json");
+        assert_eq!(daemon.certs_d.as_str(), r"C:\ProgramData\docker\certs.d");
+        assert_eq!(daemon.certs_d_name("dtr.example.com:5000"), "dtr.example.com5000");
+        assert_eq!(daemon.socket.as_str(), r"\\.\pipe\docker_engine");
+        assert_eq!(daemon.service.restart.join(" "), "Restart-Service docker");
+        assert!(daemon.flags.contains("sc.exe") && daemon.certs_d_replaces());
+        let mut site = site(DaemonKind::System, "LocalSystem", 0);
+        site.socket = HostPath::object(r"\\.\pipe\docker_engine").unwrap();
+        site.config_home = HostPath::new(r"D:\Data").ok();
+        host.facts.daemons = vec![site];
+        assert_eq!(Daemon::of(&host).unwrap().config.as_str(), r"D:\Data\docker\config\daemon.json");
+        host.facts.daemons[0].config = HostPath::new(r"E:\d.json").ok();
+        assert_eq!(Daemon::of(&host).unwrap().config.as_str(), r"E:\d.json");
     }
 
     #[test]

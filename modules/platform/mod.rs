@@ -4,7 +4,9 @@ pub mod boot2docker;
 pub mod docker;
 mod service;
 mod trust_store;
+mod windows;
 
 pub use docker::Daemon;
 pub use service::Service;
 pub use trust_store::{GO_BUNDLES, TrustStoreRow, by_directory, of, path};
+pub use windows::{Untested, is_windows, untested};

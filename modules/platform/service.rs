@@ -93,6 +93,15 @@ const ROWS: &[Service] = &[
         logs: &["/var/log/docker.log"],
         ..PLAIN
     },
+    Service {
+        name: "Windows",
+        init: "windows",
+        restart: &["Restart-Service", "docker"],
+        units: &["docker"],
+        log: "Get-WinEvent -ProviderName docker -MaxEvents 20",
+        start: "Start-Service docker",
+        ..PLAIN
+    },
     PLAIN,
     Service {
         name: "snap",

@@ -31,6 +31,12 @@ pub struct TrustStoreRow {
 }
 
 impl TrustStoreRow {
+    /// Where Go programs of this platform look for the bundle; the first that they can read counts.
+    #[must_use]
+    pub fn bundles(&self) -> &[&'static str] {
+        if self.bundle == WINDOWS_ROOTS { &[WINDOWS_ROOTS] } else { GO_BUNDLES }
+    }
+
     /// Whether the store would leave a certificate out without a word.
     #[must_use]
     pub fn leaves_out(&self, certificate: &Certificate) -> bool {
@@ -143,7 +149,24 @@ const ROWS: &[TrustStoreRow] = &[
         ca_only: false,
         package: "ca-certificates",
     },
+    TrustStoreRow {
+        name: "Windows",
+        ids: &["windows"],
+        release: "",
+        // Windows keeps no files: these say which of the store's certificates are dtrctl's.
+        drop: r"C:\ProgramData\dtrctl\anchors",
+        suffix: ".crt",
+        refresh: &["Import-Certificate", "-CertStoreLocation", WINDOWS_ROOTS],
+        refresh_removed: &["Remove-Item", "-LiteralPath", WINDOWS_ROOTS],
+        bundle: WINDOWS_ROOTS,
+        directory: r"C:\ProgramData\dtrctl\anchors",
+        ca_only: false,
+        package: "",
+    },
 ];
+
+/// The store of certificates that Windows trusts for the whole machine.
+const WINDOWS_ROOTS: &str = r"Cert:\LocalMachine\Root";
 
 /// Rows by their drop directory, for a host whose distribution is not known: the first that the host has. On a host with
 /// both, p11-kit's is what makes the bundle.
@@ -173,7 +196,7 @@ pub fn of(facts: &Facts) -> Option<&'static TrustStoreRow> {
 /// Where a table holds text that is no path; a test reads every row.
 #[must_use]
 pub fn path(text: &str) -> HostPath {
-    HostPath::new(text).expect("a table holds absolute paths")
+    HostPath::object(text).unwrap_or_else(|| HostPath::new(text).expect("a table holds absolute paths"))
 }
 
 #[cfg(test)]
@@ -195,7 +218,7 @@ mod tests {
             for text in [row.drop, row.bundle, row.directory] {
                 assert_eq!(path(text).as_str(), text);
             }
-            assert!(row.suffix.starts_with('.') && GO_BUNDLES.contains(&row.bundle));
+            assert!(row.suffix.starts_with('.') && row.bundles().contains(&row.bundle));
             assert!(row.ids.iter().all(|id| seen.insert((*id, row.release))), "{}", row.name);
         }
         assert!(GO_BUNDLES.iter().all(|bundle| path(bundle).as_str() == *bundle));

@@ -6,7 +6,9 @@ use super::Found;
 use crate::contract::{DaemonInfo, File, FileKind, HostPath, Need, OwedRecord, PlanError};
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::strict_json;
-use crate::daemon_config::rules::{Drift, Severity, conflicts, drift, judge, sentence, with_flags};
+use crate::daemon_config::rules::{
+    Drift, Severity, conflicts, drift, judge, not_on_windows, sentence, with_flags,
+};
 
 /// What is owed to the running daemon.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl Decision {
         let cmdline = found.process.running.as_ref().map_or(&[][..], |running| &running.cmdline);
         let (config, broken) = match read(&found.file, engine) {
             Ok(config) => {
-                let broken = broken(&config, cmdline, engine);
+                let broken = broken(&config, cmdline, engine, found.file.path.is_windows());
                 (Some(with_flags(cmdline, &config)), broken)
             }
             Err(error) => (None, Some(error)),
@@ -169,12 +171,14 @@ fn read(file: &File, engine: Option<Version>) -> Result<Value, String> {
 }
 
 /// What dockerd refuses in it.
-fn broken(config: &Value, cmdline: &[String], engine: Option<Version>) -> Option<String> {
+fn broken(config: &Value, cmdline: &[String], engine: Option<Version>, windows: bool) -> Option<String> {
     let conflicts = conflicts(cmdline, config);
     if !conflicts.is_empty() {
         return Some(sentence(&conflicts));
     }
-    let errors = judge(config, engine).into_iter().filter(|problem| problem.severity == Severity::Error);
+    let mut problems = judge(config, engine);
+    problems.extend(windows.then(|| not_on_windows(config)).into_iter().flatten());
+    let errors = problems.into_iter().filter(|problem| problem.severity == Severity::Error);
     let errors: Vec<String> = errors.map(|problem| problem.to_string()).collect();
     (!errors.is_empty()).then(|| errors.join("; "))
 }

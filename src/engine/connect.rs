@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use modules::{Call, Facts, Script, decode_facts};
+use modules::{Call, Facts, Script, Shell, decode_facts};
 
 use super::scope::Renderer;
 use crate::event::Reason;
@@ -136,6 +136,9 @@ impl Connections {
         destination.host_key_checking = self.access.host_key_checking;
         destination.persist = self.access.persist;
         destination.ssh_config.clone_from(&self.access.ssh_config);
+        if connection.windows {
+            destination.shell = Shell::PowerShell;
+        }
         Ssh::new(Arc::clone(&self.pool), destination)
     }
 }
@@ -166,10 +169,16 @@ fn plain(value: serde_json::Value) -> crate::yaml::Value {
 }
 
 fn unsupported(name: &str) -> Reason {
+    let windows = name.ends_with("winrm") || name.ends_with("psrp");
+    let help = if windows {
+        "it reaches Windows through OpenSSH: install the server, and say `ansible_connection: ssh` and `ansible_shell_type: powershell` (or `cmd`)"
+    } else {
+        "it reaches hosts by `ssh`, `local` and `sandbox`"
+    };
     Reason {
         kind: "unsupported".to_owned(),
         message: format!("dtrctl has no connection `{name}`"),
-        help: Some("it reaches hosts by `ssh`, `local` and `sandbox`".to_owned()),
+        help: Some(help.to_owned()),
         place: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use modules::{Change, Frame, Host, Plan};
+use modules::{Change, Frame, Host, Plan, Shell};
 
 use super::done::{Done, acted, encode, unseen};
 use super::host::{HostRun, Left};
@@ -69,7 +69,7 @@ impl<'a> HostRun<'a> {
     }
 
     async fn act_here(&self, changes: &[Change]) -> Vec<Option<Frame>> {
-        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await);
+        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await, Shell::Posix);
         for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
             scripts.of(&Identity::Login).act(id, &call);
         }

@@ -76,6 +76,7 @@ const fn kind(cause: &Cause) -> &'static str {
         Cause::Authentication { .. } => "authentication",
         Cause::Master { .. } | Cause::Session { .. } => "ssh",
         Cause::Sudo { .. } => "sudo",
+        Cause::Become { .. } => "become",
         Cause::Shell { .. } | Cause::Ended { .. } => "shell",
         Cause::DiskFull { .. } => "disk_full",
         Cause::Timeout { .. } => "timeout",

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use modules::{Change, Plan};
+use modules::{Change, Host, Plan, PlanError};
 use serde_json::{Map, Value as Json};
 
 use super::done::{COMMAND, Done, acted, result_of, unseen};
@@ -53,7 +53,7 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<Done, Left> {
-        let plan = match planned {
+        let mut plan = match planned {
             Ok(plan) => plan,
             Err(error) => return Ok(Done::refused(error)),
         };
@@ -73,12 +73,43 @@ impl<'a> HostRun<'a> {
             }
             return Ok(Done::planned(plan, Outcome::Ok));
         }
+        if let Some(refusal) = self.beyond(step, &plan) {
+            return Ok(Done::refused(refusal));
+        }
+        if let Some(untested) = modules::untested(self.acts_on(step)) {
+            plan.warn(untested.warning);
+        }
         self.show(step, &plan);
         if step.check {
             Ok(self.only_plan(step, plan, window, queue))
         } else {
             self.apply(step, plan, window, queue).await
         }
+    }
+
+    /// The host that a step changes.
+    fn acts_on(&self, step: &Ready<'a>) -> Option<&Host> {
+        (!step.delegated).then_some(&self.host)
+    }
+
+    /// Why a plan is not for its host: a change that cannot be made there, or one that is to be made on a platform that
+    /// dtrctl was never run on, and nobody has accepted that.
+    fn beyond(&self, step: &Ready<'a>, plan: &Plan) -> Option<PlanError> {
+        let shell = self.shell(step.delegated);
+        if let Some(refusal) = plan.changes.iter().find_map(|change| shell.refuses_change(change)) {
+            return Some(refusal);
+        }
+        let untested = modules::untested(self.acts_on(step)).filter(|_| !step.check)?;
+        let accepted = self.host.settings.get(modules::ACCEPT_UNTESTED);
+        if accepted.is_some_and(|accepted| accepted.split(',').any(|name| name.trim() == untested.name)) {
+            return None;
+        }
+        let message = format!("{}; nothing was changed", untested.warning);
+        Some(PlanError::new(message).help(format!(
+            "see what it would do with `--check`, try it on a host that may break, and accept it with `-e {}={}`",
+            modules::ACCEPT_UNTESTED,
+            untested.name
+        )))
     }
 
     fn show(&self, step: &Ready<'a>, plan: &Plan) {

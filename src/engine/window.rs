@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Script, Step, decode_facts};
+use modules::{
+    Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Script, Shell, Step, decode_facts,
+};
 
 use super::host::{HostRun, Left, Work, requeue};
 use super::run::Shared;
@@ -109,8 +111,8 @@ impl<'a> HostRun<'a> {
             let probe = module.start(&host);
             let key = self.settled_key(&step);
             let key = self.key_with_answers(key, probe.asks().to_vec()).await;
-            let asking = Asking { probe, frames: None, digests: Vec::new(), key };
-            step.stage = Stage::Asking(asking);
+            step.stage =
+                self.asking(step.delegated, Asking { probe, frames: None, digests: Vec::new(), key });
             self.advance(&mut step).await;
         }
         Ok(Some(step))
@@ -193,11 +195,25 @@ impl<'a> HostRun<'a> {
                     let known =
                         probe.asks().iter().all(|ask| !ask.is_controllers() || matches!(ask, Ask::Now(_)));
                     let key = if known { key } else { self.shared.random() };
-                    Stage::Asking(Asking { probe, frames: None, digests, key })
+                    self.asking(step.delegated, Asking { probe, frames: None, digests, key })
                 }
                 Err(modules::AskError::Unknown(reason)) => Stage::Unknown(reason),
                 Err(error) => Stage::Known(Box::new(Err(modules::PlanError::new(error.to_string())))),
             };
+        }
+    }
+
+    /// What runs scripts for a step: on the host, or on the controller in its place.
+    pub(super) fn shell(&self, delegated: bool) -> Shell {
+        if delegated { Shell::Posix } else { self.transport.shell() }
+    }
+
+    /// A step that asks; one that asks what its host cannot be asked has failed, and nothing has run.
+    fn asking(&self, delegated: bool, asking: Asking) -> Stage {
+        let shell = self.shell(delegated);
+        match asking.probe.asks().iter().find_map(|ask| shell.refuses_ask(ask)) {
+            Some(refusal) => Stage::Known(Box::new(Err(refusal))),
+            None => Stage::Asking(asking),
         }
     }
 
@@ -232,7 +248,7 @@ impl<'a> HostRun<'a> {
         if window.front().is_some_and(|step| step.delegated && step.waits()) && acts.is_none() {
             return self.exchange_here(window).await.map(|()| true);
         }
-        let mut scripts = Scripts::new(self.shared, &self.host);
+        let mut scripts = Scripts::new(self.shared, &self.host, self.transport.shell());
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -289,7 +305,7 @@ impl<'a> HostRun<'a> {
 
     /// Asks for the facts alone.
     async fn ask_facts(&mut self, identity: &Identity) -> Result<Frames, Left> {
-        let mut scripts = Scripts::new(self.shared, &self.host);
+        let mut scripts = Scripts::new(self.shared, &self.host, self.transport.shell());
         scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
         self.send(&scripts).await
     }
@@ -429,7 +445,7 @@ impl<'a> HostRun<'a> {
     async fn exchange_here(&self, window: &mut VecDeque<Ready<'a>>) -> Result<(), Left> {
         let Some(step) = window.front_mut() else { return Ok(()) };
         let Stage::Asking(asking) = &mut step.stage else { return Ok(()) };
-        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await);
+        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await, Shell::Posix);
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {
             scripts.of(&Identity::Login).answer(id, call);
@@ -494,6 +510,7 @@ fn transport_name(identity: &Identity) -> String {
 
 /// The scripts of one session, one an identity, in the order in which they were begun.
 pub struct Scripts {
+    shell: Shell,
     boundary: String,
     header: Vec<(&'static str, String)>,
     sections: Vec<(Identity, Script)>,
@@ -501,14 +518,14 @@ pub struct Scripts {
 
 impl Scripts {
     /// No script yet.
-    pub fn new(shared: &Shared, host: &modules::Host) -> Self {
-        Self { boundary: shared.random(), header: modules::header(host), sections: Vec::new() }
+    pub fn new(shared: &Shared, host: &modules::Host, shell: Shell) -> Self {
+        Self { shell, boundary: shared.random(), header: modules::header(host), sections: Vec::new() }
     }
 
     /// The script of an identity.
     pub fn of(&mut self, identity: &Identity) -> &mut Script {
         let at = self.sections.iter().position(|(known, _)| known == identity).unwrap_or_else(|| {
-            self.sections.push((identity.clone(), Script::new(&self.boundary, &self.header)));
+            self.sections.push((identity.clone(), Script::of(self.shell, &self.boundary, &self.header)));
             self.sections.len() - 1
         });
         &mut self.sections[at].1

@@ -25,11 +25,12 @@ enum Topic {
     SshCommonArgs,
     SshExtraArgs,
     SandboxRoot,
+    ShellType,
     Password,
     Unsupported,
 }
 
-const NAMES: [(&str, Topic); 32] = [
+const NAMES: [(&str, Topic); 33] = [
     ("ansible_host", Topic::Host),
     ("ansible_ssh_host", Topic::Host),
     ("ansible_port", Topic::Port),
@@ -50,6 +51,7 @@ const NAMES: [(&str, Topic); 32] = [
     ("ansible_ssh_common_args", Topic::SshCommonArgs),
     ("ansible_ssh_extra_args", Topic::SshExtraArgs),
     ("ansible_sandbox_root", Topic::SandboxRoot),
+    ("ansible_shell_type", Topic::ShellType),
     ("ansible_password", Topic::Password),
     ("ansible_ssh_pass", Topic::Password),
     ("ansible_ssh_password", Topic::Password),
@@ -69,6 +71,8 @@ const NAMES: [(&str, Topic); 32] = [
 pub struct Connection {
     /// By which transport.
     pub transport: Transport,
+    /// Whether it is a host of Windows, whose scripts PowerShell runs, whatever shell a login gets.
+    pub windows: bool,
     /// The name or address to connect to.
     pub address: String,
     /// The port, if one is set.
@@ -213,14 +217,16 @@ impl ConnectionVars {
         }
         problems.or(())?;
         let mut problems = Problems::new();
+        let windows = self.is_windows(&mut problems);
         let connection = Connection {
             transport: self.transport(&mut problems),
+            windows,
             address: self.text(Topic::Host).unwrap_or_else(|| self.host.to_string()),
             port: self.settings.get(&Topic::Port).and_then(|setting| port(setting.node())),
             user: self.text(Topic::User),
             key_file: self.text(Topic::KeyFile),
             options: self.options(&mut problems),
-            r#become: self.r#become(&mut problems),
+            r#become: self.r#become(windows, &mut problems),
         };
         if connection.transport == Transport::Ssh
             && let Err(why) = name::check_address(&connection.address)
@@ -265,6 +271,19 @@ impl ConnectionVars {
         }
     }
 
+    /// As in Ansible the variable names the shell that a login gets: both of Windows' start PowerShell.
+    fn is_windows(&self, problems: &mut Problems) -> bool {
+        match self.text(Topic::ShellType).as_deref() {
+            Some("powershell" | "cmd" | "ansible.builtin.powershell" | "ansible.builtin.cmd") => true,
+            None | Some("sh" | "csh" | "fish" | "ansible.builtin.sh") => false,
+            Some(_) => {
+                let problem = self.problem(Topic::ShellType, "names a shell that is not known");
+                problems.push(problem.help("it is `sh`, `csh` or `fish`; for Windows `powershell` or `cmd`"));
+                false
+            }
+        }
+    }
+
     fn problem(&self, topic: Topic, what: &str) -> Problem {
         let setting = &self.settings[&topic];
         Problem::new(format!("`{}` {what}", setting.name), setting.node().place())
@@ -286,7 +305,7 @@ impl ConnectionVars {
         options
     }
 
-    fn r#become(&self, problems: &mut Problems) -> Become {
+    fn r#become(&self, windows: bool, problems: &mut Problems) -> Become {
         let active = self.settings.get(&Topic::Become).and_then(|setting| {
             let value = boolean(setting.node());
             if value.is_none() {
@@ -294,12 +313,15 @@ impl ConnectionVars {
             }
             value
         });
-        if self
-            .text(Topic::BecomeMethod)
-            .is_some_and(|method| !matches!(&*method, "sudo" | "ansible.builtin.sudo"))
-        {
+        let known = |method: String| match &*method {
+            "sudo" | "ansible.builtin.sudo" => true,
+            // Windows has no sudo, and needs none: an administrator's session has all rights.
+            "runas" | "ansible.builtin.runas" => windows,
+            _ => false,
+        };
+        if !self.text(Topic::BecomeMethod).is_none_or(known) {
             let problem = self.problem(Topic::BecomeMethod, "names a method that is not supported");
-            problems.push(problem.help("only `sudo` is"));
+            problems.push(problem.help("only `sudo` is, and `runas` for a host of Windows"));
         }
         Become { active, user: self.text(Topic::BecomeUser), password: self.text(Topic::BecomePassword) }
     }

@@ -1,6 +1,6 @@
 //! What came back, told apart: frames, output, and the words of sudo.
 
-use super::error::SudoFault;
+use super::error::{BecomeFault, SudoFault};
 
 /// What the frames on standard output say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum End {
     Whole,
     /// sudo did not run the section after the last status.
     Sudo(Refusal),
+    /// There is no sudo to run the section after the last status as somebody else.
+    Become(BecomeFault),
     /// The shell of the section after the last status ended with this status.
     Broken(i32),
 }
@@ -62,6 +64,8 @@ impl Answer {
             "sudo refused" => self.end = Some(End::Sudo(Refusal::Refused)),
             "sudo password" => self.end = Some(End::Sudo(Refusal::Password)),
             "sudo shell" => self.end = Some(End::Sudo(Refusal::Shell)),
+            "become administrator" => self.end = Some(End::Become(BecomeFault::Administrator)),
+            "become user" => self.end = Some(End::Become(BecomeFault::User)),
             _ => match line.strip_prefix("broken ") {
                 Some(status) => self.end = Some(End::Broken(status.parse().unwrap_or(-1))),
                 None => self.statuses.push(line.parse().unwrap_or(-1)),
@@ -79,7 +83,7 @@ pub(super) fn is_whole(bytes: &[u8], mark: &str) -> bool {
     let Some(word) = line.strip_prefix(mark.as_bytes()).and_then(|w| w.strip_prefix(b" ")) else {
         return false;
     };
-    word == b"end" || word.starts_with(b"sudo ") || word.starts_with(b"broken ")
+    word == b"end" || [&b"sudo "[..], b"become ", b"broken "].iter().any(|begin| word.starts_with(begin))
 }
 
 /// What sudo has said, and standard error without the marks.
@@ -134,7 +138,7 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{Answer, End, Refusal, is_whole, split_stderr, sudo_fault};
-    use crate::transport::error::SudoFault;
+    use crate::transport::error::{BecomeFault, SudoFault};
 
     fn parse(text: &str) -> Answer {
         Answer::parse(text.as_bytes(), "MARK")
@@ -163,6 +167,7 @@ mod tests {
         }
         assert!(is_whole(whole.as_bytes(), "MARK"));
         assert!(is_whole(b"\nMARK sudo refused\n", "MARK") && is_whole(b"x\nMARK broken 137\n", "MARK"));
+        assert!(is_whole(b"\nMARK become administrator\n", "MARK"));
         assert!(!is_whole(b"", "MARK") && !is_whole(b"\nMARK 0\n", "MARK"));
     }
 
@@ -170,6 +175,8 @@ mod tests {
     fn sudo_and_broken() {
         assert_eq!(parse("\nMARK start\n\nMARK sudo refused\n").end, Some(End::Sudo(Refusal::Refused)));
         assert_eq!(parse("\nMARK start\n\nMARK broken 137\n").end, Some(End::Broken(137)));
+        let administrator = parse("\nMARK start\n\nMARK become administrator\n").end;
+        assert_eq!(administrator, Some(End::Become(BecomeFault::Administrator)));
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl TransportError {
             Cause::Cut { may_have_started, .. } => *may_have_started,
             Cause::Timeout { phase, .. } => matches!(phase, Phase::Start | Phase::Script),
             Cause::Ended { .. } | Cause::TooMuchOutput { .. } => true,
-            Cause::Sudo { section, .. } => *section > 1,
+            Cause::Sudo { section, .. } | Cause::Become { section, .. } => *section > 1,
             Cause::DiskFull { started, .. } => *started,
             _ => false,
         }
@@ -76,6 +76,15 @@ pub enum SudoFault {
     UnknownUser,
     /// Something else; its own words say what.
     Other,
+}
+
+/// Why a host without sudo did not run a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BecomeFault {
+    /// Root was asked for, and the login is no administrator.
+    Administrator,
+    /// Another user was asked for than the one that has logged in.
+    User,
 }
 
 /// What was under way when the time was over.
@@ -190,6 +199,19 @@ pub enum Cause {
         /// sudo's words.
         detail: String,
     },
+    /// A host of Windows, which has no sudo, did not run a section.
+    #[error("section {section} is to run as `{user}`, and {}", match .fault {
+        BecomeFault::Administrator => "the login is no administrator of this host of Windows",
+        BecomeFault::User => "a host of Windows has no sudo",
+    })]
+    Become {
+        /// The user to become.
+        user: String,
+        /// The section, from 1; those before it have run.
+        section: usize,
+        /// What is the matter.
+        fault: BecomeFault,
+    },
     /// What the login gets is not a shell that runs the script.
     #[error("the login's shell does not run the script: status {status} ({detail})")]
     Shell {
@@ -283,6 +305,7 @@ impl Cause {
             Self::Name { why, .. } | Self::Option { why, .. } => (*why).to_owned(),
             Self::HostKey { fault, .. } => fault.advice().to_owned(),
             Self::Sudo { fault, .. } => fault.advice().to_owned(),
+            Self::Become { fault, .. } => fault.advice().to_owned(),
             Self::Local { source, .. } => source.to_string(),
             _ => self.plain_advice().to_owned(),
         }
@@ -298,7 +321,8 @@ impl Cause {
             Self::Master { .. } => "check ssh's configuration",
             Self::Session { .. } => "raise `MaxSessions` in the host's sshd_config, or run fewer at a time",
             Self::Shell { .. } => {
-                "the login needs a shell that runs `sh`, and may not be forced to another command"
+                "the login needs a shell that runs `sh`, on Windows `powershell.exe`, and may not be forced to another command; for a \
+                 host of Windows the inventory says `ansible_shell_type: powershell`, or `cmd`"
             }
             Self::Ended { .. } => "something on the host killed it; look into the host's log, then run again",
             Self::DiskFull { .. } => "make room, then run again",
@@ -311,6 +335,7 @@ impl Cause {
             | Self::Option { .. }
             | Self::HostKey { .. }
             | Self::Sudo { .. }
+            | Self::Become { .. }
             | Self::Local { .. } => "",
         }
     }
@@ -329,6 +354,17 @@ impl HostKeyFault {
             }
             Self::Revoked => "nothing was sent; the host needs a new key",
             Self::Refused => "nothing was sent; check known_hosts",
+        }
+    }
+}
+
+impl BecomeFault {
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Administrator => {
+                "log in as a member of Administrators, whose sessions through OpenSSH have all their rights"
+            }
+            Self::User => "log in as that user, or leave out `become_user`",
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod limits;
 mod local;
 mod name;
+mod powershell;
 mod pump;
 mod quote;
 mod render;
@@ -16,13 +17,14 @@ mod secret;
 mod ssh;
 mod verdict;
 
-pub use error::{Cause, HostKeyFault, Phase, SudoFault, TransportError};
+pub use error::{BecomeFault, Cause, HostKeyFault, Phase, SudoFault, TransportError};
 pub use limits::{Limits, Output};
 pub use local::{Local, Sandbox};
 pub use script::{Identity, Script, Section};
 pub use secret::Secret;
 pub use ssh::{Destination, HostKeyChecking, Pool, PoolSettings, Ssh};
 
+use modules::Shell;
 use render::Words;
 use verdict::Failure;
 
@@ -38,6 +40,15 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// What runs scripts there.
+    #[must_use]
+    pub const fn shell(&self) -> Shell {
+        match self {
+            Self::Ssh(ssh) => ssh.shell(),
+            Self::Local(_) | Self::Sandbox(_) => Shell::Posix,
+        }
+    }
+
     /// Runs the sections of `script` in one session; `host` is the name that errors carry.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub(super) fn judge(
             return Ok(Output { stdout: answer.stdout, stderr_tail: stderr, status });
         }
         Some(End::Sudo(refusal)) => sudo_cause(refusal, &sudo, script, section),
+        Some(End::Become(fault)) => Cause::Become { user: user_of(script, section), section, fault },
         _ if seen.ended == Ended::Flooded => Cause::TooMuchOutput { limit: limits.max_output },
         _ if stderr.contains(FULL) => Cause::DiskFull { local: false, started: answer.started, detail },
         Some(End::Broken(_)) | None if late && answer.started => timeout(Phase::Script, limits),
@@ -68,11 +69,15 @@ fn timeout(phase: Phase, limits: &Limits) -> Cause {
     Cause::Timeout { phase, seconds: limits.task.as_secs() }
 }
 
-fn sudo_cause(refusal: Refusal, words_of_sudo: &str, script: &Script, section: usize) -> Cause {
-    let user = match script.sections.get(section - 1).map(|s| &s.identity) {
+fn user_of(script: &Script, section: usize) -> String {
+    match script.sections.get(section - 1).map(|s| &s.identity) {
         Some(Identity::User(user)) => user.clone(),
         _ => String::new(),
-    };
+    }
+}
+
+fn sudo_cause(refusal: Refusal, words_of_sudo: &str, script: &Script, section: usize) -> Cause {
+    let user = user_of(script, section);
     let detail = match refusal {
         Refusal::Missing => "`command -v sudo` finds nothing".to_owned(),
         Refusal::Shell => {

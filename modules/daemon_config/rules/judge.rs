@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::version::Version;
-use super::keys::{self, FLAGS_ONLY, KEYS};
+use super::keys::{self, FLAGS_ONLY, KEYS, Platform};
 use super::kind::Mistyped;
 use super::logging::{BadLogOption, log_options};
 use super::registry::{self, BadInsecure, BadMirror};
@@ -37,6 +37,8 @@ pub enum Trouble {
     Root(&'static str),
     #[error("dockerd knows no such key; remove it, or correct its name")]
     UnknownKey,
+    #[error("dockerd on Windows knows no such key; remove it")]
+    NotOnWindows,
     #[error("dockerd knows no such key; did you mean `{0}`?")]
     Misspelt(&'static str),
     #[error("dockerd takes this key from {since} on, and the engine is {engine}; remove it, or upgrade")]
@@ -99,6 +101,19 @@ pub fn judge(config: &Value, engine: Option<Version>) -> Vec<Problem> {
         }
     }
     judge.problems
+}
+
+/// The keys of a daemon.json that dockerd takes on Linux, and refuses on Windows.
+#[must_use]
+pub fn not_on_windows(config: &Value) -> Vec<Problem> {
+    let names = config.as_object().into_iter().flat_map(Map::keys);
+    let linux = |name: &&String| keys::find(name).is_some_and(|key| key.platform == Platform::Linux);
+    let problem = |name: &String| Problem {
+        severity: Severity::Error,
+        path: vec![name.clone()],
+        trouble: Trouble::NotOnWindows,
+    };
+    names.filter(linux).map(problem).collect()
 }
 
 struct Judge {

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use modules::Shell;
+
 use super::option;
 use crate::transport::error::Cause;
 use crate::transport::name;
@@ -44,6 +46,8 @@ pub struct Destination {
     pub jump: Option<String>,
     /// sudo's password, where one is known.
     pub password: Option<Secret>,
+    /// What runs scripts there.
+    pub shell: Shell,
     /// What to do about an unknown host key.
     pub host_key_checking: HostKeyChecking,
     /// How long a connection outlives its last use; 0 closes it at [`super::Pool::finish`].
@@ -65,6 +69,7 @@ impl Destination {
             options: Vec::new(),
             jump: None,
             password: None,
+            shell: Shell::Posix,
             host_key_checking: HostKeyChecking::default(),
             persist: Duration::from_secs(60),
             ssh_config: None,

@@ -16,11 +16,13 @@ pub use pool::{Pool, PoolSettings};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use modules::Shell;
 use openssh::{Child, Error, Session, Stdio};
 use tokio::time::{sleep, timeout};
 
 use super::error::{Cause, Phase};
 use super::limits::{Limits, Output};
+use super::powershell;
 use super::pump::{Ended, Streams, pump};
 use super::quote::quote;
 use super::render::{Frame, bootstrap};
@@ -46,6 +48,10 @@ impl Ssh {
         Self { pool, destination, link: Arc::default() }
     }
 
+    pub(super) const fn shell(&self) -> Shell {
+        self.destination.shell
+    }
+
     pub(super) fn attempt(&self, cause: &Cause) -> Option<String> {
         arguments::attempt(&self.destination, cause)
     }
@@ -58,9 +64,11 @@ impl Ssh {
         let password = self.destination.password.as_ref();
         let frame =
             Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
-        let input = frame.input(script);
+        let (command, input) = match self.destination.shell {
+            Shell::Posix => (format!("sh -c {}", quote(&bootstrap(&words))), frame.input(script)),
+            Shell::PowerShell => (powershell::command(&words.nonce), powershell::input(&frame, script)),
+        };
         let used = self.pool.connect(link, limits).await.map_err(nothing)?;
-        let command = format!("sh -c {}", quote(&bootstrap(&words)));
         let mut child = self.open(link, &used, &command, limits).await.map_err(nothing)?;
         let streams = take(&mut child).map_err(nothing)?;
         let mut seen = pump(streams, wait(child), input.as_bytes(), &words.mark, limits).await;

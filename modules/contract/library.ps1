@@ -1,0 +1,645 @@
+# The Windows host's half of dtrctl: functions of the names that library.sh has. Those that ask print key=value lines,
+# those that act throw where they fail. A module's ask or change without a function here is refused before anything runs.
+# For Windows PowerShell 5.1. It was never run on a real Windows: docs/windows.md says what was tested, and how.
+#
+# Values come as JSON, a call a line, and are bound to typed parameters: none of them is ever read as code.
+
+param([string[]]$lines, $stdout)
+
+$ErrorActionPreference = 'Stop'
+$settings = $lines[1] | ConvertFrom-Json
+$utf8 = New-Object Text.UTF8Encoding $false
+# Objects, so that functions can change what they hold without changing a variable of another scope.
+$body = New-Object 'Collections.Generic.List[string]'
+$state = @{ status = 0; owing = $null }
+$answers = @{}
+
+function emit([string]$text) {
+    $bytes = $utf8.GetBytes($text)
+    $stdout.Write($bytes, 0, $bytes.Length)
+    $stdout.Flush()
+}
+function say([string]$key, [string]$value) { $body.Add("$key=$value") }
+function fail([int]$status, [string]$text) { $state.status = $status; throw $text }
+function enc([byte[]]$bytes) { if ($null -ne $bytes) { 'b:' + [Convert]::ToBase64String($bytes) } else { 'b:' } }
+function word([string]$text) { enc $utf8.GetBytes($text) }
+function hex([byte[]]$bytes) { [BitConverter]::ToString($bytes).Replace('-', '') }
+function digest([byte[]]$bytes) {
+    if ($null -eq $bytes) { $bytes = [byte[]]@() }
+    # The managed class is refused where Windows is in FIPS mode.
+    $sha = New-Object Security.Cryptography.SHA256CryptoServiceProvider
+    (hex $sha.ComputeHash($bytes)).ToLowerInvariant()
+}
+function seconds([DateTime]$time) {
+    [long][Math]::Floor(($time.ToUniversalTime().Ticks - 621355968000000000) / 10000000)
+}
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+# Makes one call; its status. What it throws is its last line.
+function call([string]$name, $list) {
+    $body.Clear()
+    $state.status = 0
+    if (-not (Test-Path -LiteralPath "function:$name")) {
+        $body.Add("this host has no function $name")
+        return 127
+    }
+    try { $null = & $name @list }
+    catch {
+        if ($state.status -eq 0) { $state.status = 1 }
+        $body.Add($_.Exception.Message)
+    }
+    $state.status
+}
+function text() { [string]::Join("`n", $body.ToArray()).TrimEnd("`n") }
+function answer([int]$id, [string]$name, $list) {
+    $status = call $name $list
+    $kept = New-Object 'Collections.Generic.List[string]'
+    # What is sent only where the controller does not hold it yet is no part of what an answer means.
+    foreach ($line in (text).Split("`n")) { if (-not $line.StartsWith('bulk=')) { $kept.Add($line) } }
+    $answers["$id"] = digest $utf8.GetBytes([string]::Join("`n", $kept.ToArray()).TrimEnd("`n"))
+    emit "$($settings.boundary) $id $status`n$(text)`n"
+}
+# Made only where the earlier answers are the ones expected.
+function guarded([int]$id, $expected, [string]$name, $list) {
+    foreach ($pair in $expected) {
+        if ($answers["$($pair.id)"] -cne [string]$pair.digest) {
+            emit "$($settings.boundary) $id 95`n"
+            return
+        }
+    }
+    answer $id $name $list
+}
+# The first that fails ends the script: false then.
+function act([int]$id, [string]$name, $list) {
+    $status = call $name $list
+    emit "$($settings.boundary) $id $status`n$(word (text))`n"
+    if ($status -eq 0) {
+        if ($name -eq 'do_owe') { $state.owing = $list[0] }
+        elseif ($name -ne 'do_make_dir') { $state.owing = $null }
+        return $true
+    }
+    # What has touched nothing owes nothing.
+    if ($status -ge 94 -and $status -le 98 -and $null -ne $state.owing) { unowe $state.owing }
+    $false
+}
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+# absent, file, dir, other: a link to a file is other, one to a directory is followed.
+function kind([string]$path) {
+    try { $attributes = [IO.File]::GetAttributes($path) }
+    catch [IO.FileNotFoundException] { return 'absent' }
+    catch [IO.DirectoryNotFoundException] { return 'absent' }
+    if ($attributes -band [IO.FileAttributes]::Directory) { return 'dir' }
+    if ($attributes -band [IO.FileAttributes]::ReparsePoint) { return 'other' }
+    if ($attributes -band [IO.FileAttributes]::Device) { return 'other' }
+    'file'
+}
+# As stat prints it on Linux. Windows has no permission bits: what a file inherits from its directory counts as 0644, and
+# 0755 for a directory. The owner is a SID, as names hold spaces and depend on the language.
+function stat([string]$path, [string]$kind, [string]$between) {
+    if ($kind -eq 'dir') {
+        $owner = [IO.Directory]::GetAccessControl($path, 'Owner').GetOwner([Security.Principal.SecurityIdentifier]).Value
+        $mode = '755'; $size = 0; $time = [IO.Directory]::GetLastWriteTimeUtc($path)
+    }
+    else {
+        $owner = [IO.File]::GetAccessControl($path, 'Owner').GetOwner([Security.Principal.SecurityIdentifier]).Value
+        $mode = '644'; $size = (New-Object IO.FileInfo $path).Length; $time = [IO.File]::GetLastWriteTimeUtc($path)
+    }
+    [string]::Join($between, @($mode, '0', '0', $owner, $owner, "$size", "$(seconds $time)"))
+}
+function ask_file([string]$path, [long]$limit) {
+    $kind = kind $path
+    say 'kind' $kind
+    if ($kind -ne 'file' -and $kind -ne 'dir') { return }
+    say 'stat' (stat $path $kind ' ')
+    if ($kind -eq 'dir' -or $limit -le 0) { return }
+    if ((New-Object IO.FileInfo $path).Length -gt $limit) { say 'error' 'large'; return }
+    try { $bytes = [IO.File]::ReadAllBytes($path) }
+    catch [UnauthorizedAccessException] { say 'error' 'unreadable'; return }
+    say 'content' (enc $bytes)
+}
+function ask_dir([string]$path) {
+    $kind = kind $path
+    say 'kind' $kind
+    if ($kind -ne 'dir') { return }
+    try { $entries = [IO.Directory]::GetFileSystemEntries($path) }
+    catch [UnauthorizedAccessException] { say 'error' 'unreadable'; return }
+    foreach ($entry in $entries) {
+        $link = 'file'
+        if ([IO.File]::GetAttributes($entry) -band [IO.FileAttributes]::ReparsePoint) { $link = 'link' }
+        $kind = kind $entry
+        $stat = '-'; $content = '-'
+        if ($kind -eq 'file' -or $kind -eq 'dir') { $stat = stat $entry $kind ',' }
+        if ($kind -eq 'file' -and (New-Object IO.FileInfo $entry).Length -le 65536) {
+            try { $content = enc ([IO.File]::ReadAllBytes($entry)) } catch [UnauthorizedAccessException] { $content = '-' }
+        }
+        say 'entry' "$(word ([IO.Path]::GetFileName($entry))) $link $kind $stat $content"
+    }
+}
+function moved([string]$text) { fail 96 "it has moved on since it was read: $text" }
+# Fails where a file is no longer as it was read; 'absent' stands for none.
+function still([string]$path, [string]$before) {
+    $kind = kind $path
+    if ($before -eq 'absent') {
+        if ($kind -ne 'absent') { moved 'something stands there now' }
+    }
+    elseif ($kind -ne 'file') { moved 'it is gone' }
+    elseif ((digest ([IO.File]::ReadAllBytes($path))) -cne $before) { moved 'its content is another' }
+}
+# A new file, never one that waits there, with the access rules of another file where there is one. Flushed.
+function create([string]$path, [string]$like, [byte[]]$bytes) {
+    $new = [IO.FileMode]::CreateNew
+    $none = [IO.FileShare]::None
+    $through = [IO.FileOptions]::WriteThrough
+    if ((kind $like) -eq 'file') {
+        $access = New-Object Security.AccessControl.FileSecurity
+        $section = [Security.AccessControl.AccessControlSections]::Access
+        $rules = [IO.File]::GetAccessControl($like, 'Access').GetSecurityDescriptorSddlForm($section)
+        $access.SetSecurityDescriptorSddlForm($rules, $section)
+        $rights = [Security.AccessControl.FileSystemRights]::Modify
+        $stream = [IO.FileStream]::new($path, $new, $rights, $none, 4096, $through, $access)
+    }
+    else { $stream = [IO.FileStream]::new($path, $new, [IO.FileAccess]::Write, $none, 4096, $through) }
+    try {
+        if ($null -ne $bytes) { $stream.Write($bytes, 0, $bytes.Length) }
+        $stream.Flush($true)
+    }
+    catch {
+        $stream.Dispose()
+        remove_quietly $path
+        throw
+    }
+    finally { $stream.Dispose() }
+}
+function remove_quietly([string]$path) { try { [IO.File]::Delete($path) } catch { $null = $_ } }
+# For administrators alone, where it is not there yet. One that somebody else has made is not used.
+function make_private([string]$path) {
+    if ((kind $path) -eq 'absent') {
+        make_private_above $path
+        $access = New-Object Security.AccessControl.DirectorySecurity
+        # The system and administrators, nobody else, nothing inherited.
+        $access.SetSecurityDescriptorSddlForm('D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
+        $null = [IO.Directory]::CreateDirectory($path, $access)
+    }
+    $owner = [IO.Directory]::GetAccessControl($path, 'Owner').GetOwner([Security.Principal.SecurityIdentifier]).Value
+    $own = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+    if (@('S-1-5-18', 'S-1-5-32-544', $own) -cnotcontains $owner) { fail 1 "$path belongs to somebody else: remove it" }
+}
+function make_private_above([string]$path) {
+    $parent = [IO.Path]::GetDirectoryName($path)
+    if (is_ours $parent) { make_private $parent }
+}
+# A directory of dtrctl's own, or one below.
+function is_ours([string]$path) { $path -match '\\dtrctl(\\|$)' }
+# The modes and owners that Linux has are refused before anything runs, but for those that mean: as the directory has it.
+function do_write([string]$path, [string]$before, [string]$after, [string]$mode, [string]$owner, [string]$group, [byte[]]$bytes) {
+    still $path $before
+    $temporary = [IO.Path]::Combine([IO.Path]::GetDirectoryName($path), ".dtrctl-$($settings.token)")
+    if ((kind $temporary) -ne 'absent') { fail 1 "something stands at $temporary" }
+    try { create $temporary $path $bytes } catch { fail 94 "the file could not be written: $($_.Exception.Message)" }
+    try {
+        if ((digest ([IO.File]::ReadAllBytes($temporary))) -cne $after) {
+            fail 94 'the file could not be written whole; is the disk full?'
+        }
+        still $path $before
+        # Replace keeps the rules, attributes and streams of what it replaces; Move takes no name that is taken.
+        if ($before -eq 'absent') { [IO.File]::Move($temporary, $path) }
+        else { [IO.File]::Replace($temporary, $path, [NullString]::Value) }
+    }
+    finally { remove_quietly $temporary }
+}
+function do_remove([string]$path, [string]$before) {
+    still $path $before
+    [IO.File]::Delete($path)
+}
+function do_make_dir([string]$path, [string]$mode, [string]$owner, [string]$group) {
+    if (is_ours $path) { make_private $path } else { $null = [IO.Directory]::CreateDirectory($path) }
+}
+# Not recursive: what is not empty stays, and the change fails.
+function do_remove_dir([string]$path) { [IO.Directory]::Delete($path) }
+
+# --- programs -------------------------------------------------------------------------------------------------------
+
+# One argument as the C runtime of a program reads it back.
+function quote([string]$text) {
+    if ($text -ne '' -and $text -notmatch '[\s"]') { return $text }
+    '"' + ($text -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"'
+}
+# Runs a program without a shell: its status, its standard output, and both its outputs as one text.
+function run([string]$program, [string[]]$words, [int]$limit) {
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = $program
+    $quoted = New-Object 'Collections.Generic.List[string]'
+    foreach ($each in $words) { $quoted.Add((quote $each)) }
+    $start.Arguments = [string]::Join(' ', $quoted.ToArray())
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $start.StandardOutputEncoding = $utf8
+    $start.StandardErrorEncoding = $utf8
+    $process = [Diagnostics.Process]::Start($start)
+    $process.StandardInput.Close()
+    $out = $process.StandardOutput.ReadToEndAsync()
+    $err = $process.StandardError.ReadToEndAsync()
+    if (-not $process.WaitForExit($limit * 1000)) {
+        try { $process.Kill() } catch { $null = $_ }
+        return @{ status = 124; out = ''; text = "$program did not end within $limit s" }
+    }
+    # A program that it left behind may hold its output open.
+    $null = $out.Wait(5000)
+    $null = $err.Wait(5000)
+    $first = ''; $second = ''
+    if ($out.IsCompleted) { $first = $out.Result }
+    if ($err.IsCompleted) { $second = $err.Result }
+    @{ status = $process.ExitCode; out = $first; text = "$first$second" }
+}
+function find_program([string]$name) {
+    $found = Get-Command -Name $name -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
+    if ($found) { $found.Path } else { '' }
+}
+
+# --- trust ----------------------------------------------------------------------------------------------------------
+
+function certificate([byte[]]$der) { New-Object Security.Cryptography.X509Certificates.X509Certificate2 (, $der) }
+function pem([byte[]]$der) {
+    $text = [Convert]::ToBase64String($der)
+    $wrapped = New-Object 'Collections.Generic.List[string]'
+    for ($at = 0; $at -lt $text.Length; $at += 64) {
+        $wrapped.Add($text.Substring($at, [Math]::Min(64, $text.Length - $at)))
+    }
+    "-----BEGIN CERTIFICATE-----`n" + [string]::Join("`n", $wrapped.ToArray()) + "`n-----END CERTIFICATE-----`n"
+}
+# The store as one text: each certificate that Windows trusts as a root for the whole machine, by thumbprint.
+function root_store() {
+    $text = New-Object Text.StringBuilder
+    $all = Get-ChildItem -LiteralPath 'Cert:\LocalMachine\Root' | Sort-Object -Property Thumbprint
+    foreach ($each in $all) { $null = $text.Append((pem $each.RawData)) }
+    $text.ToString()
+}
+# When it last changed cannot be known, so that it never counts as older than the daemon.
+function ask_trust_store([string]$known, [string]$directory, [string]$bundle) {
+    $bytes = $utf8.GetBytes((root_store))
+    $sum = digest $bytes
+    say 'bundle' (word $bundle)
+    say 'mtime' '9223372036854775807'
+    say 'digest' $sum
+    if ($known.Split(' ') -cnotcontains $sum) { say 'bulk' (enc $bytes) }
+}
+function in_root([string]$thumbprint) { Test-Path -LiteralPath "Cert:\LocalMachine\Root\$thumbprint" }
+# Certificates come as Base64 of their DER; the command is what the plan has shown.
+function do_refresh([string]$bundle, [string]$drop, [string]$present, [string]$absent, [string]$first) {
+    foreach ($each in $absent.Split(' ')) {
+        if ($each -eq '') { continue }
+        $thumbprint = (certificate ([Convert]::FromBase64String($each))).Thumbprint
+        if (in_root $thumbprint) { Remove-Item -LiteralPath "Cert:\LocalMachine\Root\$thumbprint" }
+        if (in_root $thumbprint) { fail 1 "the certificate $thumbprint is still in $bundle`: group policy may bring it" }
+    }
+    foreach ($each in $present.Split(' ')) {
+        if ($each -eq '') { continue }
+        $thumbprint = (certificate ([Convert]::FromBase64String($each))).Thumbprint
+        if (in_root $thumbprint) { continue }
+        foreach ($file in [IO.Directory]::GetFiles($drop, 'dtrctl-*.crt')) {
+            $held = certificate ([IO.File]::ReadAllBytes($file))
+            if ($held.Thumbprint -eq $thumbprint) {
+                $null = Import-Certificate -FilePath $file -CertStoreLocation 'Cert:\LocalMachine\Root'
+            }
+        }
+        if (-not (in_root $thumbprint)) { fail 1 "$first left the certificate $thumbprint out of $bundle" }
+    }
+}
+
+# --- the daemon -----------------------------------------------------------------------------------------------------
+
+function service() {
+    Get-CimInstance -ClassName Win32_Service -Filter "Name='docker'" -ErrorAction SilentlyContinue
+}
+# The daemon's process, or nothing.
+function daemon() {
+    $service = service
+    if (-not $service -or $service.State -ne 'Running' -or $service.ProcessId -eq 0) { return }
+    Get-CimInstance -ClassName Win32_Process -Filter "ProcessId=$($service.ProcessId)" -ErrorAction SilentlyContinue
+}
+# As one word that no other process has.
+function started($process) { "$($process.ProcessId):$($process.CreationDate.ToUniversalTime().Ticks)" }
+function pipe() { $settings.header.socket }
+function docker([string[]]$words, [int]$limit) {
+    $program = find_program 'docker.exe'
+    $process = daemon
+    if ($program -eq '' -and $process -and $process.ExecutablePath) {
+        $beside = [IO.Path]::Combine([IO.Path]::GetDirectoryName($process.ExecutablePath), 'docker.exe')
+        if ((kind $beside) -eq 'file') { $program = $beside }
+    }
+    if ($program -eq '') { return @{ status = 127; out = ''; text = 'docker.exe is not on this host' } }
+    run $program (@('-H', "npipe://$((pipe).Replace('\', '/'))") + $words) $limit
+}
+# What of it changes by itself is dropped: an answer that means the same has to be the same.
+function info() {
+    $done = docker @('info', '--format', '{{json .}}') 20
+    $text = ($done.out -split "`n")[0].Trim()
+    if (-not $text.StartsWith('{') -or $text -notmatch '"ServerVersion":"[^"]') { return '' }
+    $text = $text -replace '"SystemTime":"[^"]*",', '' -replace '"(NFd|NGoroutines|NEventsListener|Images)":[0-9]*,', ''
+    $text -replace '"(Containers|ContainersRunning|ContainersPaused|ContainersStopped)":[0-9]*,', ''
+}
+function ask_process() {
+    $service = service
+    if (-not $service) { return }
+    say 'installed' '1'
+    $unit = 'inactive'
+    switch ($service.State) {
+        'Running' { $unit = 'active' }
+        'Start Pending' { $unit = 'activating' }
+        'Continue Pending' { $unit = 'activating' }
+        'Stop Pending' { $unit = 'deactivating' }
+        # 1077: it has not been started since the machine was.
+        'Stopped' { if ($service.ExitCode -ne 0 -and $service.ExitCode -ne 1077) { $unit = 'failed' } }
+    }
+    $body.Add("unit=docker $unit")
+    $process = daemon
+    if (-not $process) { return }
+    say 'pid' "$($process.ProcessId)"
+    say 'start' (started $process)
+    say 'started' "$(seconds $process.CreationDate)"
+    say 'command_line' (word $process.CommandLine)
+    say 'program' (word $process.ExecutablePath)
+    say 'environ' (word (environment))
+}
+# The proxies that the service is given, by its own entry in the registry or for the whole machine.
+function environment() {
+    $found = New-Object 'Collections.Generic.List[string]'
+    $own = @()
+    $key = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\docker' -ErrorAction SilentlyContinue
+    if ($key -and $key.PSObject.Properties['Environment']) { $own = @($key.Environment) }
+    foreach ($line in $own) { if ($line -match '^(HTTPS?_PROXY|NO_PROXY)=') { $found.Add($line) } }
+    foreach ($name in @('HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY')) {
+        $value = [Environment]::GetEnvironmentVariable($name, 'Machine')
+        if ($value) { $found.Add("$name=$value") }
+    }
+    [string]::Join("`n", $found.ToArray())
+}
+function ask_info() {
+    if (-not (daemon)) { return }
+    $text = info
+    if ($text -ne '') { say 'info' (word $text) }
+}
+# The running containers, a line each: id, restart policy, name.
+function containers() {
+    $ids = docker @('ps', '-q', '--no-trunc') 20
+    if ($ids.status -ne 0) { fail 1 "the running containers cannot be listed: $($ids.text.Trim())" }
+    $words = @($ids.out -split '\s+' | Where-Object { $_ -ne '' })
+    if ($words.Count -eq 0) { return }
+    $format = '{{.Id}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.Name}}'
+    # One that goes in between is left out.
+    $found = docker (@('inspect', '-f', $format) + $words) 20
+    foreach ($line in ($found.out -split "`n")) {
+        if ($line.Trim() -match '^([0-9a-f]+ [a-z-]+) /?(\S+)$') { "$($Matches[1]) $($Matches[2])" }
+    }
+}
+function ask_containers() {
+    if (-not (daemon)) { return }
+    foreach ($line in @(containers | Sort-Object)) { say 'container' $line }
+}
+function ask_builders() {
+    if (-not (daemon)) { return }
+    $found = docker @('ps', '-a', '--filter', 'name=buildx_buildkit_', '--format', '{{.Names}}') 20
+    $names = @()
+    foreach ($line in ($found.out -split "`n")) {
+        if ($line.Trim() -match '^/?buildx_buildkit_(.+?)[0-9]*$') { $names += $Matches[1] }
+    }
+    foreach ($name in @($names | Sort-Object -Unique)) { say 'builder' (word $name) }
+}
+function ask_validate([byte[]]$config, [string]$program, [Parameter(ValueFromRemainingArguments = $true)][string[]]$flags) {
+    $file = [IO.Path]::Combine((runtime), "validate-$($settings.token).json")
+    if ((kind $file) -ne 'absent') { fail 1 "something stands at $file" }
+    try {
+        create $file $file $config
+        $done = run $program (@($flags | Where-Object { $null -ne $_ }) + @('--validate', '--config-file', $file)) 20
+    }
+    finally { remove_quietly $file; tidy }
+    say 'status' "$($done.status)"
+    say 'message' (word $done.text)
+}
+function ask_host_check([string]$scheme, [string]$registry, [string]$name) {
+    $address = $null
+    if (-not [Net.IPAddress]::TryParse($name, [ref]$address)) {
+        try { $null = [Net.Dns]::GetHostAddresses($name); say 'resolves' 'yes' } catch { say 'resolves' 'no' }
+    }
+    $curl = find_program 'curl.exe'
+    if ($curl -eq '') { return }
+    # Windows' own curl asks whether a certificate is revoked, and fails where a private CA does not say; dockerd does not ask.
+    $words = @('-sS', '--max-time', '10', '--ssl-no-revoke', '-w', '\n%{http_code}\n', "${scheme}://$registry/v2/")
+    $done = run $curl $words 15
+    say 'curl' "$($done.status)"
+    say 'answer' (word $done.text)
+}
+function ask_distribution([string]$registry) {
+    if (-not (daemon)) { say 'status' '0'; say 'message' (word 'no docker daemon runs on this host'); return }
+    $done = docker @('pull', "$registry/dtrctl-probe:none") 60
+    say 'status' '1'
+    say 'message' (word $done.text)
+}
+
+# --- what is owed ---------------------------------------------------------------------------------------------------
+
+function runtime_path() { [IO.Path]::Combine([Environment]::GetFolderPath('CommonApplicationData'), 'dtrctl', 'run') }
+function runtime() {
+    $path = runtime_path
+    make_private $path
+    $path
+}
+# Nothing is left over where nothing is owed; what is not empty stays.
+function tidy() {
+    $path = runtime_path
+    try { [IO.Directory]::Delete($path); [IO.Directory]::Delete([IO.Path]::GetDirectoryName($path)) } catch { $null = $_ }
+}
+function record([string]$id) {
+    [IO.Path]::Combine((runtime), 'owed-' + (digest $utf8.GetBytes($id)).Substring(0, 16))
+}
+function ask_owed() {
+    if ((kind (runtime_path)) -ne 'dir') { return }
+    $now = 'none'
+    $process = daemon
+    if ($process) { $now = started $process }
+    foreach ($file in [IO.Directory]::GetFiles((runtime), 'owed-*')) {
+        if ([IO.Path]::GetExtension($file) -ne '') { continue }
+        $held = [IO.File]::ReadAllLines($file, $utf8)
+        # A record is void once the daemon that it was written for is gone.
+        if ($held.Length -ge 4 -and $held[1] -ceq $now) { $body.Add("owed=$($held[0]) $($held[2]) $($held[3])") }
+    }
+}
+function do_owe([string]$id, [string]$need, [string]$reason) {
+    $process = daemon
+    if (-not $process) { return }
+    $file = record $id
+    $temporary = "$file.$($settings.token)"
+    $was = "$file.was"
+    remove_quietly $temporary
+    remove_quietly $was
+    $text = "$need`n$(started $process)`n$(word $id)`n$(word $reason)`n"
+    create $temporary $temporary $utf8.GetBytes($text)
+    if ((kind $file) -eq 'file') { [IO.File]::Replace($temporary, $file, $was) } else { [IO.File]::Move($temporary, $file) }
+}
+# What was owed before its last record is owed again.
+function unowe([string]$id) {
+    $file = record $id
+    remove_quietly $file
+    if ((kind "$file.was") -eq 'file') { [IO.File]::Move("$file.was", $file) }
+}
+function settle([string]$ids) {
+    foreach ($id in $ids.Split(' ')) {
+        if ($id -eq '') { continue }
+        $file = record $id
+        remove_quietly $file
+        remove_quietly "$file.was"
+    }
+    tidy
+}
+
+# --- reload and restart ---------------------------------------------------------------------------------------------
+
+# What the daemon has logged since a time: a service of Windows logs to the event log.
+function logged([DateTime]$since) {
+    $filter = @{ LogName = 'Application'; ProviderName = 'docker'; StartTime = $since }
+    $found = @()
+    # That there is none is an error, too.
+    try { $found = @(Get-WinEvent -FilterHashtable $filter -MaxEvents 50) } catch { $null = $_ }
+    $texts = New-Object 'Collections.Generic.List[string]'
+    foreach ($each in $found) { $texts.Insert(0, "$($each.Message)".Trim()) }
+    [string]::Join("`n", $texts.ToArray())
+}
+# What it complains of: with level=info it prints its whole configuration, which may hold a proxy's password.
+function log_end([DateTime]$since, [int]$count) {
+    $complaints = @((logged $since) -split "`n" | Where-Object { $_ -notmatch 'level=(info|debug)' -and $_ -notmatch '^\{' })
+    [string]::Join("`n", @($complaints | Select-Object -Last $count))
+}
+function refused([string]$log) {
+    $log -match 'unable to configure the Docker daemon|configuration validation failed|Error reconfiguring the daemon'
+}
+# Windows has no signals: dockerd listens to an event that is named after its process.
+function do_reload([string]$how, [string]$settles) {
+    $process = daemon
+    if (-not $process) { fail 1 'no docker daemon runs on this host' }
+    $since = [DateTime]::Now
+    $before = info
+    $boot = started $process
+    $signal = [Threading.EventWaitHandle]::OpenExisting("Global\docker-daemon-config-$($process.ProcessId)")
+    try { $null = $signal.Set() } finally { $signal.Dispose() }
+    for ($tries = 0; $tries -lt 20; $tries++) {
+        Start-Sleep -Milliseconds 500
+        $log = logged $since
+        if (refused $log) { break }
+        if ($how -eq 'visible') { if ((info) -cne $before) { break } }
+        elseif ($log -match 'Reloaded configuration' -or $tries -ge 3) { break }
+    }
+    if (refused (logged $since)) {
+        fail 1 "the daemon has refused its configuration and goes on with the old one: $(log_end $since 3)"
+    }
+    $process = daemon
+    if (-not $process -or (started $process) -cne $boot) { fail 1 "the daemon did not outlive the reload: $(log_end $since 8)" }
+    if ($how -eq 'visible' -and (info) -ceq $before) {
+        fail 1 "the daemon was told to reload, but shows the same settings as before: $(log_end $since 3)"
+    }
+    settle $settles
+}
+# Of the containers that ran, all but those that may stay down have to run: the names of those that do not.
+function missing([string[]]$ran, [string]$stays) {
+    $now = @(containers)
+    foreach ($line in $ran) {
+        $fields = $line.Split(' ')
+        if ($stays.Split(' ') -ccontains $fields[2]) { continue }
+        if (-not ($now | Where-Object { $_.StartsWith("$($fields[0]) ") })) { $fields[2] }
+    }
+}
+function manages() { (info) -match '"ControlAvailable":true' }
+# Services that depend on docker are stopped with it and started again.
+function do_restart([string]$how, [string]$stops, [string]$stays, [string]$settles, [string]$command, [string]$name) {
+    $since = [DateTime]::Now
+    $ran = @(); $boot = 'none'; $manager = $false
+    $process = daemon
+    if ($process) {
+        $boot = started $process
+        $ran = @(containers)
+        $manager = manages
+        foreach ($line in $ran) {
+            $container = $line.Split(' ')[2]
+            if ("$stops $stays".Split(' ') -cnotcontains $container) { moved "the container $container runs now, and would stop" }
+        }
+    }
+    $said = ''
+    try { Restart-Service -Name $name -Force -WarningAction SilentlyContinue } catch { $said = $_.Exception.Message }
+    for ($tries = 0; ; $tries++) {
+        $process = daemon
+        if ($process -and (started $process) -cne $boot -and (docker @('version') 10).status -eq 0) { break }
+        $service = service
+        $dead = $service -and $service.State -eq 'Stopped' -and $tries -ge 5
+        if ($dead -or $tries -ge 60) { fail 1 "the daemon does not answer after the restart: $said $(log_end $since 8)" }
+        Start-Sleep -Seconds 1
+    }
+    settle $settles
+    for ($tries = 0; $manager -and -not (manages); $tries++) {
+        if ($tries -ge 60) { fail 1 'the daemon runs again, but its swarm does not count it as a manager' }
+        Start-Sleep -Seconds 1
+    }
+    for ($tries = 0; ; $tries++) {
+        $lost = @(missing $ran $stays)
+        if ($lost.Count -eq 0) { break }
+        if ($tries -ge 30) { fail 1 "the daemon runs again, but these containers that ran before do not: $lost" }
+        Start-Sleep -Seconds 1
+    }
+}
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+function ask_facts() {
+    $version = Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+    $kernel = [Environment]::OSVersion.Version
+    $number = "$($kernel.Major).$($kernel.Minor).$($version.CurrentBuildNumber)"
+    $release = "ID=windows`nVERSION_ID=$number`nPRETTY_NAME=`"$($version.ProductName)`"`n"
+    $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
+    $administrator = [Security.Principal.WindowsBuiltInRole]::Administrator
+    # An administrator's session counts as root's.
+    $uid = $identity.User.Value.Split('-')[-1]
+    if ((New-Object Security.Principal.WindowsPrincipal $identity).IsInRole($administrator)) { $uid = '0' }
+    say 'os_release' (word $release)
+    say 'kernel_name' 'Windows'
+    say 'kernel' $number
+    say 'machine' $env:PROCESSOR_ARCHITECTURE
+    say 'hostname' (word ([Environment]::MachineName))
+    say 'uid' $uid
+    say 'user' (word ([Environment]::UserName))
+    say 'home' (word ([Environment]::GetFolderPath('UserProfile')))
+    say 'init' 'windows'
+    $service = service
+    if (-not $service) { return }
+    $process = daemon
+    # What the service is started with; its process says the same, where it runs.
+    $line = $service.PathName
+    if ($process -and $process.CommandLine) { $line = $process.CommandLine }
+    $pipe = '\\.\pipe\docker_engine'
+    if ($line -match 'npipe:////\./pipe/([A-Za-z0-9_.-]+)') { $pipe = "\\.\pipe\$($Matches[1])" }
+    $settled = [Environment]::GetFolderPath('CommonApplicationData')
+    say 'daemon' "windows 0 $(word $service.StartName) $(word $pipe) $(word $settled) $(word $line)"
+}
+
+# --- the calls ------------------------------------------------------------------------------------------------------
+
+for ($n = 2; $n -lt $lines.Count; $n++) {
+    $call = $lines[$n] | ConvertFrom-Json
+    $list = New-Object Collections.ArrayList
+    foreach ($arg in $call.args) {
+        $typed = $arg.PSObject.Properties['bytes']
+        if ($typed) { $null = $list.Add([Convert]::FromBase64String($typed.Value)); continue }
+        $typed = $arg.PSObject.Properties['number']
+        if ($typed) { $null = $list.Add([long]$typed.Value); continue }
+        $typed = $arg.PSObject.Properties['path']
+        if (-not $typed) { $typed = $arg.PSObject.Properties['word'] }
+        $null = $list.Add([string]$typed.Value)
+    }
+    if ($call.kind -eq 'act') { if (-not (act $call.id $call.function $list)) { break } }
+    elseif ($call.kind -eq 'guarded') { guarded $call.id $call.expected $call.function $list }
+    else { answer $call.id $call.function $list }
+}
+emit "$($settings.boundary) end`n"
