@@ -38,7 +38,7 @@ take_tree_out() {
     mkdir -p "$work/$image.delta"
     tar -C "$work/$image.delta" --numeric-owner -xpf "$(image_tarball "$image")"
     (cd "$work/$image.tree" && xargs -r -d '\n' rm -rf -- <"$work/$image.delta/gone")
-    cp -a "$work/$image.delta/root/." "$work/$image.tree/"
+    cp -a --remove-destination "$work/$image.delta/root/." "$work/$image.tree/"
 }
 
 make_one() {

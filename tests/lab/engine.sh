@@ -83,7 +83,7 @@ import_layer() {
     engine rm -f "$2" >/dev/null 2>&1 || true
     # shellcheck disable=SC2016  # expanded in the container
     engine run -i --name "$2" --network none --tmpfs /mnt:size=4g,exec "$3" sh -c \
-        'set -e; tar -C /mnt -xp; cd /; xargs -r -d "\n" rm -rf -- </mnt/gone; cp -a /mnt/root/. /' <"$1" >/dev/null &&
+        'set -e; tar -C /mnt -xp; cd /; xargs -r -d "\n" rm -rf -- </mnt/gone; cp -a --remove-destination /mnt/root/. /' <"$1" >/dev/null &&
         engine commit "$2" "$4" >/dev/null &&
         engine rm "$2" >/dev/null
 }

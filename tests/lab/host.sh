@@ -148,6 +148,18 @@ systemd_log() { engine exec "$1" journalctl --no-pager -n 40 || engine logs --ta
 # From version 10 on the process of a session has a name of its own.
 systemd_sshd_log() { engine exec "$1" journalctl --no-pager -o short-iso -t sshd -t sshd-session; }
 
+# sysvinit takes INT for: Ctrl, Alt and Delete, and its inittab says what that means.
+sysvinit_options() { printf '%s\n' --stop-signal SIGINT -v /var/lib/docker -v /var/lib/containerd; }
+
+sysvinit_arguments() { :; }
+
+# The script that starts dockerd returns before it answers; the command line asks the daemon itself, later.
+sysvinit_booted() { engine exec "$1" sh -c 'test -s /run/sshd.pid && test -s /run/docker.pid'; }
+
+sysvinit_log() { engine exec "$1" tail -n 40 /var/log/sshd.log /var/log/docker.log || engine logs --tail 40 "$1"; }
+
+sysvinit_sshd_log() { engine exec "$1" cat /var/log/sshd.log; }
+
 # BusyBox's init takes USR2 for: power off.
 busybox_options() {
     printf '%s\n' --stop-signal SIGUSR2 -v "$1-boot2docker:/var/lib/boot2docker" -v "$1-docker:/var/lib/docker"

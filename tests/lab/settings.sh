@@ -34,6 +34,9 @@ HOSTS='deb26 226 deb26 engines systemd ops
 deb28 228 deb28 engines systemd ops
 rhel1 231 rhel rhel systemd ops
 b2d1 232 b2d boot2docker busybox docker
+sysv1 233 sysv sysvinit sysvinit ops
+openrc1 234 openrc openrc openrc ops
+rootless1 235 rootless rootless systemd ops
 reg1 236 reg registry systemd ops'
 MAX_WEB=200
 
