@@ -11,5 +11,6 @@ mod issued;
 mod matrix;
 mod pki;
 mod server;
+mod tangled;
 mod texts;
 mod weak;
