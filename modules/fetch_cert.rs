@@ -197,9 +197,17 @@ impl FetchCert {
                     pin_argument(path)
                 ))
             }
+            (ChooseError::LeafGiven { pin, .. }, _) => PlanError::new(error.to_string()).help(format!(
+                "give `-e registry_pin={pin}`, or the CA's certificate with `-e registry_ca=FILE`"
+            )),
             (ChooseError::IssuerNotSent { .. }, _) => PlanError::new(error.to_string())
                 .help("give the CA's certificate with `-e registry_ca=FILE`, or have the registry send it"),
-            (ChooseError::Unfit { verdict } | ChooseError::FirstUseName { verdict, .. }, _) => {
+            (
+                ChooseError::Unfit { verdict }
+                | ChooseError::ChainUnfit { verdict, .. }
+                | ChooseError::FirstUseName { verdict, .. },
+                _,
+            ) => {
                 let help = Trouble::of(&verdict.to_string()).help(registry);
                 PlanError::new(error.to_string()).help(help)
             }

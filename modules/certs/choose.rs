@@ -135,6 +135,27 @@ pub enum ChooseError {
         /// What the engine would say.
         verdict: Verdict,
     },
+    /// The operator gave the server's own certificate, which is no CA's.
+    #[error(
+        "the given `{subject}` is the server's own certificate, not its CA's: give it as a pin ({pin}), so that its CA is installed, or give the CA's; to install the server's own, permit it (`leaf_alone`): Docker's store only, and anew at every renewal"
+    )]
+    LeafGiven {
+        /// The certificate.
+        subject: String,
+        /// Its pin.
+        pin: Pin,
+    },
+    /// The chain leads nowhere: what is wrong with it.
+    #[error(
+        "the chain that the server sends is not accepted, whichever CA of it is trusted: `{verdict}`{}. Have the chain repaired",
+        list_defects(defects)
+    )]
+    ChainUnfit {
+        /// What the engine would say.
+        verdict: Verdict,
+        /// The certificates at fault, each with what is wrong.
+        defects: Vec<String>,
+    },
     /// Trust cannot mend it.
     #[error(
         "no engine accepts this chain, whatever is trusted: `{verdict}`. Have the registry's certificate replaced"
@@ -200,12 +221,16 @@ impl Seen<'_> {
             }
             return Err(ChooseError::Unproven { path: path.certificates });
         }
-        let pinned = candidates.iter().filter_map(|path| Some((path, pinned(path, &proof.pins)?)));
-        match pinned.max_by_key(|(path, (height, _))| (*height, rank(path))) {
-            Some((path, (height, pin))) => {
+        let pinned = candidates.iter().filter_map(|path| {
+            let (height, pin) = pinned(path, &proof.pins)?;
+            // A pinned leaf vouches for the CA that signed it; of a CA that is pinned by its key, the root goes first.
+            let cut = if height == 0 { path.clone() } else { cut(path, height) };
+            Some((cut, height, pin))
+        });
+        match pinned.max_by_key(|(path, height, _)| (*height, rank(path))) {
+            Some((path, height, pin)) => {
                 let certificate = path.certificates[height].clone();
-                let cut = if height == 0 { path.clone() } else { cut(path, height) };
-                Ok((self.usable(Ok(cut), proof)?, Proven::Pin(pin, certificate)))
+                Ok((self.usable(Ok(path), proof)?, Proven::Pin(pin, certificate)))
             }
             None => Err(self.pin_error(proof, path.map(|path| path.certificates))),
         }
@@ -220,11 +245,21 @@ impl Seen<'_> {
         }
         let roots: Vec<Certificate> = proof.roots.iter().filter(|root| *root != self.leaf).cloned().collect();
         let given = if roots.is_empty() { &proof.roots } else { &roots };
+        if roots.is_empty() && !self.leaf.facts().self_signed && !proof.leaf_alone {
+            let subject = self.leaf.facts().subject.clone();
+            return Err(ChooseError::LeafGiven { subject, pin: Pin::of(self.leaf) });
+        }
         let pool: Vec<Certificate> = self.chain.iter().chain(given).cloned().collect();
         let found = judge::paths(self.leaf, &pool, given, self.now)
             .map_err(|verdict| ChooseError::NotUnderRoots { verdict, path: self.chain.to_vec() })?;
         let pinned = |path: &&Path| proof.pins.is_empty() || pinned(path, &proof.pins).is_some();
-        let Some(path) = found.iter().filter(pinned).max_by_key(|path| path.certificates.len()) else {
+        // What the server sends along has to lead to it, as it leads every other client.
+        let suffices = |path: &Path| {
+            judge::paths(self.leaf, self.chain, std::slice::from_ref(path.anchor()), self.now).is_ok()
+        };
+        let is_root = |path: &Path| path.anchor().facts().self_signed;
+        let best = found.iter().filter(pinned).max_by_key(|path| (is_root(path), suffices(path), rank(path)));
+        let Some(path) = best else {
             return Err(self.pin_error(proof, Ok(found[0].certificates.clone())));
         };
         let path = self.usable(Ok(path.clone()), proof)?;
@@ -269,10 +304,33 @@ impl Seen<'_> {
                     Fault::UnknownAuthority { .. } => {
                         Err(ChooseError::IssuerNotSent { issuer: self.leaf.facts().issuer.clone(), verdict })
                     }
-                    _ => Err(ChooseError::Unfit { verdict }),
+                    _ => Err(ChooseError::ChainUnfit { verdict, defects: self.defects() }),
                 }
             }
         }
+    }
+
+    /// What is wrong with the certificates that are sent along.
+    fn defects(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for sent in self.chain.iter().filter(|sent| *sent != self.leaf) {
+            let facts = sent.facts();
+            let signs = self.chain.iter().any(|child| child != sent && child.facts().issuer == facts.subject);
+            let fault = if self.now > facts.not_after {
+                format!("ended on {}", facts.not_after.date())
+            } else if self.now < facts.not_before {
+                format!("begins on {}", facts.not_before.date())
+            } else if signs && !facts.is_ca {
+                "is no CA".to_owned()
+            } else {
+                continue;
+            };
+            let line = format!("`{}` {fault}", facts.subject);
+            if !found.contains(&line) {
+                found.push(line);
+            }
+        }
+        found
     }
 
     fn pin_error(&self, proof: &Proof, path: Result<Vec<Certificate>, Verdict>) -> ChooseError {
@@ -316,10 +374,33 @@ impl Seen<'_> {
         found.extend(between.map(|member| Warning::IntermediateNotSent { subject: subject(member) }));
         let related = self.related();
         let strangers = self.chain.iter().filter(|sent| !related.contains(sent));
-        found.extend(strangers.map(|sent| Warning::Stranger { subject: subject(sent) }));
+        found.extend(strangers.map(|sent| {
+            let (subject, not_after) = (subject(sent), sent.facts().not_after);
+            if self.now > not_after {
+                Warning::Ended { subject, not_after }
+            } else {
+                Warning::Stranger { subject }
+            }
+        }));
         let unused = proof.roots.iter().filter(|root| !path.certificates.contains(root));
-        found.extend(unused.map(|root| Warning::RootNotUsed { subject: subject(root) }));
+        found.extend(unused.map(|root| self.about_unused(root, proof)));
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|warning| seen.insert(warning.to_string()));
         found
+    }
+
+    /// Why a given root is not installed.
+    fn about_unused(&self, root: &Certificate, proof: &Proof) -> Warning {
+        let subject = root.facts().subject.clone();
+        let pool: Vec<Certificate> = self.chain.iter().chain(&proof.roots).cloned().collect();
+        let would_do = judge::paths(self.leaf, &pool, std::slice::from_ref(root), self.now).is_ok();
+        if self.now > root.facts().not_after {
+            Warning::Ended { subject, not_after: root.facts().not_after }
+        } else if would_do {
+            Warning::RootNotNeeded { subject }
+        } else {
+            Warning::RootNotUsed { subject }
+        }
     }
 
     fn about_anchors(&self, anchors: &[Certificate]) -> Vec<Warning> {
@@ -351,9 +432,12 @@ impl Seen<'_> {
     }
 }
 
-/// A path to a root goes before one that ends below, a longer before a shorter.
-fn rank(path: &Path) -> (bool, usize) {
-    (path.anchor().facts().self_signed, path.certificates.len())
+/// A path to a root goes before one that ends below; of two roots, the path that holds longer, then the longer path.
+fn rank(path: &Path) -> (bool, Option<OffsetDateTime>, usize) {
+    let root = path.anchor().facts().self_signed;
+    let above = path.certificates.iter().skip(1);
+    let end = above.map(|member| member.facts().not_after).min();
+    (root, end.filter(|_| root), path.certificates.len())
 }
 
 /// The highest pinned certificate of a path.
@@ -375,9 +459,34 @@ fn list(path: &[Certificate]) -> String {
 }
 
 fn root_hint(path: &[Certificate]) -> String {
-    let Some(top) = path.last() else { return String::new() };
+    let Some(leaf) = path.first() else { return String::new() };
+    let mut top = leaf;
+    // By signatures alone: what leads nowhere for another reason is named by the verdict.
+    for _ in path {
+        let above = path.iter().find(|above| *above != top && signs(above, top));
+        top = match above {
+            Some(above) if !top.facts().self_issued => above,
+            _ => break,
+        };
+    }
+    if top.facts().self_issued {
+        return format!(
+            "The root is another one's: what the server sends ends in the root `{}`.",
+            top.facts().subject
+        );
+    }
     format!(
-        "Either the root is another one's, or the server leaves out an intermediate (the last it sends is signed by `{}`): add that to the given certificates.",
+        "Either the root is another one's, or the server leaves out the intermediate `{}`: have it sent, or add it to the given certificates.",
         top.facts().issuer
     )
+}
+
+fn signs(above: &Certificate, below: &Certificate) -> bool {
+    let parts = below.parts();
+    parts.issuer == above.parts().subject
+        && above.verify(&parts.scheme, &parts.signed, &parts.signature).is_ok()
+}
+
+fn list_defects(defects: &[String]) -> String {
+    if defects.is_empty() { String::new() } else { format!(" ({})", defects.join("; ")) }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints as Parsed};
 
-use super::extensions::{AltName, address};
+use super::extensions::{AltName, MAPPED, address};
 
 /// Go's limit for comparisons while one CA is judged; beyond it the chain is refused.
 const MOST_COMPARISONS: usize = 250_000;
@@ -76,7 +76,7 @@ impl NameConstraints {
         let (kind, text) = match name {
             AltName::Dns(name) if !is_domain(name) => return Err(format!("cannot parse dnsName {name:?}")),
             AltName::Dns(name) => ("DNS name", name.clone()),
-            AltName::Ip(address) => ("IP address", address.to_string()),
+            AltName::Ip(address) => ("IP address", address.to_canonical().to_string()),
             AltName::Email(name) => ("email address", name.clone()),
             AltName::Uri(name) => ("URI", name.clone()),
             AltName::Other(_) | AltName::Malformed(_) => return Ok(()),
@@ -140,6 +140,9 @@ fn range(bytes: &[u8]) -> Result<Range, String> {
         u32::try_from(leading * 8).is_ok_and(|full| full + next == ones)
     };
     match address(base) {
+        Some(IpAddr::V6(six)) if base.len() == 16 && six.to_ipv4_mapped().is_some() => {
+            Err(format!("IP constraint contained {MAPPED}"))
+        }
         Some(address) if base.len() == mask.len() && contiguous(mask) => {
             Ok(Range { address, mask: mask.to_vec() })
         }
@@ -212,7 +215,7 @@ impl Subtrees {
     }
 }
 
-fn is_domain(name: &str) -> bool {
+pub(super) fn is_domain(name: &str) -> bool {
     let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| (33..=126).contains(&byte));
     name.is_empty() || name.split('.').all(label)
 }
@@ -238,11 +241,9 @@ fn within(name: &str, constraint: &str) -> bool {
 /// `*.example.com` may become a name below an excluded `a.example.com` (Go ≥ 1.25.5; taken for
 /// all, as the stricter reading).
 fn wildcard_reaches(name: &str, constraint: &str) -> bool {
-    let parent = constraint.strip_prefix('.').unwrap_or(constraint).split_once('.');
-    match (name.strip_prefix("*."), parent) {
-        (Some(rest), Some((_, parent))) => rest.eq_ignore_ascii_case(parent),
-        _ => false,
-    }
+    // From the first dot on: of a constraint that begins with one, that is all of it.
+    let above = |domain: &str| domain.find('.').map(|at| domain[at..].to_ascii_lowercase());
+    name.starts_with('*') && constraint.contains('.') && above(name) == above(constraint)
 }
 
 fn mail_within(mailbox: &str, constraint: &str) -> bool {

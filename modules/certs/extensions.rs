@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::TbsCertificate;
 use x509_parser::der_parser::asn1_rs::Oid;
-use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, X509Extension};
+use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, PolicyMapping, X509Extension};
+use x509_parser::x509::X509Version;
 
-use super::constraints::NameConstraints;
+use super::constraints::{NameConstraints, is_domain};
 use super::names;
+use super::policies::Policies;
 
 /// A name in subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +38,25 @@ pub(super) struct Extensions {
     pub constraints: Option<NameConstraints>,
     pub subject_key: Option<Vec<u8>>,
     pub authority_key: Option<Vec<u8>>,
+    pub policies: Policies,
     /// Critical extensions that Go does not handle.
     pub unhandled: Vec<String>,
-    /// Extensions that Go's parser would stumble over: the extension's numbers and what is wrong.
-    pub malformed: Vec<(String, String)>,
+    /// What Go's parser would stumble over.
+    pub malformed: Vec<String>,
 }
 
 impl Extensions {
     pub(super) fn read(tbs: &TbsCertificate<'_>) -> Self {
         let mut found = Self::default();
+        // Go reads extensions of version 3 alone, whatever stands in others.
+        if tbs.version != X509Version::V3 {
+            return found;
+        }
         let mut seen = HashSet::new();
         for extension in tbs.extensions() {
             let oid = extension.oid.to_id_string();
             if seen.contains(&oid) {
-                found.malformed.push((oid, "it stands there twice".to_owned()));
+                found.malformed.push(format!("certificate contains duplicate extension with OID {oid:?}"));
             } else {
                 found.take(extension, &oid);
                 seen.insert(oid);
@@ -59,6 +66,7 @@ impl Extensions {
     }
 
     fn take(&mut self, extension: &X509Extension<'_>, oid: &str) {
+        self.take_policies(extension.parsed_extension());
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(basic) => {
                 self.basic = Some((basic.ca, basic.path_len_constraint));
@@ -68,6 +76,9 @@ impl Extensions {
             ParsedExtension::SubjectAlternativeName(names) => {
                 self.alt_names_raw = Some(extension.value.to_vec());
                 self.alt_names = names.general_names.iter().map(alt_name).collect();
+                if names.general_names.iter().any(is_mapped) {
+                    self.malformed.push(format!("SAN iPAddress contains {MAPPED}"));
+                }
                 let handled = |name: &AltName| !matches!(name, AltName::Other(_));
                 if extension.critical && !self.alt_names.iter().any(handled) {
                     self.unhandled.push(oid.to_owned());
@@ -81,18 +92,52 @@ impl Extensions {
                         }
                         self.constraints = Some(read);
                     }
-                    Err(fault) => self.malformed.push((oid.to_owned(), fault)),
+                    Err(fault) => self.malformed.push(broken(oid, &fault)),
                 }
             }
-            ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key = Some(id.0.to_vec()),
+            ParsedExtension::SubjectKeyIdentifier(id) => {
+                self.never_critical(extension, "subject key identifier");
+                self.subject_key = Some(id.0.to_vec());
+            }
+            ParsedExtension::AuthorityInfoAccess(_) => {
+                self.never_critical(extension, "authority info access")
+            }
             ParsedExtension::AuthorityKeyIdentifier(id) => {
+                self.never_critical(extension, "authority key identifier");
                 self.authority_key = id.key_identifier.as_ref().map(|key| key.0.to_vec());
             }
             ParsedExtension::ParseError { .. } if is_judged(oid) => {
-                self.malformed.push((oid.to_owned(), "it cannot be read".to_owned()));
+                self.malformed.push(broken(oid, "it cannot be read"));
             }
             _ if extension.critical && !is_handled(oid) => self.unhandled.push(oid.to_owned()),
             _ => {}
+        }
+    }
+
+    fn take_policies(&mut self, extension: &ParsedExtension<'_>) {
+        let policies = &mut self.policies;
+        match extension {
+            ParsedExtension::CertificatePolicies(list) => {
+                policies.ids = list.iter().map(|policy| policy.policy_id.to_id_string()).collect();
+            }
+            ParsedExtension::PolicyMappings(list) => {
+                let pair = |pair: &PolicyMapping<'_>| {
+                    (pair.issuer_domain_policy.to_id_string(), pair.subject_domain_policy.to_id_string())
+                };
+                policies.mappings = list.mappings.iter().map(pair).collect();
+            }
+            ParsedExtension::PolicyConstraints(constraints) => {
+                policies.require = constraints.require_explicit_policy;
+                policies.inhibit_mapping = constraints.inhibit_policy_mapping;
+            }
+            ParsedExtension::InhibitAnyPolicy(inhibit) => policies.inhibit_any = Some(inhibit.skip_certs),
+            _ => {}
+        }
+    }
+
+    fn never_critical(&mut self, extension: &X509Extension<'_>, name: &str) {
+        if extension.critical {
+            self.malformed.push(format!("{name} {MARKED_CRITICAL}"));
         }
     }
 
@@ -111,6 +156,10 @@ impl Extensions {
     }
 }
 
+fn broken(oid: &str, fault: &str) -> String {
+    format!("the extension {oid} is malformed: {fault}")
+}
+
 /// Extensions that every judgement reads: broken ones make Go refuse the certificate.
 fn is_judged(oid: &str) -> bool {
     ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"].contains(&oid)
@@ -120,6 +169,11 @@ fn is_judged(oid: &str) -> bool {
 /// left out: engines built with Go up to 1.23 refuse them.
 fn is_handled(oid: &str) -> bool {
     is_judged(oid) || ["2.5.29.31", "2.5.29.32", "2.5.29.35", "1.3.6.1.5.5.7.1.1"].contains(&oid)
+}
+
+/// Mappings, constraints and the ban of `anyPolicy`: critical ones are handled since Go 1.24 only.
+pub(super) fn is_about_policies(oid: &str) -> bool {
+    ["2.5.29.33", "2.5.29.36", "2.5.29.54"].contains(&oid)
 }
 
 fn usages(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
@@ -143,10 +197,7 @@ pub(super) fn alt_name(name: &GeneralName<'_>) -> AltName {
     match name {
         GeneralName::DNSName(text) => ascii("DNS", text, AltName::Dns),
         GeneralName::RFC822Name(text) => ascii("email", text, AltName::Email),
-        // Go parses every URI, and takes no control characters in one.
-        GeneralName::URI(text) if text.chars().any(char::is_control) => {
-            AltName::Malformed(format!("URI:{text}"))
-        }
+        GeneralName::URI(text) if !go_parses_uri(text) => AltName::Malformed(format!("URI:{text}")),
         GeneralName::URI(text) => ascii("URI", text, AltName::Uri),
         GeneralName::IPAddress(bytes) => match address(bytes) {
             Some(address) => AltName::Ip(address),
@@ -158,6 +209,27 @@ pub(super) fn alt_name(name: &GeneralName<'_>) -> AltName {
         }
         other => AltName::Other(other.to_string()),
     }
+}
+
+/// Go parses every URI: no control characters, no broken escapes, and a host, where there is one, of whole labels.
+fn go_parses_uri(text: &str) -> bool {
+    let escapes = text
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit()));
+    let authority =
+        text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = authority.map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+    escapes && !text.chars().any(char::is_control) && host.is_none_or(is_domain)
+}
+
+/// What Go 1.27 and later refuse to read.
+pub(super) const MAPPED: &str = "IPv4-mapped IPv6 address";
+/// What Go after 1.19 refuses to read.
+pub(super) const MARKED_CRITICAL: &str = "incorrectly marked critical";
+
+fn is_mapped(name: &GeneralName<'_>) -> bool {
+    matches!(name, GeneralName::IPAddress(bytes) if matches!(address(bytes), Some(IpAddr::V6(six)) if six.to_ipv4_mapped().is_some()))
 }
 
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {

@@ -73,8 +73,8 @@ fn key(parsed: &X509Certificate<'_>, key: &PublicKey) -> Option<String> {
 }
 
 fn extensions(parts: &Parts) -> Option<String> {
-    if let Some((oid, fault)) = parts.extensions.malformed.first() {
-        return Some(format!("x509: the extension {oid} is malformed: {fault}"));
+    if let Some(fault) = parts.extensions.malformed.first() {
+        return Some(format!("x509: {fault}"));
     }
     let broken = |name: &AltName| matches!(name, AltName::Malformed(_));
     let name = parts.extensions.alt_names.iter().find(|name| broken(name))?;

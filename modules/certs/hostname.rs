@@ -27,11 +27,13 @@ fn fault(leaf: &Certificate, host: &RegistryHost) -> Fault {
     }
     let names = match host.address() {
         Some(_) if facts.ip_addresses.is_empty() => return Fault::NoIpNames { wanted },
-        Some(_) => facts.ip_addresses.iter().map(IpAddr::to_string).collect(),
+        // As Go prints them.
+        Some(_) => facts.ip_addresses.iter().map(|address| address.to_canonical().to_string()).collect(),
         None => facts.dns_names.clone(),
     };
     match names.len() {
         0 => Fault::NoNames { wanted },
+        1 if names[0].is_empty() => Fault::NoNames { wanted },
         count if count >= MOST_NAMES => {
             Fault::ManyNames { count, addresses: host.address().is_some(), wanted }
         }

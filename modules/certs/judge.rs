@@ -2,10 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Parts};
+use super::extensions::is_about_policies;
 use super::host::RegistryHost;
 use super::hostname;
 use super::key::PublicKey;
+use super::policies;
 use super::signature::SignatureError;
 use super::verdict::{Fault, Hint, Verdict};
 
@@ -95,8 +97,10 @@ fn rsa_bits(certificate: &Certificate) -> Option<u64> {
 
 fn valid(certificate: &Certificate, now: OffsetDateTime) -> Result<(), Fault> {
     let facts = certificate.facts();
-    if !certificate.parts().extensions.unhandled.is_empty() {
-        return Err(Fault::UnhandledCriticalExtension);
+    let unhandled = &certificate.parts().extensions.unhandled;
+    if !unhandled.is_empty() {
+        let policies = unhandled.iter().all(|oid| is_about_policies(oid));
+        return Err(Fault::UnhandledCriticalExtension { policies });
     }
     if now < facts.not_before {
         return Err(Fault::NotYetValid { now, not_before: facts.not_before });
@@ -125,13 +129,14 @@ fn search(
     } else {
         search.extend(std::slice::from_ref(leaf))?
     };
-    let fit: Vec<Path> = found
+    let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| policies::are_valid(path));
+    let fit: Vec<Path> = good
         .into_iter()
         .filter(|path| path.iter().all(identifies_servers))
         .map(|certificates| Path { certificates })
         .collect();
     if fit.is_empty() {
-        return Err(Fault::IncompatibleUsage);
+        return Err(if bad.is_empty() { Fault::IncompatibleUsage } else { Fault::Policies });
     }
     // Go refuses such keys when it checks the handshake's signature, so after the chain.
     if !leaf.key().go_knows() {
@@ -243,25 +248,35 @@ fn may_stand_above(role: Role, chain: &[Certificate], candidate: &Certificate) -
 
 /// Candidates by name, those first whose key identifier is the one that the child names.
 fn parents<'a>(pool: &[&'a Certificate], child: &Certificate) -> Vec<&'a Certificate> {
-    let wanted = &child.parts().extensions.authority_key;
+    let wanted = identifier(&child.parts().extensions.authority_key);
     let mut named: Vec<&Certificate> = Vec::new();
     named.extend(pool.iter().copied().filter(|parent| parent.parts().subject == child.parts().issuer));
-    named.sort_by_key(|parent| match (wanted, &parent.parts().extensions.subject_key) {
-        (Some(wanted), Some(own)) if wanted == own => 0,
-        (Some(wanted), Some(_)) if !wanted.is_empty() => 2,
-        _ => 1,
+    named.sort_by_key(|parent| {
+        let own = identifier(&parent.parts().extensions.subject_key);
+        if own == wanted { 0 } else { 1 + u8::from(!own.is_empty() && !wanted.is_empty()) }
     });
     named
+}
+
+/// One that is not there is an empty one.
+fn identifier(found: &Option<Vec<u8>>) -> &[u8] {
+    found.as_deref().unwrap_or_default()
 }
 
 /// The same subject, key and names under another signature would only lead in circles.
 fn is_in(chain: &[Certificate], candidate: &Certificate) -> bool {
     let parts = candidate.parts();
-    chain.iter().map(Certificate::parts).any(|below| {
-        below.subject == parts.subject
-            && below.spki == parts.spki
-            && below.extensions.alt_names_raw == parts.extensions.alt_names_raw
-    })
+    let same = |below: &&Parts| below.subject == parts.subject && below.spki == parts.spki;
+    for below in chain.iter().map(Certificate::parts).filter(same) {
+        match (&below.extensions.alt_names_raw, &parts.extensions.alt_names_raw) {
+            (None, None) => return true,
+            (Some(own), Some(other)) if own == other => return true,
+            (Some(_), Some(_)) => {}
+            // Go looks no further then.
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn signed_by(child: &Certificate, parent: &Certificate) -> Result<(), Fault> {

@@ -16,6 +16,7 @@ mod key;
 mod names;
 mod pem;
 mod pin;
+mod policies;
 mod private_key;
 mod request;
 mod rsa;

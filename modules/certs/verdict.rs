@@ -5,6 +5,7 @@ use std::fmt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::extensions::{MAPPED, MARKED_CRITICAL};
 use super::signature::{SignatureError, SignatureScheme};
 
 /// What is wrong with a chain. The text is the `x509: …` tail of dockerd's message, whatever stands
@@ -34,7 +35,10 @@ pub enum Fault {
     UnsupportedKey(String),
     /// An extension marked critical that Go does not handle.
     #[error("x509: unhandled critical extension")]
-    UnhandledCriticalExtension,
+    UnhandledCriticalExtension {
+        /// It is about policies alone, which later versions handle.
+        policies: bool,
+    },
     /// After its time.
     #[error(
         "x509: certificate has expired or is not yet valid: current time {} is after {}",
@@ -121,6 +125,9 @@ pub enum Fault {
     /// A CA may not sign for a name of the leaf.
     #[error("x509: a root or intermediate certificate is not authorized to sign for this name: {0}")]
     NameConstraint(String),
+    /// A CA demands a policy that the certificates do not have.
+    #[error("x509: no valid chains built: all candidate chains have invalid policies")]
+    Policies,
     /// Not for servers.
     #[error("x509: certificate specifies an incompatible key usage")]
     IncompatibleUsage,
@@ -158,6 +165,14 @@ pub enum EngineNote {
     Sha1AcceptedBeforeGo1_18,
     /// Engines built with Go before 1.24 accept RSA keys under 1024 bits.
     SmallKeysAcceptedBeforeGo1_24,
+    /// Engines built with Go before 1.27 read IPv4 addresses in the form of IPv6.
+    MappedAddressesAcceptedBeforeGo1_27,
+    /// 20.10 reads identifiers that are marked critical.
+    CriticalIdentifiersAcceptedBy20_10,
+    /// Engines built with Go 1.24 and later handle constraints on policies.
+    PoliciesHandledSinceGo1_24,
+    /// 20.10 does not look at policies.
+    PoliciesIgnoredBy20_10,
 }
 
 impl fmt::Display for EngineNote {
@@ -169,6 +184,14 @@ impl fmt::Display for EngineNote {
             Self::Sha1AcceptedBeforeGo1_18 => "engines built with Go before 1.18 still accept SHA-1",
             Self::SmallKeysAcceptedBeforeGo1_24 => {
                 "engines built with Go before 1.24 still accept RSA keys under 1024 bits"
+            }
+            Self::MappedAddressesAcceptedBeforeGo1_27 => {
+                "engines built with Go before 1.27, such as 20.10 and 26.1, still accept it"
+            }
+            Self::CriticalIdentifiersAcceptedBy20_10 => "20.10, built with Go 1.19, still accepts it",
+            Self::PoliciesIgnoredBy20_10 => "20.10, built with Go 1.19, does not look at policies",
+            Self::PoliciesHandledSinceGo1_24 => {
+                "engines built with Go 1.24 and later handle constraints on policies"
             }
         })
     }
@@ -202,9 +225,17 @@ impl Verdict {
 
 fn note(fault: &Fault) -> Option<EngineNote> {
     match fault {
+        Fault::UnhandledCriticalExtension { policies: true } => Some(EngineNote::PoliciesHandledSinceGo1_24),
+        Fault::Policies => Some(EngineNote::PoliciesIgnoredBy20_10),
         Fault::CommonNameOnly => Some(EngineNote::CommonNameAcceptedBefore20_10_8),
         Fault::InsecureAlgorithm(name) if name.contains("SHA1") => Some(EngineNote::Sha1AcceptedBeforeGo1_18),
         Fault::KeyTooSmall { .. } => Some(EngineNote::SmallKeysAcceptedBeforeGo1_24),
+        Fault::Unreadable(text) if text.ends_with(MAPPED) => {
+            Some(EngineNote::MappedAddressesAcceptedBeforeGo1_27)
+        }
+        Fault::Unreadable(text) if text.ends_with(MARKED_CRITICAL) => {
+            Some(EngineNote::CriticalIdentifiersAcceptedBy20_10)
+        }
         Fault::UnknownAuthority { hint: Some(hint) } => note(&hint.fault),
         _ => None,
     }

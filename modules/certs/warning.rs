@@ -81,6 +81,20 @@ pub enum Warning {
         /// The certificate.
         subject: String,
     },
+    /// A certificate whose time is over, and that nothing needs.
+    #[error("`{subject}` ended on {} and is of no use: take it out", date(not_after))]
+    Ended {
+        /// The certificate.
+        subject: String,
+        /// When.
+        not_after: OffsetDateTime,
+    },
+    /// A given root that would do, beside a better one.
+    #[error("`{subject}` was given as a root and is not needed beside the one that is installed")]
+    RootNotNeeded {
+        /// The root.
+        subject: String,
+    },
     /// A given root that is not the server's.
     #[error("`{subject}` was given as a root and signs nothing here: it is not installed")]
     RootNotUsed {

@@ -1,13 +1,16 @@
 //! Certificates: the corpus, the matrix of what engines accept, and real handshakes.
 
+mod against_go;
 mod cases;
 mod choices;
 mod corpus;
+mod forge;
 mod go;
 mod handshakes;
 mod issued;
 mod matrix;
 mod pki;
 mod server;
+mod tangled;
 mod texts;
 mod weak;
