@@ -251,6 +251,12 @@ impl Shared {
         let scope = Arc::new(self.options.extra_scope());
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
+        // What a host of an earlier play owes to this one is not there: Ansible would go on without it.
+        if play.any_errors_fatal
+            && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
+        {
+            self.end_for(lost);
+        }
         for batch in play.batches(&selected.hosts) {
             let batch: Vec<String> = batch.into_iter().filter(|host| self.goes_on(host)).collect();
             if batch.is_empty() || self.stops() {
@@ -275,8 +281,8 @@ impl Shared {
             hosts.spawn(async move {
                 let _slot = forks.acquire_owned().await;
                 let recap = Box::pin(shared.host(&play, &name, &batch, &all)).await;
-                if play.any_errors_fatal && recap.state.is_lost() {
-                    shared.fatal.store(true, Ordering::Relaxed);
+                if play.any_errors_fatal && recap.state.is_lost() && recap.state != State::Aborted {
+                    shared.end_for(&name);
                 }
                 (name, recap)
             });
@@ -336,6 +342,15 @@ impl Shared {
             witnesses: Vec::new(),
         };
         Box::pin(run.run()).await
+    }
+
+    /// Ends the run for the sake of a host that is lost, in a play with `any_errors_fatal`.
+    fn end_for(&self, host: &str) {
+        if self.fatal.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let text = format!("the run ends here: `{host}` is lost, and the play says `any_errors_fatal`");
+        self.emit(Event::Said { text, warning: true });
     }
 
     /// A host that is lost before anything was sent to it.
