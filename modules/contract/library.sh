@@ -286,7 +286,8 @@ boot2docker_certificates() { # link|append
     done
     for f in "$to"/dtrctl-*; do if [ -L "$f" ] && [ ! -e "$f" ]; then rm -f -- "$f"; fi; done
     bounded 120 /usr/local/tce.installed/ca-certificates || echo "it ended with status $?"
-    return 0
+    clear_links
+    return
   fi
   awk -v gone=" $absent " '/-----BEGIN CERTIFICATE-----/ { on = 1; text = ""; body = "" }
     { if (!on) { print; next } text = text $0 "\n" }
@@ -297,7 +298,13 @@ boot2docker_certificates() { # link|append
     [ -f "$f" ] || continue
     in_bundle "$(sed '/-----/d' "$f" | tr -d '\r\n')" "$bundle.dtrctl-$T" || cat -- "$f" >>"$bundle.dtrctl-$T" || return
   done
-  chmod 0644 "$bundle.dtrctl-$T" && mv -f -- "$bundle.dtrctl-$T" "$bundle"
+  chmod 0644 "$bundle.dtrctl-$T" && mv -f -- "$bundle.dtrctl-$T" "$bundle" && clear_links
+}
+clear_links() { # beside $bundle, that lead to files of ours which are gone
+  for f in "${bundle%/*}"/*; do
+    if [ ! -L "$f" ] || [ -e "$f" ]; then continue; fi
+    case $(readlink -- "$f") in */dtrctl-*) rm -f -- "$f" || return ;; esac
+  done
 }
 do_refresh() { # BUNDLE, DROP DIRECTORY, certificates that must be in it, certificates that must not, COMMAND...
   real "$1" || return

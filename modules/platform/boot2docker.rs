@@ -121,8 +121,10 @@ pub fn ours() -> (HostPath, HostPath) {
 /// What `bootsync.sh` has to do for releases that do not keep what dtrctl installs. It reads what is there, so that one
 /// text serves all registries, and it serves later releases, too: there /etc/docker must not be made before the daemon's
 /// script has linked it.
-pub const PUT_BACK: &str = r#"dtrctl_to=/etc/docker/certs.d
-if grep -q /var/lib/boot2docker/etc/docker /etc/init.d/docker; then dtrctl_to=/var/lib/boot2docker/etc/docker/certs.d; fi
+pub const PUT_BACK: &str = r#"case $(sed -n 's/^VERSION_ID=//p' /etc/os-release) in
+0.* | 1.[0-9] | 1.[0-9].*) dtrctl_to=/etc/docker/certs.d ;;
+*) dtrctl_to=/var/lib/boot2docker/etc/docker/certs.d ;;
+esac
 if [ -d /var/lib/boot2docker/dtrctl/certs.d ]; then
     mkdir -p "$dtrctl_to" && cp -R /var/lib/boot2docker/dtrctl/certs.d/. "$dtrctl_to/"
 fi

@@ -1,7 +1,7 @@
 //! Boot2Docker hosts that are folders: the profile and the shipped playbook by the law.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -74,15 +74,12 @@ fn body(pem: &str) -> String {
 
 /// A script of a host's, run by a shell within the folder that stands for the host.
 fn boots(shell: &[&str], root: &Path, script: &str) {
-    let linked = "/var/lib/boot2docker/etc/docker";
-    // What the daemon's start script says is no path here.
-    let mut text = script
-        .replace(&format!("grep -q {linked}"), "grep -q LINKED")
-        .replace(linked, "/var/lib/boot2docker/etc//docker");
-    for begin in ["/var/lib/boot2docker", "/etc/docker", "/etc/init.d", "/etc/ssl"] {
+    // Marked, as one of the paths below is the end of it.
+    let linked = "/var/lib/boot2docker/etc//docker";
+    let mut text = script.replace("/var/lib/boot2docker/etc/docker", linked);
+    for begin in ["/var/lib/boot2docker", "/etc/docker", "/etc/os-release", "/etc/ssl"] {
         text = text.replace(begin, &format!("{}{begin}", root.display()));
     }
-    text = text.replace("grep -q LINKED", &format!("grep -q {linked}"));
     let output = Command::new(shell[0]).args(&shell[1..]).arg("-c").arg(text).output().unwrap();
     assert!(output.status.success(), "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -98,7 +95,6 @@ fn what_an_old_release_forgets_is_put_back_at_each_boot_and_once() {
         let pem = anchor("dtr.example.com");
         let world = World::new()
             .host_file("web1", "/etc/os-release", OS_RELEASE.replace("19.03.5", "1.5.0"))
-            .host_file("web1", "/etc/init.d/docker", "#!/bin/sh\n")
             .host_file("web1", "/var/lib/boot2docker/bootsync.sh", "#!/bin/sh\necho mine\nexit 0\n")
             .file("ca.pem", &pem)
             .playbook(playbook);
@@ -142,12 +138,11 @@ fn a_later_release_gets_its_certificates_where_its_link_will_lead() {
         }
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
-        for folder in ["etc/init.d", "etc/ssl/certs", "var/lib/boot2docker/dtrctl/certs.d/a:5000"] {
+        for folder in ["etc/ssl/certs", "var/lib/boot2docker/dtrctl/certs.d/a:5000"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         fs::write(root.join("etc/ssl/certs/ca-certificates.crt"), "").unwrap();
-        fs::write(root.join("etc/init.d/docker"), "ln -sf /var/lib/boot2docker/etc/docker /etc/docker\n")
-            .unwrap();
+        fs::write(root.join("etc/os-release"), OS_RELEASE).unwrap();
         fs::write(root.join("var/lib/boot2docker/dtrctl/certs.d/a:5000/dtrctl-0a1b2c3d.crt"), "x").unwrap();
         boots(shell, &root, PUT_BACK);
         assert!(!root.join("etc/docker").exists(), "{shell:?}: the link has still to be made");
@@ -189,8 +184,11 @@ fn a_bundle_in_memory_gets_ours_and_loses_it_again() {
         };
         assert_eq!(refresh(&body(&ours), ""), format!("{old}{ours}"), "{shell:?}");
         assert_eq!(refresh(&body(&ours), ""), format!("{old}{ours}"), "{shell:?}: once");
+        // The boot links it, and its hash.
+        symlink(root.join("certs/dtrctl-x-0a1b2c3d.pem"), root.join("0badcafe.0")).unwrap();
+        symlink("/nowhere", root.join("theirs")).unwrap();
         fs::remove_file(root.join("certs/dtrctl-x-0a1b2c3d.pem")).unwrap();
         assert_eq!(refresh("", &body(&ours)), old, "{shell:?}");
-        assert_eq!(fs::read_dir(&root).unwrap().count(), 2, "{shell:?}: nothing is left over");
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 3, "{shell:?}: nothing is left over");
     }
 }
