@@ -372,7 +372,11 @@ fn only_the_scripts_own_text_becomes_code() {
         let called =
             script.text.lines().filter(|line| line.contains("& ") && !line.trim_start().starts_with('#'));
         for line in called {
-            let known = ["& $name @list", "& $library $own $stdout", "& ([ScriptBlock]::Create("];
+            let known = [
+                "& $name @list",
+                "& $library $own $stdout",
+                "& ([ScriptBlock]::Create(($l[0] | ConvertFrom-Json).script)) $l",
+            ];
             assert!(known.iter().any(|text| line.contains(text)), "{line}");
         }
     }

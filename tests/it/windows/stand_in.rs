@@ -59,8 +59,13 @@ fn play(machine: &Machine, command: &str) -> i32 {
     frame(machine, &lines[begin + 1..lines.len() - 1])
 }
 
+fn script(line: &str) -> String {
+    let line: Json = serde_json::from_str(line).unwrap();
+    line["script"].as_str().unwrap().to_owned()
+}
+
 fn frame(machine: &Machine, lines: &[String]) -> i32 {
-    let frame = String::from_utf8(decoded(&lines[0])).unwrap();
+    let frame = script(&lines[0]);
     assert!(frame.starts_with("param([string[]]$lines)\n"), "{frame}");
     let head: Json = serde_json::from_str(&lines[1]).unwrap();
     let mark = head["mark"].as_str().unwrap();
@@ -90,7 +95,7 @@ fn frame(machine: &Machine, lines: &[String]) -> i32 {
 }
 
 fn library(machine: &Machine, lines: &[String]) {
-    let library = String::from_utf8(decoded(&lines[0])).unwrap();
+    let library = script(&lines[0]);
     assert!(library.starts_with("param([string[]]$lines, $stdout)\n"), "{library}");
     let settings: Json = serde_json::from_str(&lines[1]).unwrap();
     let boundary = settings["boundary"].as_str().unwrap();
