@@ -21,7 +21,7 @@ pub struct Copy {
     /// A file of the controller; a relative path begins at the playbook's directory. Give this or `content`.
     #[serde(default)]
     src: Option<String>,
-    /// Permission bits. Default: those that the file has, 0644 for a new one.
+    /// Permission bits. Default: those that the file has, 0644 for a new one. On Windows there are none to set.
     #[serde(default)]
     mode: Option<Mode>,
     /// The owner. Default: the one that the file has, the running user for a new one.

@@ -35,7 +35,7 @@ impl Host {
 /// Facts: what seldom changes. They are kept between runs and read again in every run's first script.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// `ID` of /etc/os-release, such as `debian`.
+    /// `ID` of /etc/os-release, such as `debian`; `windows` on Windows.
     pub id: String,
     /// `ID_LIKE`, its words.
     pub id_like: Vec<String>,
@@ -53,13 +53,14 @@ pub struct Facts {
     pub machine: String,
     /// `uname -n`.
     pub hostname: String,
-    /// The number of the user that tasks run as.
+    /// The number of the user that tasks run as; 0 for an administrator's session on Windows.
     pub uid: u32,
     /// The name of that user.
     pub user: String,
     /// Its home directory.
     pub home: String,
-    /// What runs services: `systemd`, `upstart`, `openrc`, `sysvinit`, `sysvinit-redhat`, `boot2docker`, `none`.
+    /// What runs services: `systemd`, `upstart`, `openrc`, `sysvinit`, `sysvinit-redhat`, `boot2docker`,
+    /// `windows`, `none`.
     pub init: String,
     /// Whether `SELinux` is enabled.
     pub selinux: bool,
@@ -78,11 +79,11 @@ pub struct DaemonSite {
     pub user: String,
     /// That user's number.
     pub uid: u32,
-    /// Its socket.
+    /// Its socket, or named pipe.
     pub socket: HostPath,
     /// `--config-file` of its command line.
     pub config: Option<HostPath>,
-    /// `XDG_CONFIG_HOME` of its environment.
+    /// `XDG_CONFIG_HOME` of its environment; `%ProgramData%` on Windows.
     pub config_home: Option<HostPath>,
 }
 

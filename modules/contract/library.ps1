@@ -325,7 +325,10 @@ function daemon() {
 }
 # As one word that no other process has.
 function started($process) { "$($process.ProcessId):$($process.CreationDate.ToUniversalTime().Ticks)" }
-function pipe() { $settings.header.socket }
+function pipe() {
+    $named = [string]$settings.header.socket
+    if ($named.StartsWith('\\.\pipe\')) { $named } else { '\\.\pipe\docker_engine' }
+}
 function docker([string[]]$words, [int]$limit) {
     $program = find_program 'docker.exe'
     $process = daemon

@@ -25,10 +25,10 @@ pub enum Shell {
 /// The functions that a script for Windows may call.
 const LIBRARY: &str = include_str!("library.ps1");
 
-/// The library without its comments, in Base64: it is one line of what the host reads.
+/// The library without its comments, as JSON: it is one line of what the host reads.
 static SENT: LazyLock<String> = LazyLock::new(|| {
     let code = LIBRARY.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    STANDARD.encode(code.map(|line| format!("{line}\n")).collect::<String>())
+    ascii(&json!({"script": code.map(|line| format!("{line}\n")).collect::<String>()}))
 });
 
 /// The names of its functions: what a Windows host can be asked, and made to do.

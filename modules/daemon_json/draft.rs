@@ -35,7 +35,8 @@ pub struct Draft {
 impl Draft {
     pub fn new(edit: &Edit, file: &File, reader: Option<Reader<'_>>) -> Result<Self, PlanError> {
         let engine = reader.and_then(|reader| reader.engine);
-        let text = content(file, engine)?;
+        let (mark, text) = content(file, engine)?;
+        let marked = |text: Vec<u8>| [mark, &text].concat();
         let refused = |error: EditError| refusal(&file.path, &error);
         let edited = apply(text, edit).map_err(refused)?;
         let done = without_emptied(&edited, edit).map_err(refused)?;
@@ -48,13 +49,13 @@ impl Draft {
             }
             _ => None,
         };
-        let between = between.map(|edited| (edited.text, edited.value));
+        let between = between.map(|edited| (marked(edited.text), edited.value));
         Ok(Self {
             changed: edited.changed || done.changed,
             before: edited.before,
             heeded,
             between,
-            text: done.text,
+            text: marked(done.text),
             value: done.value,
             effect,
         })
@@ -136,15 +137,22 @@ impl Draft {
     }
 }
 
-/// The file's text; none where there is no file, or an empty one that the engine takes for `{}`.
-fn content(file: &File, engine: Option<Version>) -> Result<Option<&[u8]>, PlanError> {
+/// What an editor may put before the text: engines from 23.0 on skip it, and it stays.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The file's mark and its text; no text where there is no file, or an empty one that the engine takes for `{}`.
+fn content(file: &File, engine: Option<Version>) -> Result<(&'static [u8], Option<&[u8]>), PlanError> {
     let path = &file.path;
     match &file.kind {
-        FileKind::Absent => Ok(None),
+        FileKind::Absent => Ok((&[], None)),
         FileKind::File(_, Some(text)) => {
+            let lenient = engine.is_some_and(|engine| engine >= Version::new(23, 0, 0));
+            let (mark, text) = match text.strip_prefix(MARK) {
+                Some(rest) if lenient => (MARK, rest),
+                _ => (&[][..], text.as_slice()),
+            };
             let blank = text.iter().all(u8::is_ascii_whitespace);
-            let takes_blank = engine.is_some_and(|engine| engine >= Version::new(23, 0, 0));
-            Ok(Some(text.as_slice()).filter(|_| !(blank && takes_blank)))
+            Ok((mark, Some(text).filter(|_| !(blank && lenient))))
         }
         FileKind::File(_, None) => Err(PlanError::new(format!("`{path}` could not be read"))),
         FileKind::Directory(_) => Err(PlanError::new(format!("`{path}` is a directory, not a file"))

@@ -42,7 +42,7 @@ pub struct DaemonJson {
     #[serde(default)]
     remove: Map<String, Value>,
     /// The file. Default: the one that the running daemon reads, else the platform's, such as
-    /// `/etc/docker/daemon.json`.
+    /// `/etc/docker/daemon.json`, or `C:\ProgramData\docker\config\daemon.json` on Windows.
     #[serde(default)]
     path: Option<HostPath>,
 }

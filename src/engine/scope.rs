@@ -211,6 +211,7 @@ pub fn ansible_facts(facts: &modules::Facts) -> Json {
         "debian" | "ubuntu" | "linuxmint" | "raspbian" => "Debian",
         "rhel" | "centos" | "rocky" | "almalinux" | "fedora" | "ol" | "amzn" => "RedHat",
         "alpine" => "Alpine",
+        "windows" => "Windows",
         "arch" | "manjaro" => "Archlinux",
         id if id.starts_with("opensuse") || id == "sles" => "Suse",
         _ if facts.id_like.iter().any(|id| id == "debian") => "Debian",

@@ -167,6 +167,20 @@ fn connections_are_checked_and_templates_wait() {
 }
 
 #[test]
+fn a_host_of_windows_says_so_by_its_shell() {
+    let inventory = inventory(
+        "all:\n  hosts:\n    a: {ansible_shell_type: powershell, ansible_become_method: runas}\n    b: {ansible_shell_type: cmd}\n    c: {ansible_shell_type: sh}\n    d: {ansible_become_method: runas}\n    e: {ansible_shell_type: cmd.exe}\n    f: {}\n",
+    );
+    let windows = |host| inventory.connection(host).map(|connection| connection.windows);
+    assert_eq!(
+        (windows("a"), windows("b"), windows("c"), windows("f")),
+        (Ok(true), Ok(true), Ok(false), Ok(false))
+    );
+    assert!(windows("d").unwrap_err().to_string().contains("names a method that is not supported"));
+    assert!(windows("e").unwrap_err().to_string().contains("names a shell that is not known"));
+}
+
+#[test]
 fn the_controller_exists_unlisted() {
     let inventory = inventory("all:\n  vars: {x: 1, ansible_user: '{{ y }}'}\n  hosts: {a: }\n");
     let selected = inventory.select(&Pattern::from_argument("hosts", "localhost").unwrap()).unwrap();

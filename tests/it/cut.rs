@@ -10,13 +10,13 @@ use std::thread;
 use crate::sessions::Real;
 
 /// Passes one connection after another on to `to`; each is cut once `limit` bytes have gone up in all.
-struct Proxy {
-    port: u16,
-    passed: Arc<AtomicUsize>,
+pub struct Proxy {
+    pub port: u16,
+    pub passed: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    fn start(to: u16, limit: usize) -> Self {
+    pub fn start(to: u16, limit: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let passed = Arc::new(AtomicUsize::new(0));

@@ -20,3 +20,4 @@ mod shipped;
 mod sshd;
 mod transport;
 mod tree;
+mod windows;

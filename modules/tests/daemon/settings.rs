@@ -45,6 +45,24 @@ fn a_converged_host_is_asked_once() {
 }
 
 #[test]
+fn a_mark_that_the_engine_skips_stays() {
+    let before = "\u{feff}{\r\n  \"debug\": false\r\n}\r\n";
+    let mut host = FakeHost::new(Some(before));
+    host.engine = "26.1.5+dfsg1";
+    host.apply("daemon_json", &insecure("r:5000"));
+    let after =
+        before.replace("false\r\n", "false,\r\n  \"insecure-registries\": [\r\n    \"r:5000\"\r\n  ]\r\n");
+    assert_eq!(host.text(), Some(after.as_str()));
+    assert_eq!(host.validated[0], after.as_bytes(), "what is judged is what is written");
+    let mut older = FakeHost::new(Some(before));
+    assert!(
+        refusal(&mut older, &insecure("r:5000"))
+            .contains("a UTF-8 byte order mark, which dockerd before 23.0 refuses")
+    );
+    assert_eq!(older.text(), Some(before));
+}
+
+#[test]
 fn a_missing_directory_is_made_first() {
     let mut host = FakeHost::new(None).without_daemon();
     host.directories.clear();

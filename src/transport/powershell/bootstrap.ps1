@@ -12,4 +12,4 @@ if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
 $i = [Array]::IndexOf($l, '@NONCE@')
 if ($i -lt 0 -or $l.Count -lt $i + 4 -or $l[-1] -cne '@NONCE@') { exit 97 }
 $l = $l[($i + 1)..($l.Count - 2)]
-& ([ScriptBlock]::Create([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($l[0])))) $l
+& ([ScriptBlock]::Create(($l[0] | ConvertFrom-Json).script)) $l

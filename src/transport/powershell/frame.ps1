@@ -1,5 +1,4 @@
-# Frames the sections of a script, as the POSIX frame does: each is a library in Base64 on its first line, and lines for
-# it. Values are handed over as they are; nothing of them is read as code.
+# Frames the sections of a script, as the POSIX frame does: each is a library on its first line, and lines for it. Values are handed over as they are; nothing of them is read as code.
 param([string[]]$lines)
 
 $head = $lines[1] | ConvertFrom-Json
@@ -27,14 +26,14 @@ foreach ($section in $head.sections) {
     $count = [int]$section.lines
     $user = [string]$section.user
     if ($user -eq 'root') {
-        if (-not $elevated) { frame "`n$mark become administrator`n"; exit 0 }
+        if (-not $elevated) { frame "`n$mark become administrator`n"; [Environment]::Exit(0) }
     }
-    elseif ($user -ne '' -and $user -ne [Environment]::UserName) { frame "`n$mark become user`n"; exit 0 }
+    elseif ($user -ne '' -and $user -ne [Environment]::UserName) { frame "`n$mark become user`n"; [Environment]::Exit(0) }
     [string[]]$own = $lines[$at..($at + $count - 1)]
     $at += $count
     $status = 0
     try {
-        $library = [ScriptBlock]::Create([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($own[0])))
+        $library = [ScriptBlock]::Create(($own[0] | ConvertFrom-Json).script)
         $null = & $library $own $stdout
     }
     catch {
@@ -45,4 +44,5 @@ foreach ($section in $head.sections) {
     if ($status -ne 0) { break }
 }
 frame "`n$mark end`n"
-exit 0
+# The watch may still sleep.
+[Environment]::Exit(0)

@@ -35,7 +35,7 @@ pub(super) fn input(frame: &Frame<'_>, script: &Script) -> String {
     let head = json!({"mark": frame.words.mark, "seconds": frame.seconds, "sections": sections});
     let bodies = script.sections.iter().flat_map(|section| section.text.lines());
     let bodies: String = bodies.map(|line| format!("{line}\n")).collect();
-    format!("{nonce}\n{}\n{head}\n{bodies}{nonce}\n", STANDARD.encode(code(FRAME)))
+    format!("{nonce}\n{}\n{head}\n{bodies}{nonce}\n", json!({"script": code(FRAME)}))
 }
 
 /// A script without its comments.
