@@ -2,11 +2,11 @@
 #
 # The way in: the key, and what tells dtrctl, ssh and a shell where everything is.
 
-# One key for ops, pw and root. Owners as in the host: see furnish in image.sh.
+# One key for ops, pw, root, and rootless1's alice. Owners as in the host: see furnish in image.sh.
 make_login() {
     local home login=$STATE/login
-    ssh-keygen -q -t ed25519 -N '' -C dtrctl-lab -f "$STATE/id_ed25519"
-    for home in home/ops:1000 home/pw:1001 root:0; do
+    [ -s "$STATE/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C dtrctl-lab -f "$STATE/id_ed25519"
+    for home in home/ops:1000 home/pw:1001 home/alice:1002 root:0; do
         install -d -m 700 -o "${home#*:}" -g "${home#*:}" "$login/${home%:*}/.ssh"
         install -m 600 -o "${home#*:}" -g "${home#*:}" "$STATE/id_ed25519.pub" "$login/${home%:*}/.ssh/authorized_keys"
     done

@@ -30,6 +30,12 @@ mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 exec /sbin/init "$@"'
 
+# The same on the host whose user runs a daemon of her own: in her namespaces /proc can only be mounted while nothing of
+# the host's /proc is covered. Its systemd is told to leave the kernel's settings alone (see the recipe). The tunnel is
+# everybody's, as udev would have it.
+BOOT_ROOTLESS="[ ! -e /dev/net/tun ] || chmod 666 /dev/net/tun
+$(grep -v /proc/sys <<<"$BOOT")"
+
 host_ip() { know_host "$1" && printf '%s' "${ADDRESS[$1]}"; }
 
 running() { [ "$(engine inspect -f '{{.State.Running}}' "$1" 2>/dev/null)" = true ]; }
@@ -75,15 +81,16 @@ start_again() {
 }
 
 make_container() {
-    local name=$1 capabilities options
+    local name=$1 capabilities options boot=$BOOT
     mapfile -t capabilities < <(capability_arguments)
+    [ "${IMAGE[$name]}" != rootless ] || boot=$BOOT_ROOTLESS
     mapfile -t options < <("${INIT[$name]}_options" "$name")
     # shellcheck disable=SC2046  # words
     engine create --name "$name" --hostname "$name" --network lab --network-alias "$name.lab" --ip "${ADDRESS[$name]}" \
         --dns "$DNS" --cgroupns private --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
         --security-opt systempaths=unconfined --device-cgroup-rule 'a *:* rwm' "${capabilities[@]}" \
         --tmpfs /run:rw,nosuid,nodev,noexec,mode=755 --tmpfs /run/lock --stop-timeout 10 \
-        "${options[@]}" "dtrctl-lab/${IMAGE[$name]}" /bin/sh -c "$BOOT" sh $("${INIT[$name]}_arguments") \
+        "${options[@]}" "dtrctl-lab/${IMAGE[$name]}" /bin/sh -c "$boot" sh $("${INIT[$name]}_arguments") \
         >/dev/null 2>>"$STATE/create.log"
 }
 
@@ -94,6 +101,9 @@ give_identity() {
     fi
     tar -C "$STATE/hosts/$1" --owner=0 --group=0 -c etc/ssh etc/machine-id | engine cp - "$1:/" &&
         tar -C "$STATE/login" --numeric-owner -c home/ops/.ssh home/pw/.ssh root/.ssh | engine cp - "$1:/" || return 1
+    if [ "${IMAGE[$1]}" = rootless ]; then
+        tar -C "$STATE/login" --numeric-owner -c home/alice/.ssh | engine cp - "$1:/" || return 1
+    fi
     if [ "${IMAGE[$1]}" = reg ]; then give_registry_pair "$1"; fi
 }
 
@@ -125,7 +135,14 @@ stock_registry() {
         engine tag idle:1 "${ADDRESS[$1]}:5000/idle:1" && engine push -q "${ADDRESS[$1]}:5000/idle:1" >/dev/null
 }
 
-systemd_options() { printf '%s\n' --stop-signal SIGRTMIN+3 -v /var/lib/docker -v /var/lib/containerd; }
+systemd_options() {
+    printf '%s\n' --stop-signal SIGRTMIN+3 -v /var/lib/docker -v /var/lib/containerd
+    if [ "${IMAGE[$1]}" = rootless ]; then
+        # Her daemon's data lies on a disk, too; its network is a tunnel.
+        printf '%s\n' -v /home/alice/.local/share/docker
+        [ ! -e /dev/net/tun ] || printf '%s\n' --device /dev/net/tun
+    fi
+}
 
 # In a container systemd reads its own arguments as the kernel's command line. From version 256 on it has to be told that
 # control groups of version 1 will do.
@@ -139,7 +156,10 @@ systemd_booted() {
     degraded) ;; # some service failed; the next line says whether it is one of ours
     *) return 1 ;;
     esac
-    engine exec "$1" systemctl is-active --quiet ssh.service docker.service
+    engine exec "$1" systemctl is-active --quiet ssh.service docker.service || return 1
+    if [ "${IMAGE[$1]}" = rootless ]; then
+        engine exec "$1" curl -sf --unix-socket /run/user/1002/docker.sock http://localhost/_ping
+    fi
 }
 
 systemd_log() { engine exec "$1" journalctl --no-pager -n 40 || engine logs --tail 40 "$1"; }
@@ -159,6 +179,17 @@ sysvinit_booted() { engine exec "$1" sh -c 'test -s /run/sshd.pid && test -s /ru
 sysvinit_log() { engine exec "$1" tail -n 40 /var/log/sshd.log /var/log/docker.log || engine logs --tail 40 "$1"; }
 
 sysvinit_sshd_log() { engine exec "$1" cat /var/log/sshd.log; }
+
+# Debian starts OpenRC from sysvinit.
+openrc_options() { sysvinit_options; }
+
+openrc_arguments() { :; }
+
+openrc_booted() { sysvinit_booted "$1"; }
+
+openrc_log() { sysvinit_log "$1"; }
+
+openrc_sshd_log() { sysvinit_sshd_log "$1"; }
 
 # BusyBox's init takes USR2 for: power off.
 busybox_options() {

@@ -8,6 +8,4 @@ LAYER_OF=sysv
 make_image() {
     install_packages "$1" openrc
     put_files openrc "$1"
-    find "$1"/etc/runlevels -type l
-    cat "$1/etc/inittab"
 }
