@@ -100,7 +100,7 @@ impl Extensions {
                 self.subject_key = Some(id.0.to_vec());
             }
             ParsedExtension::AuthorityInfoAccess(_) => {
-                self.never_critical(extension, "authority info access")
+                self.never_critical(extension, "authority info access");
             }
             ParsedExtension::AuthorityKeyIdentifier(id) => {
                 self.never_critical(extension, "authority key identifier");

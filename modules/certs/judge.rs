@@ -248,19 +248,19 @@ fn may_stand_above(role: Role, chain: &[Certificate], candidate: &Certificate) -
 
 /// Candidates by name, those first whose key identifier is the one that the child names.
 fn parents<'a>(pool: &[&'a Certificate], child: &Certificate) -> Vec<&'a Certificate> {
-    let wanted = identifier(&child.parts().extensions.authority_key);
+    let wanted = identifier(child.parts().extensions.authority_key.as_ref());
     let mut named: Vec<&Certificate> = Vec::new();
     named.extend(pool.iter().copied().filter(|parent| parent.parts().subject == child.parts().issuer));
     named.sort_by_key(|parent| {
-        let own = identifier(&parent.parts().extensions.subject_key);
+        let own = identifier(parent.parts().extensions.subject_key.as_ref());
         if own == wanted { 0 } else { 1 + u8::from(!own.is_empty() && !wanted.is_empty()) }
     });
     named
 }
 
 /// One that is not there is an empty one.
-fn identifier(found: &Option<Vec<u8>>) -> &[u8] {
-    found.as_deref().unwrap_or_default()
+fn identifier(found: Option<&Vec<u8>>) -> &[u8] {
+    found.map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The same subject, key and names under another signature would only lead in circles.

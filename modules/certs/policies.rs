@@ -55,10 +55,11 @@ pub(super) fn are_valid(path: &[Certificate]) -> bool {
         if at == 0 {
             break;
         }
-        if let Some(set) = &mut valid {
-            if !policies.mappings.is_empty() && !mapped(set, policies, mapping.0 > 0) {
-                return false;
-            }
+        if let Some(set) = &mut valid
+            && !policies.mappings.is_empty()
+            && !mapped(set, policies, mapping.0 > 0)
+        {
+            return false;
         }
         if !self_issued {
             [&mut explicit, &mut mapping, &mut any].into_iter().for_each(Left::step);

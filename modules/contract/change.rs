@@ -40,7 +40,7 @@ pub enum Change {
     /// Records, on the controller, which certificate was trusted on first use.
     RecordPin(RecordPin),
     /// Makes a key and a certificate; the engine makes their content while applying.
-    GenerateCertificate(GenerateCertificate),
+    GenerateCertificate(Box<GenerateCertificate>),
 }
 
 /// The content of a file.
@@ -378,8 +378,8 @@ impl Change {
             | Self::Remove(Remove { path, .. })
             | Self::MakeDir(MakeDir { path, .. })
             | Self::RemoveDir(RemoveDir { path })
-            | Self::SetMode(SetMode { path, .. })
-            | Self::GenerateCertificate(GenerateCertificate { path, .. }) => Some(path),
+            | Self::SetMode(SetMode { path, .. }) => Some(path),
+            Self::GenerateCertificate(generate) => Some(&generate.path),
             _ => None,
         }
     }

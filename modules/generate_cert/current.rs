@@ -79,13 +79,13 @@ impl Current {
         };
         match (&self.key, asked.key_type) {
             (None, _) if !matches!(self.file, Held::Nothing) => {
-                reasons.push("its key is not there".to_owned())
+                reasons.push("its key is not there".to_owned());
             }
             (Some(_), Some(kind)) if wrong_key.is_some() => {
                 reasons.push(format!("its key is to be {}", kind.name()));
             }
             (Some(key), _) if !self.is_for(key) => {
-                reasons.push("it is for another key than the one there".to_owned())
+                reasons.push("it is for another key than the one there".to_owned());
             }
             _ => {}
         }

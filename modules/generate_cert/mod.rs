@@ -157,7 +157,7 @@ impl Module for GenerateCert {
             current.register(&mut plan);
         } else {
             let before = |file: &File| before(file);
-            plan.changes.push(Change::GenerateCertificate(GenerateCertificate {
+            plan.changes.push(Change::GenerateCertificate(Box::new(GenerateCertificate {
                 path: self.path.clone(),
                 key: self.key.clone(),
                 wanted,
@@ -169,7 +169,7 @@ impl Module for GenerateCert {
                 key_before: before(&found.key),
                 signer: signer.as_ref().map(|signer| Signer::clone(&signer.signer)),
                 made: None,
-            }));
+            })));
             if new_key.is_none() {
                 plan.changes.extend(self.key_permissions(&found));
             }
@@ -338,6 +338,3 @@ fn content(file: &File) -> Result<Option<&[u8]>, PlanError> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

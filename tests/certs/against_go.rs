@@ -477,7 +477,7 @@ fn differs(own: &Own, go: &Json) -> Option<&'static str> {
                 go["chains"].as_array().into_iter().flatten().map(ToString::to_string).collect();
             let found = own.paths.iter().all(|path| chains.contains(path));
             let all = sorted(chains).len() == own.paths.len() || own.stricter;
-            (!own.noted && !(found && all)).then_some("other paths")
+            (!(own.noted || found && all)).then_some("other paths")
         }
         // Since 1.27 name constraints are looked at when all else is, so that another fault is named first.
         _ if own.noted || class(its) == "name constraint" || class(&own.text) == "name constraint" => None,

@@ -24,6 +24,8 @@ use crate::event::Outcome;
 ///   dtrctl cert generate --for dtr.corp --csr
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(clippy::option_option, reason = "clap's form of an option whose value may be left out")]
 pub struct Generate {
     /// Without FILE: makes a CA. With FILE: signs with this CA's certificate.
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["csr", "self_signed"])]
