@@ -361,11 +361,10 @@ fn site(line: &str) -> Result<DaemonSite, AskError> {
     let fields: Vec<&str> = line.split(' ').collect();
     let [kind, uid, user, socket, config_home, cmdline] = fields[..] else { return Err(garbled("daemon")) };
     let kind = match kind {
-        "system" => DaemonKind::System,
+        // On Windows the command line is one text.
+        "system" | "windows" => DaemonKind::System,
         "snap" => DaemonKind::Snap,
         "rootless" => DaemonKind::Rootless,
-        // The system's, whose command line is one text.
-        "windows" => DaemonKind::System,
         _ => return Err(garbled("daemon")),
     };
     let cmdline = match line.split(' ').next() {

@@ -521,15 +521,41 @@ function log_end([DateTime]$since, [int]$count) {
 function refused([string]$log) {
     $log -match 'unable to configure the Docker daemon|configuration validation failed|Error reconfiguring the daemon'
 }
-# Windows has no signals: dockerd listens to an event that is named after its process.
+# Windows has no signals: dockerd listens to an event that is named after its process. A service of the system makes it
+# with rules that let administrators wait for it, and only the system itself set it.
+function signal([string]$name) {
+    try { $event_of_daemon = [Threading.EventWaitHandle]::OpenExisting($name) }
+    catch [UnauthorizedAccessException] { signal_as_system $name; return }
+    try { $null = $event_of_daemon.Set() } finally { $event_of_daemon.Dispose() }
+}
+# By a task that runs once, as the system.
+function signal_as_system([string]$name) {
+    $code = "if (-not [Threading.EventWaitHandle]::OpenExisting('$name').Set()) { exit 1 }"
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($code))
+    $task = "dtrctl-$($settings.token)"
+    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument "-NoProfile -NonInteractive -EncodedCommand $encoded"
+    $system = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount
+    $null = Register-ScheduledTask -TaskName $task -Action $action -Principal $system
+    try {
+        Start-ScheduledTask -TaskName $task
+        $result = 0
+        for ($tries = 0; $tries -lt 40; $tries++) {
+            Start-Sleep -Milliseconds 500
+            $result = (Get-ScheduledTaskInfo -TaskName $task).LastTaskResult
+            # It runs, it has not run, it waits.
+            if (@(267009, 267011, 267045) -notcontains $result) { break }
+        }
+        if ($result -ne 0) { fail 1 "the daemon could not be told to reload: a task of the system ended with $result" }
+    }
+    finally { Unregister-ScheduledTask -TaskName $task -Confirm:$false }
+}
 function do_reload([string]$how, [string]$settles) {
     $process = daemon
     if (-not $process) { fail 1 'no docker daemon runs on this host' }
     $since = [DateTime]::Now
     $before = info
     $boot = started $process
-    $signal = [Threading.EventWaitHandle]::OpenExisting("Global\docker-daemon-config-$($process.ProcessId)")
-    try { $null = $signal.Set() } finally { $signal.Dispose() }
+    signal "Global\docker-daemon-config-$($process.ProcessId)"
     for ($tries = 0; $tries -lt 20; $tries++) {
         Start-Sleep -Milliseconds 500
         $log = logged $since

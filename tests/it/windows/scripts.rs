@@ -129,15 +129,21 @@ const CMDLETS: &[(&str, &[&str])] = &[
     ("Get-CimInstance", &["-ClassName", "-Filter", "-ErrorAction"]),
     ("Get-Command", &["-Name", "-CommandType", "-ErrorAction"]),
     ("Get-ItemProperty", &["-LiteralPath", "-ErrorAction"]),
+    ("Get-ScheduledTaskInfo", &["-TaskName"]),
     ("Get-WinEvent", &["-FilterHashtable", "-MaxEvents"]),
     ("Import-Certificate", &["-FilePath", "-CertStoreLocation"]),
     ("New-Object", &[]),
+    ("New-ScheduledTaskAction", &["-Execute", "-Argument"]),
+    ("New-ScheduledTaskPrincipal", &["-UserId", "-LogonType"]),
+    ("Register-ScheduledTask", &["-TaskName", "-Action", "-Principal"]),
     ("Remove-Item", &["-LiteralPath"]),
     ("Restart-Service", &["-Name", "-Force", "-WarningAction"]),
     ("Select-Object", &["-First", "-Last"]),
     ("Sort-Object", &["-Property", "-Unique"]),
+    ("Start-ScheduledTask", &["-TaskName"]),
     ("Start-Sleep", &["-Milliseconds", "-Seconds"]),
     ("Test-Path", &["-LiteralPath"]),
+    ("Unregister-ScheduledTask", &["-TaskName", "-Confirm"]),
     ("Where-Object", &[]),
 ];
 
@@ -181,6 +187,11 @@ fn functions(script: &Script) -> BTreeMap<String, Function> {
     found
 }
 
+/// A parameter's name, of `-Name` and of `-Name:value`.
+fn name_of(parameter: &str) -> &str {
+    parameter.split(':').next().unwrap_or_default()
+}
+
 /// Commands that nobody has, parameters that they do not take, and more arguments than a function has parameters.
 fn wrong_commands(script: &Script) -> Vec<String> {
     let own = functions(script);
@@ -200,7 +211,7 @@ fn wrong_commands(script: &Script) -> Vec<String> {
                 parameters.count() == 0 && (function.rest || values.count() <= function.types.len())
             }
             (None, Some((_, known))) => {
-                parameters.into_iter().all(|parameter| known.contains(&script.node_text(*parameter)))
+                parameters.into_iter().all(|parameter| known.contains(&name_of(script.node_text(*parameter))))
             }
             (None, None) => false,
         };
