@@ -79,10 +79,10 @@ impl Lab {
     pub fn snapshot(&self, host: &str) -> Vec<String> {
         let output = Self::lab(&["snapshot", host]);
         assert!(output.status.success(), "a snapshot of {host}: {}", text(&output.stderr));
-        // dockerd writes its own key whenever it likes.
+        // dockerd writes its own key whenever it likes, and a user's own keeps its images below the home.
         text(&output.stdout)
             .lines()
-            .filter(|line| !line.contains("/etc/docker/key.json"))
+            .filter(|line| !line.contains("/etc/docker/key.json") && !line.contains("/.local/share/docker"))
             .map(str::to_owned)
             .collect()
     }
