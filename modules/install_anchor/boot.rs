@@ -73,7 +73,7 @@ pub fn keep(host: &Host, found: &Found, plan: &mut Plan) -> Result<(), PlanError
     };
     let mut emptied = Vec::new();
     for (live, copy) in found.directories.iter().zip(&old.copies) {
-        if old.copy(live, copy, plan)? {
+        if mirror(live, copy, plan)? {
             emptied.push(copy.path.name().to_owned());
         }
     }
@@ -131,34 +131,34 @@ fn after(dir: &Dir, plan: &Plan, meant: impl Fn(&String) -> bool) -> BTreeMap<St
     files
 }
 
-impl Old {
-    /// Makes a copy hold what is ours in the directory that dockerd reads; whether the copy goes.
-    fn copy(&self, live: &Dir, copy: &Dir, plan: &mut Plan) -> Result<bool, PlanError> {
-        let ours = |name: &String| names::of_certs_d(name).is_some();
-        let wanted = after(live, plan, ours);
-        if !wanted.is_empty() && !copy.present {
-            let make = MakeDir { path: copy.path.clone(), ownership: Ownership::mode(0o755) };
-            plan.changes.push(Change::MakeDir(make));
-        }
-        for (name, content) in &wanted {
-            if let Some(content) = content {
-                plan.changes.extend(write_content(copy, name, Content::new(content.clone()))?);
-            }
-        }
-        let mut left = !wanted.is_empty();
-        for entry in &copy.entries {
-            if ours(&entry.name) && !wanted.contains_key(&entry.name) {
-                plan.changes.push(remove_entry(copy, entry)?);
-            } else {
-                left = true;
-            }
-        }
-        if copy.present && !left {
-            plan.changes.push(Change::RemoveDir(RemoveDir { path: copy.path.clone() }));
-        }
-        Ok(!left)
+/// Makes a copy hold what is ours in the directory that dockerd reads; whether the copy goes.
+fn mirror(live: &Dir, copy: &Dir, plan: &mut Plan) -> Result<bool, PlanError> {
+    let ours = |name: &String| names::of_certs_d(name).is_some();
+    let wanted = after(live, plan, ours);
+    if !wanted.is_empty() && !copy.present {
+        let make = MakeDir { path: copy.path.clone(), ownership: Ownership::mode(0o755) };
+        plan.changes.push(Change::MakeDir(make));
     }
+    for (name, content) in &wanted {
+        if let Some(content) = content {
+            plan.changes.extend(write_content(copy, name, Content::new(content.clone()))?);
+        }
+    }
+    let mut left = !wanted.is_empty();
+    for entry in &copy.entries {
+        if ours(&entry.name) && !wanted.contains_key(&entry.name) {
+            plan.changes.push(remove_entry(copy, entry)?);
+        } else {
+            left = true;
+        }
+    }
+    if copy.present && !left {
+        plan.changes.push(Change::RemoveDir(RemoveDir { path: copy.path.clone() }));
+    }
+    Ok(!left)
+}
 
+impl Old {
     /// Makes `bootsync.sh` put things back, or takes that out of it.
     fn script(&self, wanted: bool, runs_by_sh: bool, plan: &mut Plan) -> Result<(), PlanError> {
         let path = &self.script.path;

@@ -13,7 +13,7 @@ use super::{
     vars::{Definition, Vars, define},
     yaml_file,
 };
-use crate::yaml::{Node, Problem, Problems, Source, Span, Value, parse};
+use crate::yaml::{Node, Problem, Problems, Source, Value, parse};
 
 /// The newest form of config.json: docker-machine's last release writes it.
 const NEWEST: i128 = 3;
@@ -136,7 +136,7 @@ impl<'n> Machine<'n> {
     fn connection(&self, vars: &mut Vars, problems: &mut Problems) {
         let port = self.field("SSHPort");
         match self.address(port) {
-            Ok(address) => set(vars, "ansible_host", address, problems),
+            Ok(address) => set(vars, "ansible_host", &address, problems),
             // Refused when the host is used, and not before: the others are none the worse for it.
             Err(place) => {
                 let node = yaml_file::text_node(&place.source, place.span, "");
@@ -144,13 +144,13 @@ impl<'n> Machine<'n> {
             }
         }
         if let Some(port) = port {
-            set(vars, "ansible_port", port.clone(), problems);
+            set(vars, "ansible_port", port, problems);
         }
         if let Some(user) = self.user() {
-            set(vars, "ansible_user", user, problems);
+            set(vars, "ansible_user", &user, problems);
         }
         if let Some(key) = self.key() {
-            set(vars, "ansible_private_key_file", key, problems);
+            set(vars, "ansible_private_key_file", &key, problems);
         }
     }
 
@@ -222,9 +222,9 @@ impl<'n> Machine<'n> {
     }
 }
 
-fn set(vars: &mut Vars, name: &str, value: Node, problems: &mut Problems) {
-    let key = yaml_file::text_node(&value.source, Span { ..value.span }, name);
-    define(vars, &key, literal(&value), problems);
+fn set(vars: &mut Vars, name: &str, value: &Node, problems: &mut Problems) {
+    let key = yaml_file::text_node(&value.source, value.span, name);
+    define(vars, &key, literal(value), problems);
 }
 
 /// The same value, in which no text is a template: docker-machine has none.

@@ -1,4 +1,4 @@
-//! Boot2Docker hosts that are folders: the profile and the shipped playbook by the law.
+//! `Boot2Docker` hosts that are folders: the profile and the shipped playbook by the law.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -1,6 +1,6 @@
-//! Boot2Docker's shape: what is done now still holds after a reboot, which throws everything away but the disk.
+//! The shape of `Boot2Docker`: what is done now still holds after a reboot, which throws everything away but the disk.
 //!
-//! Its tools are BusyBox's, its scripts do what Boot2Docker's do, and its engine is Debian's; the kernel, and the way its
+//! Its tools are those of `BusyBox`, its scripts do what the real ones do, and its engine is Debian's; the kernel, and the way its
 //! file system is thrown away, are the lab's.
 
 use crate::lab::{Lab, difference};
