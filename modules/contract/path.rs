@@ -22,7 +22,7 @@ pub struct HostPath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostPathError {
     /// The path begins neither with `/` nor with a drive.
-    #[error("`{0}` is not an absolute path; write it from `/`, on Windows from the drive (`C:\\`)")]
+    #[error("`{0}` is not an absolute path; write it from `/` or `C:\\`")]
     Relative(String),
     /// A component is `.`, `..` or empty.
     #[error("`{0}` has a `.`, `..` or empty component; write the path without it")]

@@ -116,7 +116,7 @@ fn ten_mistakes_are_found_at_once() {
     24 │     - name: a relative path
        ╰────
      help: did you mean `restart docker`?
-     × `copy` argument `dest`: `etc/motd` is not an absolute path; write it from `/`, on Windows from the drive (`C:\`)
+     × `copy` argument `dest`: `etc/motd` is not an absolute path; write it from `/` or `C:\`
        ╭─[site.yml:25:20]
     24 │     - name: a relative path
     25 │       copy: {dest: etc/motd, content: x}
