@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::TbsCertificate;
-use x509_parser::der_parser::asn1_rs::Oid;
+use x509_parser::der_parser::asn1_rs::{Any, FromDer as _, Oid, Tag};
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, PolicyMapping, X509Extension};
 use x509_parser::x509::X509Version;
 
@@ -72,7 +72,13 @@ impl Extensions {
                 self.basic = Some((basic.ca, basic.path_len_constraint));
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags & 0x1ff),
-            ParsedExtension::ExtendedKeyUsage(usage) => self.extended_usage = Some(usages(usage)),
+            ParsedExtension::ExtendedKeyUsage(usage) => {
+                // The parser leaves off at what is none.
+                if !holds_only_oids(extension.value) {
+                    self.malformed.push("invalid extended key usages".to_owned());
+                }
+                self.extended_usage = Some(usages(usage));
+            }
             ParsedExtension::SubjectAlternativeName(names) => {
                 self.alt_names_raw = Some(extension.value.to_vec());
                 self.alt_names = names.general_names.iter().map(alt_name).collect();
@@ -106,7 +112,7 @@ impl Extensions {
                 self.never_critical(extension, "authority key identifier");
                 self.authority_key = id.key_identifier.as_ref().map(|key| key.0.to_vec());
             }
-            ParsedExtension::ParseError { .. } if is_judged(oid) => {
+            ParsedExtension::ParseError { .. } if is_judged(oid) || is_read(oid) => {
                 self.malformed.push(broken(oid, "it cannot be read"));
             }
             _ if extension.critical && !is_handled(oid) => self.unhandled.push(oid.to_owned()),
@@ -163,6 +169,23 @@ fn broken(oid: &str, fault: &str) -> String {
 /// Extensions that every judgement reads: broken ones make Go refuse the certificate.
 fn is_judged(oid: &str) -> bool {
     ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"].contains(&oid)
+}
+
+/// Extensions that decide nothing, and that Go reads all the same.
+fn is_read(oid: &str) -> bool {
+    ["2.5.29.31", "2.5.29.32", "2.5.29.35"].contains(&oid)
+}
+
+fn holds_only_oids(value: &[u8]) -> bool {
+    let Ok((_, sequence)) = Any::from_der(value) else { return false };
+    let mut left = sequence.data;
+    while !left.is_empty() {
+        match Any::from_der(left) {
+            Ok((after, one)) if one.tag() == Tag::Oid => left = after,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Extensions that every Go in question accepts as critical. Policy constraints and mappings are

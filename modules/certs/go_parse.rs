@@ -8,6 +8,7 @@ use x509_parser::x509::X509Name;
 use super::certificate::Parts;
 use super::extensions::AltName;
 use super::key::PublicKey;
+use super::signature;
 
 /// Go's sentence, or one like it, when its parser refuses the certificate.
 pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<String> {
@@ -17,12 +18,21 @@ pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<Str
     } else if parsed.signature_algorithm != tbs.signature {
         "x509: inner and outer signature algorithm identifiers don't match".to_owned()
     } else {
-        return name(&tbs.issuer)
+        return times(parsed)
+            .or_else(|| name(&tbs.issuer))
             .or_else(|| name(&tbs.subject))
             .or_else(|| key(parsed, &parts.key))
             .or_else(|| extensions(parts));
     };
     Some(fault)
+}
+
+/// Go reads whole seconds alone.
+fn times(parsed: &X509Certificate<'_>) -> Option<String> {
+    let validity = &parsed.tbs_certificate.validity;
+    let broken =
+        [validity.not_before, validity.not_after].iter().any(|time| time.to_datetime().nanosecond() != 0);
+    broken.then(|| "x509: malformed GeneralizedTime".to_owned())
 }
 
 fn name(name: &X509Name<'_>) -> Option<String> {
@@ -32,13 +42,37 @@ fn name(name: &X509Name<'_>) -> Option<String> {
         Tag::NumericString if !data.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ') => {
             Some("NumericString")
         }
-        Tag::BmpString if !data.len().is_multiple_of(2) => Some("BMPString"),
+        Tag::BmpString if !is_ucs2(data) => Some("BMPString"),
         _ => None,
     };
+    let known = [
+        Tag::Utf8String,
+        Tag::PrintableString,
+        Tag::T61String,
+        Tag::Ia5String,
+        Tag::NumericString,
+        Tag::BmpString,
+    ];
+    let unknown = name.iter_attributes().map(|attribute| attribute.attr_value().tag());
+    if let Some(tag) = unknown.filter(|tag| !known.contains(tag)).next() {
+        return Some(format!(
+            "x509: invalid RDNSequence: invalid attribute value: {UNSUPPORTED_STRING}{}",
+            tag.0
+        ));
+    }
     let broken = name
         .iter_attributes()
         .find_map(|attribute| value(attribute.attr_value().data, attribute.attr_value().tag()))?;
     Some(format!("x509: invalid RDNSequence: invalid attribute value: invalid {broken}"))
+}
+
+/// How Go before 1.27 refuses other kinds of values.
+pub(super) const UNSUPPORTED_STRING: &str = "unsupported string type: ";
+
+/// Pairs of bytes, without what no character has (Go since 1.27).
+fn is_ucs2(data: &[u8]) -> bool {
+    let none = |pair: &[u8]| matches!(u16::from_be_bytes([pair[0], pair[1]]), 0xfffe | 0xffff | 0xfdd0..=0xfdef | 0xd800..=0xdfff);
+    data.len().is_multiple_of(2) && !data.chunks_exact(2).any(none)
 }
 
 /// Go's set: with `*` and `&`, without `@` and `_`.
@@ -51,9 +85,18 @@ fn key(parsed: &X509Certificate<'_>, key: &PublicKey) -> Option<String> {
     let null = algorithm.parameters.as_ref().is_some_and(|any| any.tag() == Tag::Null);
     let fault = match key {
         PublicKey::Rsa { pss_only: false, .. } if !null => "x509: RSA key missing NULL parameters",
+        PublicKey::Rsa { pss_only: false, modulus, .. } if modulus.bits() == 0 => {
+            "x509: RSA modulus is not a positive number"
+        }
+        PublicKey::Rsa { pss_only: false, exponent, .. } if exponent.bits() == 0 => {
+            "x509: RSA public exponent is not a positive number"
+        }
         PublicKey::Ec { curve, point } => {
             let field = usize::try_from(curve.bits().div_ceil(8)).ok()?;
-            if point.first() == Some(&4) && point.len() == 2 * field + 1 {
+            if point.first() == Some(&4)
+                && point.len() == 2 * field + 1
+                && signature::is_on_curve(*curve, point)
+            {
                 return None;
             }
             "x509: failed to unmarshal elliptic curve point"

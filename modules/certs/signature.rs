@@ -201,6 +201,13 @@ fn rsa_algorithm(scheme: &SignatureScheme, bits: u64) -> Option<&'static dyn lc:
     })
 }
 
+/// Whether a point is one of its curve; of a curve that is not known here, nothing is said.
+pub(super) fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
+    let algorithm = [Hash::Sha256, Hash::Sha384, Hash::Sha512].map(|hash| ecdsa_algorithm(curve, hash));
+    let known = algorithm.into_iter().flatten().next();
+    known.is_none_or(|algorithm| lc::ParsedPublicKey::new(algorithm, point).is_ok())
+}
+
 fn ecdsa_algorithm(curve: Curve, hash: Hash) -> Option<&'static dyn lc::VerificationAlgorithm> {
     Some(match (curve, hash) {
         (Curve::P256, Hash::Sha1) => &lc::ECDSA_P256_SHA1_ASN1,

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::extensions::{MAPPED, MARKED_CRITICAL};
+use super::go_parse::UNSUPPORTED_STRING;
 use super::signature::{SignatureError, SignatureScheme};
 
 /// What is wrong with a chain. The text is the `x509: …` tail of dockerd's message, whatever stands
@@ -171,6 +172,8 @@ pub enum EngineNote {
     CriticalIdentifiersAcceptedBy20_10,
     /// Engines built with Go 1.24 and later handle constraints on policies.
     PoliciesHandledSinceGo1_24,
+    /// Engines built with Go 1.27 read every kind of value in a name.
+    ValuesReadSinceGo1_27,
     /// 20.10 does not look at policies.
     PoliciesIgnoredBy20_10,
 }
@@ -189,6 +192,7 @@ impl fmt::Display for EngineNote {
                 "engines built with Go before 1.27, such as 20.10 and 26.1, still accept it"
             }
             Self::CriticalIdentifiersAcceptedBy20_10 => "20.10, built with Go 1.19, still accepts it",
+            Self::ValuesReadSinceGo1_27 => "engines built with Go 1.27 and later read it",
             Self::PoliciesIgnoredBy20_10 => "20.10, built with Go 1.19, does not look at policies",
             Self::PoliciesHandledSinceGo1_24 => {
                 "engines built with Go 1.24 and later handle constraints on policies"
@@ -232,6 +236,9 @@ fn note(fault: &Fault) -> Option<EngineNote> {
         Fault::KeyTooSmall { .. } => Some(EngineNote::SmallKeysAcceptedBeforeGo1_24),
         Fault::Unreadable(text) if text.ends_with(MAPPED) => {
             Some(EngineNote::MappedAddressesAcceptedBeforeGo1_27)
+        }
+        Fault::Unreadable(text) if text.contains(UNSUPPORTED_STRING) => {
+            Some(EngineNote::ValuesReadSinceGo1_27)
         }
         Fault::Unreadable(text) if text.ends_with(MARKED_CRITICAL) => {
             Some(EngineNote::CriticalIdentifiersAcceptedBy20_10)
