@@ -20,7 +20,7 @@ start_engine() {
     printf '{}\n' >"$STATE/dockerd.json"
     # Its own session and no open files of ours: it must not end with this command, nor hold its lock. A clean
     # environment: a proxy set for the caller is not the hosts'.
-    env -i PATH="$PATH" setsid "$LAB/cell" outer "$STATE" </dev/null >"$STATE/engine.log" 2>&1 9>&- &
+    env -i PATH="$PATH" setsid "$LAB/cell" outer "$STATE" </dev/null >"$STATE/engine.log" 2>&1 8>&- 9>&- &
     pid=$!
     wait_for 30 "the lab's engine" engine_settled "$pid"
     if ! engine version >/dev/null 2>&1; then
@@ -33,23 +33,32 @@ start_engine() {
 # Answers, or never will.
 engine_settled() { engine version || ! kill -0 "$1"; }
 
-# load_images IMAGE...: these and what they are layers on, unless they are there.
+# load_images IMAGE...: these and what they are layers on, unless they are there. All that can be loaded at once is.
 load_images() {
-    local image base jobs=()
-    for image in services host "$@"; do
+    local image base whole=() layers=() layers_on_layers=()
+    for image in $(with_bases services host "$@"); do
         base=$(recipe_says LAYER_OF "$image")
-        printf '%s\n' "${base:-$image}"
-    done | awk '!seen[$0]++' >"$STATE/whole-images"
-    while read -r image; do
-        load_image "$image" </dev/null &
-        jobs+=($!)
-    done <"$STATE/whole-images"
-    all_went_well "${jobs[@]}" || exit 1
-    # A layer may lie on a layer, so these are not loaded all at once.
-    for image in $(with_bases "$@"); do
-        load_image "$image" || exit 1
+        if [ -z "$base" ]; then
+            whole+=("$image")
+        elif [ -z "$(recipe_says LAYER_OF "$base")" ]; then
+            layers+=("$image")
+        else
+            layers_on_layers+=("$image")
+        fi
     done
+    load_together "${whole[@]}"
+    load_together "${layers[@]}"
+    for image in "${layers_on_layers[@]}"; do load_image "$image"; done
     make_small_images
+}
+
+load_together() {
+    local image jobs=()
+    for image in "$@"; do
+        load_image "$image" &
+        jobs+=($!)
+    done
+    all_went_well "${jobs[@]}" || exit 1
 }
 
 all_went_well() {
