@@ -53,8 +53,8 @@ fn name(name: &X509Name<'_>) -> Option<String> {
         Tag::NumericString,
         Tag::BmpString,
     ];
-    let unknown = name.iter_attributes().map(|attribute| attribute.attr_value().tag());
-    if let Some(tag) = unknown.filter(|tag| !known.contains(tag)).next() {
+    let mut tags = name.iter_attributes().map(|attribute| attribute.attr_value().tag());
+    if let Some(tag) = tags.find(|tag| !known.contains(tag)) {
         return Some(format!(
             "x509: invalid RDNSequence: invalid attribute value: {UNSUPPORTED_STRING}{}",
             tag.0
