@@ -24,7 +24,7 @@ pub struct ConnectionOptions {
     /// How many hosts side by side.
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub forks: u16,
-    /// Runs tasks as root by sudo, where the playbook says nothing else.
+    /// Becomes root by sudo, where nothing else is said.
     #[arg(short, long = "become")]
     pub r#become: bool,
     /// The user to log in as, where the inventory says nothing else.

@@ -90,6 +90,23 @@ fn one_json_document_says_the_same() {
 }
 
 #[test]
+fn the_systems_store_is_read_as_go_reads_it() {
+    let registry = registry();
+    let dropped = "/usr/local/share/ca-certificates/corp.crt";
+    let world = World::with(&["web1", "web2", "web3"])
+        .host_file("web1", "/etc/ssl/certs/hand.pem", &registry.root)
+        .host_file("web2", "/etc/ssl/certs/ca-certificates.crt", &registry.root)
+        .host_file("web2", dropped, &registry.root)
+        .host_file("web3", dropped, &registry.root);
+    let document = json(&trust(&world, &registry.name, "docker", &["--format", "json"], 2));
+    let files = |host: &str| document["hosts"][host]["trusted_by"][0]["files"].clone();
+    assert_eq!(files("web1"), serde_json::json!(["/etc/ssl/certs/hand.pem"]));
+    assert_eq!(files("web2"), serde_json::json!([dropped, "/etc/ssl/certs/ca-certificates.crt"]));
+    assert_eq!(document["hosts"]["web2"]["trusted_by"][0]["store"], "system");
+    assert_eq!(document["hosts"]["web3"]["status"], "untrusted", "its tool has not run: the bundle lacks it");
+}
+
+#[test]
 fn a_registry_that_is_down_leaves_an_overview_of_what_hosts_hold() {
     let registry = registry();
     let world = fleet(&registry);
