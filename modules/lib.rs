@@ -10,6 +10,7 @@ pub mod certs;
 pub mod contract;
 pub mod daemon_config;
 pub mod platform;
+pub mod review;
 
 mod arguments;
 mod assert;
@@ -17,13 +18,16 @@ mod boot2docker_profile;
 mod command;
 mod copy;
 mod daemon_json;
+mod daemon_view;
 mod debug;
 mod fetch_cert;
 mod file;
 mod generate_cert;
 mod install_anchor;
 mod registry_check;
+mod registry_trust;
 mod restart_docker;
+mod stores;
 #[cfg(test)]
 mod testing;
 mod trouble;
@@ -43,6 +47,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<registry_check::RegistryCheck>(),
+    Entry::of::<registry_trust::RegistryTrust>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

@@ -13,25 +13,30 @@ use serde_json::{Value, json};
 use crate::arguments::{Listed, filled};
 use crate::certs::{self, Pem, RegistryHost};
 use crate::contract::{
-    AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, DaemonInfo, Distribution, Host, HostCheck,
-    HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe,
+    AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, AskResolve, DaemonInfo, Distribution, Host,
+    HostCheck, HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe, Resolved,
 };
 use crate::platform::{self, Daemon};
 use outcome::{Outcome, Viewpoint};
 
 /// Asks a registry `GET /v2/` from where it matters and says who trusts it: the controller, the host's own programs (by
-/// its curl), and the docker daemon (by its own request to the registry, without a pull). 200 and 401 both mean that the
-/// registry is alive and its certificate accepted. It reads only; where the answer is not the expected one, it fails and
-/// says what to do.
+/// its curl, which reads the system's store), and the docker daemon (by its own request to the registry; where images are
+/// in containerd's store, which reads certificates more strictly, by a pull of what does not exist as well). 200 and 401
+/// both mean that the registry is alive and its certificate accepted: `UNAUTHORIZED` is a registry's way of saying hello,
+/// and `curl: (60)` means that nothing in the system's store vouches for it. It reads only; where the answer is not the
+/// expected one, it fails, says in one sentence what is the matter (an unknown issuer, another name, a time that is over,
+/// plain HTTP, a name that does not resolve, a refused connection, a proxy between, something else behind the port) and
+/// what to do.
 ///
-/// It registers `controller`, `host` and `daemon` (each with `status`: `trusted`, `untrusted`, `insecure`, `alive`,
+/// It registers `controller`, `host`, `daemon` and `resolver` (each with `status`: `trusted`, `untrusted`, `insecure`, `alive`,
 /// `failed` or `skipped`, and `message`; null where it was not asked for).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryCheck {
     /// The registry, as image references name it: `HOST` or `HOST:PORT`.
     registry: RegistryHost,
-    /// From where: `controller`, `host`, `daemon`. A list, or text with commas. Default: all three.
+    /// From where: `controller`, `host`, `daemon`, or `resolver` (whether the host itself resolves the name, as its daemon
+    /// has to). A list, or text with commas. Default: the first three.
     #[serde(default)]
     from: Listed<Viewpoint>,
     /// The certificates (PEM) by which the controller judges the registry, such as `anchors` of `fetch_cert`. Default:
@@ -66,6 +71,7 @@ pub struct Seen {
     plain: Option<HostCheck>,
     daemon: Option<Distribution>,
     info: Option<DaemonInfo>,
+    resolver: Option<Resolved>,
 }
 
 impl Module for RegistryCheck {
@@ -92,13 +98,16 @@ impl Module for RegistryCheck {
         .zip(optional(from_host && self.insecure, || Probe::ask(curl(true))))
         .zip(optional(from_daemon, || Probe::ask(AskDistribution { registry: registry() })))
         .zip(optional(from_daemon, || Probe::ask(AskInfo)))
-        .and_then(|((((controller, host), plain), daemon), info)| {
+        .zip(optional(on_host(Viewpoint::Resolver), || {
+            Probe::ask(AskResolve { host: self.registry.host().to_owned() })
+        }))
+        .and_then(|(((((controller, host), plain), daemon), info), resolver)| {
             let info = info.flatten();
             if info.as_ref().is_some_and(|info| info.fresh) {
                 let reason = "the daemon has yet to read its configuration again".to_owned();
                 return Probe::refuse(AskError::Unknown(reason));
             }
-            Probe::ready(Seen { controller, host, plain, daemon, info })
+            Probe::ready(Seen { controller, host, plain, daemon, info, resolver })
         })
     }
 
@@ -133,7 +142,7 @@ impl Module for RegistryCheck {
 
 impl RegistryCheck {
     fn viewpoints(&self) -> &[Viewpoint] {
-        if self.from.0.is_empty() { &Viewpoint::ALL } else { &self.from.0 }
+        if self.from.0.is_empty() { &Viewpoint::DEFAULT } else { &self.from.0 }
     }
 
     fn looks_from(&self, viewpoint: Viewpoint) -> bool {
@@ -154,6 +163,10 @@ impl RegistryCheck {
             ),
             Viewpoint::Host => match &seen.host {
                 Some(check) => Outcome::of_host(self, check, seen.plain.as_ref()),
+                None => Outcome::not_asked(),
+            },
+            Viewpoint::Resolver => match &seen.resolver {
+                Some(answer) => Outcome::of_resolver(self, answer),
                 None => Outcome::not_asked(),
             },
             Viewpoint::Daemon => match &seen.daemon {

@@ -11,7 +11,7 @@ use crate::certs::{self, Certificate};
 use crate::contract::{
     Answer, Ask, AskError, Attributes, Bundle, DaemonInfo, Dir, DirEntry, Distribution, Facts, File,
     FileKind, Host, HostCheck, HostPath, HttpAnswer, HttpTrust, LockedPin, Mode, Module, Overlay, OwedRecord,
-    Plan, PlanError, Process, Running, ServedChain, Step, Task as _, TrustStore, Validation,
+    Plan, PlanError, Process, Resolved, Running, ServedChain, Step, Task as _, TrustStore, Validation,
 };
 use crate::platform::path;
 
@@ -33,6 +33,9 @@ pub struct World {
     pub https: HostCheck,
     pub http: HostCheck,
     pub distribution: Distribution,
+    pub resolved: Resolved,
+    /// Whether a request of the daemon's own was asked for.
+    pub asked_the_daemon: std::cell::Cell<bool>,
     /// Rounds in which the host was asked.
     pub trips: usize,
     overlay: Overlay,
@@ -61,7 +64,9 @@ impl World {
             info: None,
             https: none(),
             http: none(),
-            distribution: Distribution { status: 0, message: String::new() },
+            distribution: Distribution { status: 0, message: String::new(), pull: None },
+            resolved: Resolved::default(),
+            asked_the_daemon: std::cell::Cell::new(false),
             trips: 0,
             overlay: Overlay::default(),
         }
@@ -137,7 +142,11 @@ impl World {
             Ask::HostCheck(ask) => {
                 Answer::HostCheck(if ask.plain { &self.http } else { &self.https }.clone())
             }
-            Ask::Distribution(_) => Answer::Distribution(self.distribution.clone()),
+            Ask::Resolve(_) => Answer::Resolve(self.resolved.clone()),
+            Ask::Distribution(_) => {
+                self.asked_the_daemon.set(true);
+                Answer::Distribution(self.distribution.clone())
+            }
             Ask::Syntax(_) => Answer::Syntax(Validation { accepted: true, message: String::new() }),
             other => panic!("nobody has said what to answer to {other:?}"),
         };
@@ -155,7 +164,13 @@ impl World {
             .map(|(entry, (link, kind))| DirEntry {
                 name: entry.name().into(),
                 link: *link,
-                kind: kind.clone(),
+                // As on a host, large files are listed without their content.
+                kind: match kind {
+                    FileKind::File(attributes, _) if attributes.size > 65536 => {
+                        FileKind::File(attributes.clone(), None)
+                    }
+                    other => other.clone(),
+                },
             })
             .collect();
         Dir { path: at.clone(), present: self.files.contains_key(at), entries }
@@ -232,6 +247,14 @@ impl Authority {
         Self { certificate: read(&certificate), issuer: Issuer::new(params, key) }
     }
 
+    /// A root that ends then.
+    pub fn root_until(name: &str, not_after: time::OffsetDateTime) -> Self {
+        let (mut params, key) = authority(name);
+        params.not_after = not_after;
+        let certificate = params.self_signed(&key).expect("a root");
+        Self { certificate: read(&certificate), issuer: Issuer::new(params, key) }
+    }
+
     /// A server's certificate with these names.
     pub fn leaf(&self, names: &[&str]) -> Certificate {
         let key = KeyPair::generate().expect("a key");
@@ -257,6 +280,7 @@ fn server(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
     let mut params = CertificateParams::new(names).expect("names");
     params.distinguished_name.push(DnType::CommonName, "dtr.example.com");
+    params.not_after = datetime!(2027-06-01 0:00 UTC);
     params
 }
 

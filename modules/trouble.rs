@@ -33,6 +33,10 @@ pub enum Trouble {
     ClientCertificate,
     /// A foreign file in certs.d breaks the reader.
     CertsD,
+    /// The system's store does not vouch for it; what docker trusts is another question.
+    SystemStore,
+    /// Something answers that is no registry.
+    NotARegistry,
     /// None of these.
     Other,
 }
@@ -48,7 +52,8 @@ const WORDS: &[(Trouble, &[&str])] = &[
     ),
     (Trouble::WeakSignature, &["insecure algorithm"]),
     (Trouble::UnknownAuthority, &["signed by unknown authority"]),
-    (Trouble::Proxy, &["proxyconnect"]),
+    (Trouble::Proxy, &["proxyconnect", "proxy authentication required"]),
+    (Trouble::NotARegistry, &["error parsing http", "received unexpected http status"]),
     (Trouble::ClientCertificate, &["bad certificate", "certificate required", "client's certificate"]),
     (
         Trouble::CertsD,
@@ -97,6 +102,7 @@ impl Trouble {
                 | Self::Time
                 | Self::WeakSignature
                 | Self::Certificate
+                | Self::SystemStore
         )
     }
 
@@ -125,7 +131,10 @@ impl Trouble {
             Self::Plain => format!(
                 "`{registry}` speaks HTTP without TLS, so there is nothing to trust: give it a certificate, or accept the risk with playbooks/insecure-registry.yml (`-e registry={registry}`)"
             ),
-            Self::UnknownAuthority => format!(
+            Self::NotARegistry => format!(
+                "something else than a registry answers on port {port} of `{host}`, or a proxy between: name the registry's own port (`-e registry={host}:PORT`), and look at what `curl -v https://{registry}/v2/` shows"
+            ),
+            Self::UnknownAuthority | Self::SystemStore => format!(
                 "install its anchor with playbooks/trust-registry.yml (`-e registry={registry}`); where only the system's store has it, the daemon needs a restart first"
             ),
             Self::CommonName => format!(

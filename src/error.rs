@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use miette::Diagnostic as _;
 
+use crate::event::overview::{Overview, Standing};
 use crate::event::{Recap, State};
 use crate::yaml::{Problem, Problems};
 
@@ -101,6 +102,31 @@ pub fn exit_code(hosts: &BTreeMap<String, Recap>, interrupted: bool, check: bool
     } else if any(&[State::Unreachable]) {
         4
     } else if detailed && (pending || open) {
+        2
+    } else {
+        0
+    }
+}
+
+/// The exit code of `trust` and `cert check`, for CI. `run` is the run's own: an interrupted one stays one. When several
+/// hold: failed, unreachable, not trusted. Where no host has a daemon, nothing is trusted either.
+#[must_use]
+pub fn overview_exit_code(overview: &Overview, run: u8) -> u8 {
+    let any = |standings: &[Standing]| overview.answers.values().any(|a| standings.contains(&a.standing));
+    if run == 130 {
+        130
+    } else if any(&[Standing::Failed]) {
+        3
+    } else if any(&[Standing::Unreachable]) {
+        4
+    } else if any(&[
+        Standing::Expiring,
+        Standing::Insecure,
+        Standing::Unknown,
+        Standing::Untrusted,
+        Standing::NotAttempted,
+    ]) || !any(&[Standing::Trusted])
+    {
         2
     } else {
         0

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::resolve::Resolved;
 use super::text::Mode;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
@@ -32,6 +33,8 @@ pub enum Answer {
     Syntax(Validation),
     /// To `HostCheck`.
     HostCheck(HostCheck),
+    /// To `Resolve`.
+    Resolve(Resolved),
     /// To `Distribution`.
     Distribution(Distribution),
     /// To `Shell`.
@@ -180,9 +183,20 @@ pub struct TrustStore {
     /// The bundle in use, its content and its last modification (seconds since 1970); none where there is no bundle.
     pub bundle: Option<Bundle>,
     /// Regular files beside the bundle's links: trusted by Go, though by nothing else.
-    pub strays: Vec<(HostPath, Vec<u8>)>,
+    pub strays: Vec<Stray>,
     /// Links beside the bundle that lead nowhere: what they led to was removed, and the tool has not run since.
     pub dangling: Vec<HostPath>,
+}
+
+/// A file beside the bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Where it lies.
+    pub path: HostPath,
+    /// What it holds.
+    pub content: Vec<u8>,
+    /// Last modification, in seconds since 1970.
+    pub mtime: i64,
 }
 
 /// A file with all trusted certificates.
@@ -282,6 +296,9 @@ pub struct Distribution {
     pub status: u16,
     /// Its message.
     pub message: String,
+    /// What a pull of an image that does not exist says, where the daemon keeps images in containerd's store: only a pull
+    /// goes by that store's reader of certificates, which is stricter than the one that answers here.
+    pub pull: Option<String>,
 }
 
 /// What a shell text printed.

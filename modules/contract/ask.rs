@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
 use super::text::Call;
 use crate::certs::RegistryHost;
@@ -38,6 +39,8 @@ pub enum Ask {
     Syntax(AskSyntax),
     /// See [`AskHostCheck`].
     HostCheck(AskHostCheck),
+    /// See [`AskResolve`].
+    Resolve(AskResolve),
     /// See [`AskDistribution`].
     Distribution(AskDistribution),
     /// See [`AskShell`].
@@ -96,6 +99,7 @@ questions! {
     AskValidate, Validate, Validation;
     AskSyntax, Syntax, Validation;
     AskHostCheck, HostCheck, HostCheck;
+    AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
@@ -278,6 +282,7 @@ impl Ask {
                     .word(ask.registry.to_string())
                     .word(ask.registry.host())
             }
+            Self::Resolve(ask) => Call::new("ask_resolve").word(&ask.host),
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
             Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {

@@ -5,12 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::answer::{
     Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, DirEntry, Distribution,
-    File, FileKind, HostCheck, Process, Running, ShellOutput, TrustStore, Validation,
+    File, FileKind, HostCheck, Process, Running, ShellOutput, Stray, TrustStore, Validation,
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
 use super::path::HostPath;
+use super::resolve::Resolved;
 use super::script::Frame;
 use super::text::Mode;
 
@@ -44,6 +45,7 @@ impl Ask {
             Self::Validate(_) => Answer::Validate(validation(lines)?),
             Self::Syntax(_) => Answer::Syntax(validation(lines)?),
             Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
+            Self::Resolve(_) => Answer::Resolve(resolved(lines)),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
@@ -192,8 +194,11 @@ fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
         }
     };
     let stray = |line: &str| {
-        let (name, content) = line.split_once(' ').ok_or_else(|| garbled("stray"))?;
-        Ok((path(name)?, bytes(content)?))
+        let [name, mtime, content] = line.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(garbled("stray"));
+        };
+        let mtime = mtime.parse().map_err(|_| garbled("stray"))?;
+        Ok(Stray { path: path(name)?, content: bytes(content)?, mtime })
     };
     Ok(TrustStore {
         bundle,
@@ -295,12 +300,24 @@ fn host_check(lines: Lines<'_>) -> Result<HostCheck, AskError> {
 }
 
 fn distribution(lines: Lines<'_>) -> Result<Distribution, AskError> {
-    let body = lines.text("message")?;
-    let message = serde_json::from_str::<serde_json::Value>(&body)
-        .ok()
-        .and_then(|json| json["message"].as_str().map(str::to_owned))
-        .unwrap_or_else(|| body.trim().to_owned());
-    Ok(Distribution { status: lines.number("status")?, message })
+    let message = said(&lines.text("message")?);
+    let pull = if lines.get("pull").is_some() { Some(said(&lines.text("pull")?)) } else { None };
+    Ok(Distribution { status: lines.number("status")?, message, pull })
+}
+
+/// The message of an answer of the daemon's API, or a program's words as they are.
+fn said(body: &str) -> String {
+    let json = serde_json::from_str::<serde_json::Value>(body).ok();
+    let message = json.and_then(|json| json["message"].as_str().map(str::to_owned));
+    message.unwrap_or_else(|| body.trim().to_owned())
+}
+
+fn resolved(lines: Lines<'_>) -> Resolved {
+    let known = lines.get("resolves").map(|word| word == "yes");
+    let mut addresses: Vec<_> = lines.all("address").filter_map(|word| word.parse().ok()).collect();
+    addresses.sort();
+    addresses.dedup();
+    Resolved { known, addresses }
 }
 
 fn shell_output(lines: Lines<'_>) -> Result<ShellOutput, AskError> {

@@ -438,6 +438,13 @@ function ask_host_check([string]$scheme, [string]$registry, [string]$name) {
     say 'curl' "$($done.status)"
     say 'answer' (word $done.text)
 }
+function ask_resolve([string]$name) {
+    try {
+        $found = [Net.Dns]::GetHostAddresses($name)
+        say 'resolves' 'yes'
+        foreach ($address in $found) { say 'address' "$address" }
+    } catch { say 'resolves' 'no' }
+}
 function ask_distribution([string]$registry) {
     if (-not (daemon)) { say 'status' '0'; say 'message' (word 'no docker daemon runs on this host'); return }
     $done = docker @('pull', "$registry/dtrctl-probe:none") 60

@@ -152,7 +152,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   for f in "${real%/.}"/*; do
     if [ -L "$f" ] && [ ! -e "$f" ]; then say dangling "$(word "${f#"$ROOT"}")"; continue; fi
     if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
-    printf 'stray=%s %s\n' "$(word "${f#"$ROOT"}")" "$(enc <"$f")"
+    printf 'stray=%s %s %s\n' "$(word "${f#"$ROOT"}")" "$(stat -c %Y -- "$f")" "$(enc <"$f")"
   done
 }
 # Flushes a file: `sync FILE` where it is known, else an empty write that ends in fsync.
@@ -495,16 +495,35 @@ ask_host_check() { # SCHEME, REGISTRY, HOST
   say curl $?
   say answer "$(word "$out")"
 }
+# The containerd image store reads certificates by a reader of its own, which only a pull goes by.
 ask_distribution() { # REGISTRY
   daemon || { say status 0; say message "$(word 'no docker daemon runs on this host')"; return 0; }
   if out=$(api "/distribution/$1/dtrctl-probe/json" 60); then
     say status "$(printf '%s\n' "$out" | tail -n 1)"
     say message "$(printf '%s\n' "$out" | sed '$d' | enc)"
+    case $(info) in
+    *'["driver-type","io.containerd.snapshotter.v1"]'*) say pull "$(word "$(probe_pull "$1")")" ;;
+    esac
   else
-    out=$(bounded 60 docker -H "unix://$socket" pull "$1/dtrctl-probe:none" 2>&1)
+    out=$(probe_pull "$1")
     say status 1
     say message "$(word "$out")"
   fi
+}
+probe_pull() { # REGISTRY: of an image that is not there
+  if has docker; then bounded 60 docker -H "unix://$socket" pull "$1/dtrctl-probe:none" 2>&1
+  else
+    bounded 65 curl -sS --max-time 60 -X POST --unix-socket "$socket" \
+      "http://localhost/images/create?fromImage=$1/dtrctl-probe&tag=none" 2>&1
+  fi
+}
+ask_resolve() { # HOST
+  case $1 in *:*) say resolves yes; say address "$1"; return 0 ;; esac
+  has getent || return 0
+  found=$(bounded 15 getent ahosts "$1" || bounded 15 getent hosts "$1")
+  if [ -z "$found" ]; then say resolves no; return 0; fi
+  say resolves yes
+  printf '%s\n' "$found" | sed 's/[[:space:]].*//' | sort -u | while read -r a; do say address "$a"; done
 }
 ask_shell() { # TEXT
   dir=$(mktemp -d) || return

@@ -181,7 +181,7 @@ fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
             store.bundle = Some(lay_bundle(refresh, store.bundle));
             store.dangling.clear();
         }
-        Change::Remove(remove) => store.strays.retain(|(path, _)| *path != remove.path),
+        Change::Remove(remove) => store.strays.retain(|stray| stray.path != remove.path),
         _ => {}
     }
     store

@@ -10,7 +10,8 @@ use crate::platform::{self, boot2docker};
 
 use super::bootsync;
 use super::docker_store::{remove_entry, write_content};
-use super::{Found, InstallAnchor, names};
+use super::{Found, InstallAnchor};
+use crate::stores::names;
 
 /// What Boot2Docker keeps.
 pub struct Boot {

@@ -7,7 +7,8 @@ use crate::contract::{
 };
 
 use super::cover::Cover;
-use super::{Found, InstallAnchor, Outcome, foreign, names};
+use super::{Found, InstallAnchor, Outcome};
+use crate::stores::{certs_d as foreign, names};
 
 /// Writes each needed anchor into each directory of the registry.
 pub fn install(arguments: &InstallAnchor, found: &Found, plan: &mut Plan) -> Result<Outcome, PlanError> {

@@ -4,8 +4,6 @@ mod boot;
 mod bootsync;
 mod cover;
 mod docker_store;
-mod foreign;
-mod names;
 mod system_store;
 
 #[cfg(test)]
@@ -18,11 +16,11 @@ use time::OffsetDateTime;
 use crate::arguments::{Listed, filled};
 use crate::certs::{self, Certificate, Pem, Pin, RegistryHost};
 use crate::contract::{
-    AskBuilders, AskDir, AskError, AskFile, AskNow, AskOwed, AskProcess, AskTrustStore, Change, DaemonKind,
-    Dir, DirEntry, File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
-    TrustStore,
+    AskBuilders, AskDir, AskError, AskFile, AskNow, AskOwed, AskProcess, Change, DaemonKind, Dir, DirEntry,
+    File, FileKind, Host, HostPath, Module, OwedRecord, Plan, PlanError, Probe, Process,
 };
 use crate::platform::{self, Daemon, TrustStoreRow};
+use crate::stores::system::System;
 
 /// Makes a host trust certificates for a registry, or takes back what it put there. In Docker's own store (a directory
 /// of certs.d per registry) an anchor counts for that registry alone and at once: dockerd reads it at each request. In
@@ -98,13 +96,6 @@ pub struct Found {
     system: Option<System>,
     /// What outlives a reboot; none on a system where everything does.
     boot: Option<boot::Boot>,
-}
-
-/// The system's store.
-struct System {
-    row: &'static TrustStoreRow,
-    store: TrustStore,
-    drop: Dir,
 }
 
 /// What became of a store.
@@ -218,28 +209,18 @@ impl InstallAnchor {
     fn probe_system(&self, host: &Host) -> Probe<Option<System>> {
         let needless = self.state == Presence::Present && self.chain.is_some();
         match platform::of(&host.facts) {
-            Some(row) if needless || self.wants(Store::System) => Self::probe_store(row),
+            Some(row) if needless || self.wants(Store::System) => System::probe(row),
             None if self.wants(Store::System) && !host.facts.sandbox => {
                 let rows = platform::by_directory();
                 let asks = rows.iter().map(|row| Probe::ask(AskFile::stat(platform::path(row.drop))));
                 Probe::all(asks.collect()).and_then(move |drops| {
                     let there = |drop: &File| matches!(drop.kind, FileKind::Directory(_));
                     let first = rows.into_iter().zip(drops).find(|(_, drop)| there(drop));
-                    first.map_or(Probe::ready(None), |(row, _)| Self::probe_store(row))
+                    first.map_or(Probe::ready(None), |(row, _)| System::probe(row))
                 })
             }
             _ => Probe::ready(None),
         }
-    }
-
-    fn probe_store(row: &'static TrustStoreRow) -> Probe<Option<System>> {
-        let store = AskTrustStore {
-            bundles: row.bundles().iter().map(|bundle| platform::path(bundle)).collect(),
-            directory: platform::path(row.directory),
-            known: Vec::new(),
-        };
-        let drop = AskDir { path: platform::path(row.drop) };
-        Probe::ask(store).zip(Probe::ask(drop)).map(move |(store, drop)| Some(System { row, store, drop }))
     }
 
     /// What can be refused whatever the host holds.

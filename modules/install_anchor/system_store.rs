@@ -6,12 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use crate::certs::{self, Certificate};
 use crate::contract::{
     Change, DirEntry, FileKind, Host, HostPath, MakeDir, Need, OwedRecord, Ownership, Plan, PlanError,
-    RefreshTrustStore,
+    RefreshTrustStore, Stray,
 };
 use crate::platform;
 
-use super::cover::{Cover, own_bundle};
-use super::{Found, InstallAnchor, Outcome, Store, System, docker_store, names};
+use super::cover::Cover;
+use super::{Found, InstallAnchor, Outcome, Store, docker_store};
+use crate::stores::names;
+use crate::stores::system::{System, own_bundle};
 
 /// Drops each needed anchor, and has the bundle made anew where it lacks one.
 pub fn install(
@@ -229,8 +231,9 @@ fn warn_of_reach(needed: &[&Certificate], plan: &mut Plan) {
 /// Go reads every file beside the bundle; nothing else does.
 fn warn_of_strays(system: &System, known: &[Certificate], plan: &mut Plan) {
     // On a system whose drop directory is the bundle's, ours are files beside it, too.
-    let others = system.store.strays.iter().filter(|(path, _)| names::of_any_registry(path.name()).is_none());
-    for (path, content) in others {
+    let others =
+        system.store.strays.iter().filter(|stray| names::of_any_registry(stray.path.name()).is_none());
+    for Stray { path, content, .. } in others {
         let held = certs::read_bundle(content).certificates;
         if let Some(same) = held.iter().find(|certificate| known.contains(certificate)) {
             plan.warn(format!(

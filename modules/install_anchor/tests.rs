@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::InstallAnchor;
 use crate::certs::Certificate;
-use crate::contract::{Bundle, Change, FileKind, Need, Plan, PlanError};
+use crate::contract::{Bundle, Change, FileKind, Need, Plan, PlanError, Stray};
 use crate::platform::path;
 use crate::testing::{Authority, World, bundle, expired, pem, self_signed};
 
@@ -41,7 +41,7 @@ fn says(plan: &Plan, text: &str) -> bool {
 }
 
 fn short(certificate: &Certificate) -> &str {
-    super::names::short(certificate)
+    crate::stores::names::short(certificate)
 }
 
 fn in_certs_d(certificate: &Certificate) -> String {
@@ -251,7 +251,11 @@ fn a_file_that_is_not_in_the_bundle_is_refreshed() {
 fn absence_from_the_systems_store_is_not_done_before_a_restart() {
     let root = Authority::root("Root");
     let mut world = with_system(&root.certificate);
-    world.trust.strays.push((path("/etc/ssl/certs/old.pem"), pem(&[&root.certificate]).into_bytes()));
+    world.trust.strays.push(Stray {
+        path: path("/etc/ssl/certs/old.pem"),
+        content: pem(&[&root.certificate]).into_bytes(),
+        mtime: 0,
+    });
     let plan = apply(&mut world, json!({"state": "absent", "stores": "system"})).unwrap();
     assert!(matches!(&plan.changes[..], [Change::Owe(_), Change::Remove(_), Change::RefreshTrustStore(r)]
         if r.absent.len() == 1 && r.command == ["update-ca-certificates", "--fresh"]));

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{HostCheck, HttpAnswer};
+use crate::contract::{HostCheck, HttpAnswer, Resolved};
 use crate::trouble::Trouble;
 
 use super::{Expect, RegistryCheck};
@@ -19,16 +19,20 @@ pub enum Viewpoint {
     Host,
     /// The host's docker daemon.
     Daemon,
+    /// The host's resolver: whether it knows the registry's name.
+    Resolver,
 }
 
 impl Viewpoint {
-    pub const ALL: [Self; 3] = [Self::Controller, Self::Host, Self::Daemon];
+    pub const ALL: [Self; 4] = [Self::Controller, Self::Host, Self::Daemon, Self::Resolver];
+    pub const DEFAULT: [Self; 3] = [Self::Controller, Self::Host, Self::Daemon];
 
     pub const fn word(self) -> &'static str {
         match self {
             Self::Controller => "controller",
             Self::Host => "host",
             Self::Daemon => "daemon",
+            Self::Resolver => "resolver",
         }
     }
 
@@ -38,6 +42,7 @@ impl Viewpoint {
             Self::Controller => "the controller",
             Self::Host => "the host's curl",
             Self::Daemon => "the docker daemon",
+            Self::Resolver => "the host's resolver",
         }
     }
 }
@@ -111,6 +116,10 @@ impl Outcome {
     pub fn help(&self, check: &RegistryCheck) -> Option<String> {
         match self {
             Self::Failed { help, .. } => Some(help.clone()),
+            Self::Untrusted { trouble: Trouble::SystemStore, .. } => Some(format!(
+                "curl and most programs read the system's store alone, and docker does not need it: where they shall trust the registry too, install its anchor with playbooks/trust-registry.yml (`-e registry={} -e stores=docker,system`)",
+                check.registry
+            )),
             Self::Untrusted { trouble: Trouble::Certificate, .. } => {
                 Some(Trouble::UnknownAuthority.help(&check.registry))
             }
@@ -137,6 +146,9 @@ impl Outcome {
         }
         if !is_alive(answer.status) {
             return odd_status(check, answer.status);
+        }
+        if is_page(&answer.body) && answer.api_version.is_none() {
+            return Self::page(check, answer.status);
         }
         let said = status(answer.status);
         match (answer.plain, &check.trust) {
@@ -167,6 +179,7 @@ impl Outcome {
             return Self::Alive(format!("{}, in plain HTTP", status(plain.status)));
         }
         match curl {
+            0 if is_alive(seen.status) && is_page(&seen.body) => Self::page(check, seen.status),
             0 if is_alive(seen.status) && check.insecure => Self::Alive(status(seen.status)),
             0 if is_alive(seen.status) => {
                 Self::Trusted(format!("{}: the system's store vouches for it", status(seen.status)))
@@ -175,29 +188,86 @@ impl Outcome {
             51 | 60 if check.insecure => Self::Alive(
                 "it answers, with a certificate that the system's store does not vouch for".to_owned(),
             ),
-            51 | 60 => Self::Untrusted {
-                message: format!(
-                    "error {curl}, {}: the system's store does not vouch for it",
-                    reason(&seen.body)
-                ),
-                trouble: if curl == 51 { Trouble::OtherName } else { distrust_of_curl(&seen.body) },
-            },
+            51 | 60 => Self::of_curls_distrust(curl, &seen.body),
             _ => Self::of_curl(check, curl, &seen.body),
         }
     }
 
+    fn of_curls_distrust(curl: i32, body: &str) -> Self {
+        let trouble = if curl == 51 { Trouble::OtherName } else { distrust_of_curl(body) };
+        let meaning = match trouble {
+            Trouble::OtherName => "it is a certificate for another name",
+            Trouble::Time => "its time is over, or has not come",
+            _ => "the system's store does not vouch for it",
+        };
+        Self::Untrusted { message: format!("error {curl}, {}: {meaning}", reason(body)), trouble }
+    }
+
+    /// Whatever listens there shows a page to people.
+    fn page(check: &RegistryCheck, status: u16) -> Self {
+        let message = format!(
+            "`{}` answers `GET /v2/` with {status} and a page for people, and a registry sends none",
+            check.registry
+        );
+        Self::failed(message, Trouble::NotARegistry.help(&check.registry))
+    }
+
+    /// The host's resolver.
+    pub fn of_resolver(check: &RegistryCheck, seen: &Resolved) -> Self {
+        let host = check.registry.host();
+        match seen.known {
+            _ if check.registry.address().is_some() => Self::Alive(format!("`{host}` is an address")),
+            Some(true) => {
+                let all: Vec<String> = seen.addresses.iter().map(ToString::to_string).collect();
+                Self::Alive(format!("it knows `{host}`: {}", all.join(", ")))
+            }
+            Some(false) => {
+                let message = format!("it does not know `{host}`");
+                Self::Failed {
+                    message,
+                    help: format!(
+                        "the daemon has to resolve the name itself: add `{host}` to DNS, or to /etc/hosts of this host; is it spelled right?"
+                    ),
+                    away: true,
+                }
+            }
+            None => Self::Skipped("the host has no `getent` to ask its resolver".to_owned()),
+        }
+    }
+
     fn of_curl(check: &RegistryCheck, curl: i32, body: &str) -> Self {
+        if curl == 77 {
+            return Self::failed(
+                format!("error 77, {}: this host has no bundle of trusted certificates", reason(body)),
+                "install the package `ca-certificates` there",
+            );
+        }
+        let lower = body.to_lowercase();
         let trouble = match curl {
             5 | 97 => Trouble::Proxy,
+            56 if lower.contains("proxy") || lower.contains("connect tunnel failed") => Trouble::Proxy,
             6 => Trouble::Name,
             7 => Trouble::Refused,
             28 | 124 => Trouble::Timeout,
-            35 if body.contains("wrong version number") || body.contains("packet length") => Trouble::Plain,
+            35 if NO_TLS.iter().any(|words| lower.contains(words)) => Trouble::Plain,
             58 => Trouble::ClientCertificate,
             _ => Trouble::Other,
         };
         Self::of_trouble(check, format!("error {curl}, {}", reason(body)), trouble)
     }
+}
+
+/// What TLS libraries say to an answer without TLS; lower case.
+const NO_TLS: &[&str] = &[
+    "wrong version number",
+    "packet length too long",
+    "unexpected tls packet",
+    "record that exceeded the maximum",
+];
+
+/// A page of a web server or of a proxy that asks for a login.
+fn is_page(body: &str) -> bool {
+    body.trim_start().starts_with('<')
 }
 
 /// 401 is a registry's way of saying hello.
@@ -217,6 +287,7 @@ fn odd_status(check: &RegistryCheck, status: u16) -> Outcome {
         format!("`{}` answers `GET /v2/` with {status}, and a registry says 200 or 401", check.registry);
     let help = match status {
         404 => "something else listens on this port: name the registry's own (`-e registry=HOST:PORT`)",
+        407 => "a proxy stands between and wants credentials: let the registry pass by it (NO_PROXY)",
         301..=308 => "it sends elsewhere: name the registry to which it leads",
         502..=504 => "the proxy before it does not reach it: start the registry behind it",
         _ => "look at the registry's own log",
@@ -242,6 +313,6 @@ fn distrust_of_curl(body: &str) -> Trouble {
     } else if body.contains("no alternative certificate subject name") || body.contains("does not match") {
         Trouble::OtherName
     } else {
-        Trouble::UnknownAuthority
+        Trouble::SystemStore
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::RegistryCheck;
-use crate::contract::{Distribution, HostCheck, HttpAnswer, Plan, PlanError};
+use crate::contract::{Distribution, HostCheck, HttpAnswer, Plan, PlanError, Resolved};
 use crate::testing::{World, answered, pem, self_signed};
 
 fn check(world: &mut World, mut arguments: Value) -> Result<Plan, PlanError> {
@@ -14,7 +14,7 @@ fn curl(exit: i32, status: u16, body: &str) -> HostCheck {
 }
 
 fn daemon(status: u16, message: &str) -> Distribution {
-    Distribution { status, message: message.into() }
+    Distribution { status, message: message.into(), pull: None }
 }
 
 /// A host that trusts the registry in every way.
@@ -131,6 +131,100 @@ fn the_two_answers_of_curl_are_told_apart() {
     assert!(check(&mut world, json!({"from": "host"})).unwrap().skipped.unwrap().contains("no curl"));
     world.https.resolves = Some(false);
     assert!(refused(&mut world, json!({"from": "host"})).contains("does not resolve"));
+}
+
+#[test]
+fn every_outcome_of_curl_is_explained_in_its_own_words() {
+    let said = |exit, status, body: &str| {
+        let mut world = trusting();
+        world.https = curl(exit, status, body);
+        refused(&mut world, json!({"from": "host"}))
+    };
+    let self_signed = said(60, 0, "curl: (60) SSL certificate problem: self signed certificate");
+    assert!(
+        self_signed.contains("reads the system's store alone")
+            || self_signed.contains("read the system's store alone"),
+        "{self_signed}"
+    );
+    assert!(self_signed.contains("stores=docker,system"), "{self_signed}");
+    let name = said(
+        60,
+        0,
+        "curl: (60) SSL: no alternative certificate subject name matches target host name 'dtr.example.com'",
+    );
+    assert!(
+        name.contains("a certificate for another name")
+            && name.contains("use a name that the certificate has"),
+        "{name}"
+    );
+    let old_name = said(
+        51,
+        0,
+        "curl: (51) SSL: certificate subject name 'x' does not match target host name 'dtr.example.com'",
+    );
+    assert!(old_name.contains("a certificate for another name"), "{old_name}");
+    let time = said(60, 0, "curl: (60) SSL certificate problem: certificate has expired");
+    assert!(time.contains("its time is over") && time.contains("renew the certificate"), "{time}");
+    let plain = said(35, 0, "curl: (35) error:0A00010B:SSL routines::wrong version number");
+    assert!(plain.contains("speaks HTTP without TLS"), "{plain}");
+    assert!(
+        said(35, 0, "curl: (35) gnutls_handshake() failed: An unexpected TLS packet was received.")
+            .contains("speaks HTTP without TLS")
+    );
+    assert!(
+        said(6, 0, "curl: (6) Could not resolve host: dtr.example.com")
+            .contains("does the resolver there know it")
+    );
+    assert!(said(7, 0, "curl: (7) Failed to connect").contains("nothing listens"));
+    assert!(said(28, 0, "curl: (28) Connection timed out").contains("firewall"));
+    assert!(said(56, 0, "curl: (56) CONNECT tunnel failed, response 407").contains("proxy"));
+    assert!(said(77, 0, "curl: (77) error setting certificate file").contains("ca-certificates"));
+    assert!(said(0, 404, "Not found").contains("something else listens"));
+    assert!(said(0, 407, "").contains("proxy"));
+    assert!(said(0, 200, "<!DOCTYPE html><p>Welcome").contains("a page for people"));
+}
+
+#[test]
+fn the_daemon_that_meets_no_registry_or_a_stricter_reader_says_so() {
+    let said = |message: &str, pull: Option<&str>| {
+        let mut world = trusting();
+        world.distribution = Distribution { pull: pull.map(str::to_owned), ..daemon(500, message) };
+        refused(&mut world, json!({"from": "daemon"}))
+    };
+    let page = "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value";
+    assert!(said(page, None).contains("something else than a registry answers"));
+    assert!(
+        said("proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused", None)
+            .contains("NO_PROXY")
+    );
+    let strict =
+        "Error response from daemon: unable to load CA cert \"/etc/docker/certs.d/r/bad.crt\": invalid";
+    let text = said("no basic auth credentials", Some(strict));
+    assert!(
+        text.contains("a pull by the containerd image store does not")
+            && text.contains("breaks the daemon's reader"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_hosts_own_resolver_is_asked_by_itself() {
+    let from = json!({"from": "resolver", "insecure": true});
+    let mut world = trusting();
+    world.resolved = Resolved { known: Some(true), addresses: vec!["192.0.2.7".parse().unwrap()] };
+    let plan = check(&mut world, from.clone()).unwrap();
+    assert_eq!(plan.result["resolver"]["status"], "alive");
+    assert!(says(&plan, "it knows `dtr.example.com`: 192.0.2.7"));
+    assert!(!world.asked_the_daemon.get());
+    world.resolved = Resolved { known: Some(false), addresses: vec![] };
+    let text = refused(&mut world, from.clone());
+    assert!(
+        text.contains("the host's resolver: it does not know `dtr.example.com`")
+            && text.contains("/etc/hosts"),
+        "{text}"
+    );
+    world.resolved = Resolved::default();
+    assert!(check(&mut world, from).unwrap().skipped.unwrap().contains("getent"));
 }
 
 #[test]

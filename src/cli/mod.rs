@@ -9,6 +9,8 @@ mod modules;
 mod options;
 mod output;
 mod playbooks;
+mod run;
+mod trust;
 mod validate;
 
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ enum Command {
     Hosts(hosts::Hosts),
     Inventory(inventory::Inventory),
     Modules(modules::Modules),
+    Trust(Box<trust::Trust>),
     Cert(cert::Cert),
     Demo(demo::Demo),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Hosts(hosts) => hosts.run(),
         Command::Inventory(inventory) => inventory.run(),
         Command::Modules(modules) => modules.run(),
+        Command::Trust(trust) => trust.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
     };

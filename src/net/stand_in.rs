@@ -60,6 +60,8 @@ fn server() -> Result<(String, ServerConfig), Box<dyn std::error::Error>> {
     let key = KeyPair::generate()?;
     let mut leaf = CertificateParams::new(vec!["localhost".to_owned()])?;
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
+    // Its root outlives it, as roots do.
+    leaf.not_after = rcgen::date_time_ymd(2090, 1, 1);
     leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let leaf = leaf.signed_by(&key, &ca)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));

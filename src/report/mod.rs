@@ -16,6 +16,7 @@ mod sink;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use fold::fold;
 pub use human::Human;
@@ -24,6 +25,7 @@ pub use junit::Junit;
 pub use page::{DiffMode, Look};
 pub use progress::Progress;
 pub use sink::ReportError;
+pub use trust::{Question, Trust};
 
 use crate::event::Event;
 use sink::Sink;

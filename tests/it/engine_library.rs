@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use modules::{Account, Call, Frame, HostPath, Script, digest};
+use modules::{Account, Call, Frame, HostPath, Script, act_output, digest};
 use tempfile::TempDir;
 
 const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
@@ -182,5 +182,19 @@ fn shell_text_is_read_and_never_run() {
             assert_ne!(check(broken), 0, "{shell:?} {broken:?}");
         }
         assert!(!made.exists(), "{shell:?}");
+    });
+}
+
+#[test]
+fn the_hosts_resolver_is_asked_for_names_alone() {
+    each_shell(|shell, _| {
+        let answer = |host: &str| {
+            let frame = frame(shell, "", "", &Call::new("ask_resolve").word(host));
+            act_output(&frame.body).lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(answer("localhost").contains(&"resolves=yes".to_owned()), "{shell:?}");
+        assert!(answer("localhost").iter().any(|line| line == "address=127.0.0.1" || line == "address=::1"));
+        assert_eq!(answer("::1"), ["resolves=yes", "address=::1"], "{shell:?}");
+        assert_eq!(answer("a..b"), ["resolves=no"], "{shell:?}");
     });
 }

@@ -14,6 +14,7 @@ mod killed;
 mod language;
 mod mistakes;
 mod outcomes;
+mod overview;
 mod reference;
 mod sessions;
 mod shipped;

@@ -8,6 +8,7 @@ mod insecure;
 mod killed;
 mod lab;
 mod login;
+mod overview;
 mod platforms;
 mod refusals;
 mod trust;

@@ -1,5 +1,6 @@
 //! `dtrctl cert`
 
+mod check;
 mod fetch;
 mod file;
 mod generate;
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::Done;
 
-/// Certificates: fetched, looked at, made.
+/// Certificates: fetched, looked at, checked before they are served, made.
 #[derive(Debug, Args)]
 pub struct Cert {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ pub struct Cert {
 enum Command {
     Fetch(fetch::Fetch),
     Inspect(inspect::Inspect),
+    Check(Box<check::Check>),
     Generate(Box<generate::Generate>),
 }
 
@@ -38,6 +40,7 @@ impl Cert {
         match self.command {
             Command::Fetch(fetch) => fetch.run(),
             Command::Inspect(inspect) => inspect.run(),
+            Command::Check(check) => check.run(),
             Command::Generate(generate) => generate.run(),
         }
     }

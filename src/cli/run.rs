@@ -1,0 +1,226 @@
+//! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+
+use crate::engine::{Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared};
+use crate::error::{Failure, exit_code};
+use crate::event::{Event, Recap};
+use crate::inventory::Inventory;
+use crate::report::Report;
+use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
+
+/// How hosts are reached.
+#[derive(Debug, Clone, Args)]
+pub struct ConnectionOptions {
+    /// How many hosts side by side.
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub forks: u16,
+    /// Becomes root by sudo, where nothing else is said.
+    #[arg(short, long = "become")]
+    pub r#become: bool,
+    /// The user to log in as, where the inventory says nothing else.
+    #[arg(short, long)]
+    pub user: Option<String>,
+    /// Asks once for the sudo password; it is used only where sudo wants one.
+    #[arg(short = 'K', long, conflicts_with = "become_password_file")]
+    pub ask_become_pass: bool,
+    /// Reads the sudo password from this file's first line; else from `DTRCTL_BECOME_PASSWORD`.
+    #[arg(long, value_name = "FILE")]
+    pub become_password_file: Option<PathBuf>,
+    /// The private key to log in with, where the inventory says nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// Bounds connecting to a host, in seconds.
+    #[arg(short = 'T', long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+    /// Bounds one script on a host, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub task_timeout: u64,
+    /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
+    /// refused.
+    #[arg(long, value_enum, default_value_t = HostKeys::Strict, value_name = "HOW")]
+    pub host_key_checking: HostKeys,
+    /// How long connections are kept for the next run, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub ssh_persist: u64,
+    /// The configuration file for ssh, instead of ~/.ssh/config.
+    #[arg(long, value_name = "FILE")]
+    pub ssh_config: Option<PathBuf>,
+    /// Where facts and answers of hosts are remembered between runs; they save round trips and decide nothing. Default:
+    /// `dtrctl` in the user's cache directory.
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+/// What to do with an unknown host key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HostKeys {
+    /// Refuse it.
+    Strict,
+    /// Accept and remember it.
+    AcceptNew,
+}
+
+impl ConnectionOptions {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_secs(self.timeout),
+            task: Duration::from_secs(self.task_timeout),
+            ..Limits::default()
+        }
+    }
+
+    pub fn access(&self) -> Result<Access, Failure> {
+        Ok(Access {
+            user: self.user.clone(),
+            key: self.private_key.clone(),
+            become_password: self.become_password()?,
+            host_key_checking: match self.host_key_checking {
+                HostKeys::Strict => HostKeyChecking::Strict,
+                HostKeys::AcceptNew => HostKeyChecking::AcceptNew,
+            },
+            persist: Duration::from_secs(self.ssh_persist),
+            ssh_config: self.ssh_config.clone(),
+        })
+    }
+
+    fn become_password(&self) -> Result<Option<Secret>, Failure> {
+        if self.ask_become_pass {
+            let asked = rpassword::prompt_password("sudo password: ");
+            return asked.map(|text| Some(Secret::new(text))).map_err(|error| {
+                Failure::said(format!("the sudo password cannot be asked for: {error}"))
+                    .help("without a terminal, give --become-password-file or set DTRCTL_BECOME_PASSWORD")
+            });
+        }
+        if let Some(path) = &self.become_password_file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::said(format!("`{}` cannot be read: {error}", path.display())))?;
+            return Ok(text.lines().next().map(|line| Secret::new(line.to_owned())));
+        }
+        Ok(std::env::var("DTRCTL_BECOME_PASSWORD").ok().map(Secret::new))
+    }
+
+    fn memory(&self) -> Memory {
+        if let Some(directory) = &self.cache {
+            return Memory::in_directory(directory);
+        }
+        let cache = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        cache.map_or_else(Memory::none, |cache| Memory::in_directory(&cache.join("dtrctl")))
+    }
+}
+
+/// A run with everything it needs.
+pub struct Job<'a> {
+    pub options: Options,
+    pub inventory: Arc<Inventory>,
+    pub renderer: Renderer,
+    pub connection: &'a ConnectionOptions,
+    pub selected: Vec<Selected>,
+    /// The playbooks' paths, for the report.
+    pub playbooks: Vec<String>,
+    /// Whether what is pending or unknown has an exit code of its own.
+    pub detailed: bool,
+}
+
+impl Job<'_> {
+    /// Runs it to its end; the reports hear of everything. Gives the exit code.
+    pub fn run(self, reports: &mut dyn Report) -> Result<u8, Failure> {
+        let access = self.connection.access()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::said(format!("no runtime: {error}")))?;
+        let code = runtime.block_on(self.go(access, reports))?;
+        runtime.shutdown_timeout(Duration::from_millis(500));
+        Ok(code)
+    }
+
+    async fn go(self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        watch_signals(Arc::clone(&stop));
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let pool =
+            Pool::new(PoolSettings::new(home, runtime)).map_err(|cause| Failure::said(cause.to_string()))?;
+        let now = OffsetDateTime::now_utc();
+        let (check, detailed) = (self.options.check, self.detailed);
+        let shared = Shared::new(Parts {
+            controller: Controller::new(now, self.options.limits.connect),
+            connections: Connections::new(access, Arc::clone(&pool)),
+            memory: self.connection.memory(),
+            options: self.options,
+            inventory: self.inventory,
+            renderer: self.renderer,
+            stop: Arc::clone(&stop),
+            events: sender,
+        });
+        shared.preflight(&self.selected)?;
+        shared.emit(Event::RunStarted {
+            version: 1,
+            run: run_id(now, &shared.random()),
+            playbooks: self.playbooks,
+            check,
+            dtrctl: env!("CARGO_PKG_VERSION"),
+        });
+        let selected = self.selected;
+        let run = tokio::spawn({
+            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+            async move {
+                let hosts = shared.run(&selected).await;
+                let code = exit_code(&hosts, stop.load(Ordering::Relaxed), check, detailed);
+                shared.emit(Event::RunFinished { hosts: hosts.clone(), exit: code });
+                (hosts, code)
+            }
+        });
+        // Its sender of events must not outlive the run: one that panics would be waited for without end.
+        drop(shared);
+        while let Some(event) = events.recv().await {
+            let last = matches!(event, Event::RunFinished { .. });
+            reports.on(&event);
+            if last {
+                break;
+            }
+        }
+        reports.finish().map_err(|error| Failure::said(error.to_string()))?;
+        let finished: (BTreeMap<String, Recap>, u8) =
+            run.await.map_err(|error| Failure::said(format!("the run broke off: {error}")))?;
+        pool.finish().await;
+        Ok(finished.1)
+    }
+}
+
+/// The first ^C lets each host end the step in hand; the second ends the process.
+fn watch_signals(stop: Arc<AtomicBool>) {
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        loop {
+            tokio::select! {
+                done = tokio::signal::ctrl_c() => if done.is_err() { return },
+                _ = terminate.recv() => {}
+            }
+            if stop.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+            _ = writeln!(std::io::stderr(), "\nending after the step in hand; once more ends at once");
+        }
+    });
+}
+
+fn run_id(now: OffsetDateTime, random: &str) -> String {
+    let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+    format!("{}-{}", now.format(format).unwrap_or_default(), &random[..6])
+}
