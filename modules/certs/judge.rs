@@ -75,6 +75,12 @@ pub fn verify_name(leaf: &Certificate, host: &RegistryHost) -> Result<(), Verdic
     Ok(hostname::check(leaf, host)?)
 }
 
+/// Whether one certificate signs another, whatever the time.
+#[must_use]
+pub fn signs(parent: &Certificate, child: &Certificate) -> bool {
+    parent.parts().subject == child.parts().issuer && signed_by(child, parent).is_ok()
+}
+
 /// Go reads every certificate that was sent before it judges any.
 fn readable(leaf: &Certificate, sent: &[Certificate]) -> Result<(), Fault> {
     for certificate in std::iter::once(leaf).chain(sent) {

@@ -29,7 +29,7 @@ pub use certificate::{CertError, Certificate};
 pub use choose::{Choice, ChooseError, Proof, Proven, Scope, Served, choose};
 pub use facts::{BasicConstraints, Facts};
 pub use host::{HostError, RegistryHost};
-pub use judge::{Path, paths, verify, verify_name};
+pub use judge::{Path, paths, signs, verify, verify_name};
 pub use key::{Curve, PublicKey};
 pub use pem::{
     BadBlock, Bundle, Found, Held, Pem, PemError, encode, encode_request, inspect, read, read_bundle,
