@@ -23,9 +23,11 @@ mod file;
 mod generate_cert;
 mod install_anchor;
 mod registry_check;
+mod registry_tls;
 mod restart_docker;
 #[cfg(test)]
 mod testing;
+mod tls_pair;
 mod trouble;
 
 pub use contract::*;
@@ -43,6 +45,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<registry_check::RegistryCheck>(),
+    Entry::of::<registry_tls::RegistryTls>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

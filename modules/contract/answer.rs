@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::change::OwedRecord;
 use super::path::HostPath;
 use super::text::Mode;
+use super::registry_tls::RegistryTls;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub enum Answer {
     HostCheck(HostCheck),
     /// To `Distribution`.
     Distribution(Distribution),
+    /// To `RegistryTls`.
+    RegistryTls(RegistryTls),
     /// To `Shell`.
     Shell(ShellOutput),
     /// To `Tls`: the chain, or why there is none.

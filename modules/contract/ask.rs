@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::syntax::AskSyntax;
 use super::text::Call;
 use crate::certs::RegistryHost;
@@ -40,6 +41,8 @@ pub enum Ask {
     HostCheck(AskHostCheck),
     /// See [`AskDistribution`].
     Distribution(AskDistribution),
+    /// See [`AskRegistryTls`].
+    RegistryTls(AskRegistryTls),
     /// See [`AskShell`].
     Shell(AskShell),
     /// See [`AskTls`].
@@ -97,6 +100,7 @@ questions! {
     AskSyntax, Syntax, Validation;
     AskHostCheck, HostCheck, HostCheck;
     AskDistribution, Distribution, Distribution;
+    AskRegistryTls, RegistryTls, RegistryTls;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;
@@ -279,6 +283,7 @@ impl Ask {
                     .word(ask.registry.host())
             }
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
+            Self::RegistryTls(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
             Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {
                 return None;

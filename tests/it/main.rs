@@ -15,6 +15,7 @@ mod language;
 mod mistakes;
 mod outcomes;
 mod reference;
+mod registry_library;
 mod sessions;
 mod shipped;
 mod sshd;
