@@ -10,4 +10,5 @@ mod lab;
 mod login;
 mod platforms;
 mod refusals;
+mod registry_tls;
 mod trust;
