@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::change::OwedRecord;
 use super::path::HostPath;
 use super::text::Mode;
+use super::dtr::DtrSettings;
 use super::registry_tls::RegistryTls;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
@@ -43,6 +44,8 @@ pub enum Answer {
     Tls(Result<ServedChain, String>),
     /// To `Http`: the answer, or why there is none.
     Http(Result<HttpAnswer, String>),
+    /// To `DtrSettings`: the answer, or why there is none.
+    DtrSettings(Result<DtrSettings, String>),
     /// To `Now`.
     Now(OffsetDateTime),
     /// To `LocalFile`.
