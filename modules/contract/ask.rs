@@ -103,7 +103,7 @@ questions! {
     AskSyntax, Syntax, Validation;
     AskHostCheck, HostCheck, HostCheck;
     AskDistribution, Distribution, Distribution;
-    AskRegistryTls, RegistryTls, RegistryTls;
+    AskRegistryTls, RegistryTls, Box<RegistryTls>;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;

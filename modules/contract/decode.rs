@@ -46,7 +46,7 @@ impl Ask {
             Self::Syntax(_) => Answer::Syntax(validation(lines)?),
             Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
-            Self::RegistryTls(_) => Answer::RegistryTls(registry_tls(lines)?),
+            Self::RegistryTls(_) => Answer::RegistryTls(Box::new(registry_tls(lines)?)),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
         })
