@@ -4,10 +4,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::change::OwedRecord;
-use super::path::HostPath;
-use super::text::Mode;
 use super::dtr::DtrSettings;
+use super::path::HostPath;
 use super::registry_tls::RegistryTls;
+use super::text::Mode;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
 #[derive(Debug, Clone)]

@@ -18,8 +18,8 @@ mod plan;
 mod probe;
 mod registry_tls;
 mod script;
-mod shell;
 mod secret;
+mod shell;
 mod syntax;
 mod text;
 
@@ -42,7 +42,7 @@ pub use registry_tls::{
     ReplaceRegistryTls, SavedPair, TlsFile, Told, is_served,
 };
 pub use script::{Frame, Frames, Script};
-pub use shell::Shell;
 pub use secret::Secret;
+pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, Mode};

@@ -12,8 +12,8 @@ use super::dtr::{AskDtrSettings, DtrSettings};
 use super::generate::GenerateCertificate;
 use super::host::Facts;
 use super::path::HostPath;
-use super::text::Mode;
 use super::registry_tls::{AskRegistryTls, LocalView, RegistryTls, ReplaceRegistryTls};
+use super::text::Mode;
 use crate::certs;
 
 /// The changes that a host's earlier tasks have planned, in order.
