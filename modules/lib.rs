@@ -20,16 +20,19 @@ mod copy;
 mod daemon_json;
 mod daemon_view;
 mod debug;
+mod dtr_tls;
 mod fetch_cert;
 mod file;
 mod generate_cert;
 mod install_anchor;
 mod registry_check;
+mod registry_tls;
 mod registry_trust;
 mod restart_docker;
 mod stores;
 #[cfg(test)]
 mod testing;
+mod tls_pair;
 mod trouble;
 
 pub use contract::*;
@@ -42,12 +45,14 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<copy::Copy>(),
     Entry::of::<daemon_json::DaemonJson>(),
     Entry::of::<debug::Debug>(),
+    Entry::of::<dtr_tls::DtrTls>(),
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
+    Entry::of::<registry_tls::RegistryTls>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

@@ -4,7 +4,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::change::OwedRecord;
+use super::dtr::DtrSettings;
 use super::path::HostPath;
+use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
 use super::text::Mode;
 
@@ -37,12 +39,16 @@ pub enum Answer {
     Resolve(Resolved),
     /// To `Distribution`.
     Distribution(Distribution),
+    /// To `RegistryTls`.
+    RegistryTls(Box<RegistryTls>),
     /// To `Shell`.
     Shell(ShellOutput),
     /// To `Tls`: the chain, or why there is none.
     Tls(Result<ServedChain, String>),
     /// To `Http`: the answer, or why there is none.
     Http(Result<HttpAnswer, String>),
+    /// To `DtrSettings`: the answer, or why there is none.
+    DtrSettings(Result<DtrSettings, String>),
     /// To `Now`.
     Now(OffsetDateTime),
     /// To `LocalFile`.

@@ -7,7 +7,9 @@ use super::answer::{
     Process, ServedChain, ShellOutput, TrustStore, Validation,
 };
 use super::change::OwedRecord;
+use super::dtr::{AskDtrSettings, DtrSettings};
 use super::path::HostPath;
+use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
 use super::text::Call;
@@ -43,12 +45,16 @@ pub enum Ask {
     Resolve(AskResolve),
     /// See [`AskDistribution`].
     Distribution(AskDistribution),
+    /// See [`AskRegistryTls`].
+    RegistryTls(AskRegistryTls),
     /// See [`AskShell`].
     Shell(AskShell),
     /// See [`AskTls`].
     Tls(AskTls),
     /// See [`AskHttp`].
     Http(AskHttp),
+    /// See [`AskDtrSettings`].
+    DtrSettings(AskDtrSettings),
     /// See [`AskNow`].
     Now(AskNow),
     /// See [`AskLocalFile`].
@@ -101,9 +107,11 @@ questions! {
     AskHostCheck, HostCheck, HostCheck;
     AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
+    AskRegistryTls, RegistryTls, Box<RegistryTls>;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;
+    AskDtrSettings, DtrSettings, Result<DtrSettings, String>;
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
     AskLockedPin, LockedPin, Option<LockedPin>;
@@ -284,8 +292,14 @@ impl Ask {
             }
             Self::Resolve(ask) => Call::new("ask_resolve").word(&ask.host),
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
+            Self::RegistryTls(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
-            Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {
+            Self::Tls(_)
+            | Self::Http(_)
+            | Self::DtrSettings(_)
+            | Self::Now(_)
+            | Self::LocalFile(_)
+            | Self::LockedPin(_) => {
                 return None;
             }
         };

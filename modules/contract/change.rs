@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
+use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
 use super::path::HostPath;
+use super::registry_tls::ReplaceRegistryTls;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
@@ -35,6 +37,10 @@ pub enum Change {
     ReloadDocker(ReloadDocker),
     /// Restarts the daemon and waits until it answers.
     RestartDocker(RestartDocker),
+    /// Sets a DTR's certificate and key.
+    SetDtrTls(Box<SetDtrTls>),
+    /// Replaces a registry's certificate and key.
+    ReplaceRegistryTls(Box<ReplaceRegistryTls>),
     /// Runs a user's command.
     Run(Run),
     /// Records, on the controller, which certificate was trusted on first use.
@@ -141,7 +147,7 @@ impl Ownership {
     }
 
     /// Mode, owner and group as words; `-` for what stays.
-    fn words(&self) -> [String; 3] {
+    pub(super) fn words(&self) -> [String; 3] {
         let account = |a: &Option<Account>| a.as_ref().map_or("-".to_owned(), |a| a.as_str().to_owned());
         [self.mode.map_or("-".to_owned(), |m| m.to_string()), account(&self.owner), account(&self.group)]
     }
@@ -357,9 +363,10 @@ impl Change {
                 .word(restart.stays_down.join(" "))
                 .word(restart.settles.join(" "))
                 .words(restart.command.clone()),
+            Self::ReplaceRegistryTls(replace) => replace.call(),
             Self::Run(run) => run.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
-            Self::RecordPin(_) => return None,
+            Self::RecordPin(_) | Self::SetDtrTls(_) => return None,
         };
         Some(call)
     }
@@ -367,7 +374,13 @@ impl Change {
     /// Whether the controller itself does it, in a place of its own.
     #[must_use]
     pub const fn is_controllers(&self) -> bool {
-        matches!(self, Self::RecordPin(_))
+        matches!(self, Self::RecordPin(_) | Self::SetDtrTls(_))
+    }
+
+    /// Whether the controller sees what it does: its own answers of before do not hold any more.
+    #[must_use]
+    pub const fn is_seen_from_outside(&self) -> bool {
+        matches!(self, Self::ReplaceRegistryTls(_)) || self.is_controllers()
     }
 
     /// The file it is about, where it is about one.
@@ -380,6 +393,7 @@ impl Change {
             | Self::RemoveDir(RemoveDir { path })
             | Self::SetMode(SetMode { path, .. }) => Some(path),
             Self::GenerateCertificate(generate) => Some(&generate.path),
+            Self::ReplaceRegistryTls(replace) => Some(&replace.certificate.path),
             _ => None,
         }
     }
@@ -402,6 +416,8 @@ impl Change {
             Self::Owe(o) => format!("owe the daemon a restart: {}", o.reason),
             Self::ReloadDocker(r) => format!("reload the docker daemon: {}", r.reason),
             Self::RestartDocker(r) => r.summary(),
+            Self::SetDtrTls(s) => s.summary(),
+            Self::ReplaceRegistryTls(r) => r.summary(),
             Self::Run(r) => format!("run {}", r.argv.join(" ")),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),

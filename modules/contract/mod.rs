@@ -8,6 +8,7 @@ mod ask;
 mod change;
 mod command_line;
 mod decode;
+mod dtr;
 mod generate;
 mod host;
 mod module;
@@ -15,8 +16,10 @@ mod overlay;
 mod path;
 mod plan;
 mod probe;
+mod registry_tls;
 mod resolve;
 mod script;
+mod secret;
 mod shell;
 mod syntax;
 mod text;
@@ -25,6 +28,7 @@ pub use answer::*;
 pub use ask::*;
 pub use change::*;
 pub use decode::{act_output, decode_facts};
+pub use dtr::{AskDtrSettings, DtrApi, DtrCredential, DtrSettings, SetDtrTls};
 pub use generate::{
     CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
 };
@@ -34,8 +38,13 @@ pub use overlay::Overlay;
 pub use path::{HostPath, HostPathError};
 pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
+pub use registry_tls::{
+    AskRegistryTls, CertificateFile, KeyBefore, KeyFile, LocalView, RegistryService, RegistryTls,
+    ReplaceRegistryTls, SavedPair, TlsFile, Told, is_served,
+};
 pub use resolve::{AskResolve, Resolved};
 pub use script::{Frame, Frames, Script};
+pub use secret::Secret;
 pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, Mode};

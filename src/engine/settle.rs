@@ -139,7 +139,7 @@ impl<'a> HostRun<'a> {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }
         let unseen = unseen(&plan);
-        if plan.changes.iter().any(Change::is_controllers) {
+        if plan.changes.iter().any(Change::is_seen_from_outside) {
             // Steps that the controller has answered already were answered before this change.
             requeue(queue, window.drain(..));
         }
@@ -154,15 +154,21 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<Done, Left> {
+        let mut heard = Vec::new();
         for change in plan.changes.iter().filter(|change| change.is_controllers()) {
-            if let Err(message) = self.shared.controller.apply(change, &self.play.directory).await {
-                return Ok(Done::failed("controller", message));
+            match self.shared.controller.apply(change, &self.play.directory).await {
+                Ok(told) => heard.extend(told),
+                Err(message) => {
+                    return Ok(Done { notes: plan.notes, ..Done::failed("controller", message) });
+                }
             }
         }
         self.epoch += 1;
         requeue(queue, window.drain(..));
         if plan.changes.iter().all(Change::is_controllers) {
-            return Ok(Done::planned(plan, Outcome::Changed));
+            let mut done = Done::planned(plan, Outcome::Changed);
+            heard.into_iter().for_each(|told| done.tell(told));
+            return Ok(done);
         }
         if step.delegated {
             return self.apply_here(Witness::of(step), plan).await;
@@ -231,7 +237,10 @@ impl<'a> HostRun<'a> {
             self.variables.upper.set_pending(name.clone());
         }
         // A loop's later items are judged by themselves; what follows the loop needs its whole result.
-        let mut asked = self.prepare(queue, FOLLOWING).await?;
+        self.acting = true;
+        let asked = self.prepare(queue, FOLLOWING).await;
+        self.acting = false;
+        let mut asked = asked?;
         (self.variables.upper, self.variables.upper_names) = before;
         let provable = changes.iter().all(Change::is_provable);
         let proof = if provable { Witness::of(step).ask(&self.host) } else { None };

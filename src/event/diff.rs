@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use modules::{Attributes, Before, Change, Content, Ownership, WriteFile};
+use modules::{Attributes, Before, Change, Content, Ownership, ReplaceRegistryTls, SetDtrTls, WriteFile};
 use similar::TextDiff;
 use similar::udiff::UnifiedHunkHeader;
 
@@ -26,8 +26,41 @@ pub fn diff(change: &Change) -> Option<String> {
                 format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
+        Change::SetDtrTls(set) => Some(dtr_tls(set)),
+        Change::ReplaceRegistryTls(replace) if replace.writes => Some(registry_tls(replace)),
         _ => None,
     }
+}
+
+/// Its fields, as if each were a file; of the key its size alone.
+fn dtr_tls(set: &SetDtrTls) -> String {
+    let old = if set.before.is_some() { "webTLSCert" } else { ABSENT };
+    let mut text =
+        format!("--- {old}\n+++ webTLSCert\n") + &body(set.before.as_ref(), Some(&set.certificate));
+    text += &format!("+++ webTLSKey\n{}", body(None, Some(&set.key)));
+    if let Some(ca) = &set.ca {
+        text += &format!("+++ webTLSCA\n{}", body(None, Some(ca)));
+    }
+    text
+}
+
+/// The certificate's file as any other; of the key, its size alone, and of the old key nothing but its own.
+fn registry_tls(replace: &ReplaceRegistryTls) -> String {
+    let (certificate, key) = (&replace.certificate, &replace.key);
+    let text = written(&WriteFile {
+        path: certificate.path.clone(),
+        before: certificate.before.clone(),
+        content: certificate.content.clone(),
+        ownership: certificate.ownership.clone(),
+    });
+    let path = visible::line(key.path.as_str());
+    let old = key.before.as_ref().map(|before| before.attributes.size);
+    let head = match &key.before {
+        Some(_) => format!("--- {path}\n+++ {path}\n"),
+        None => attributes(None, &key.ownership) + &format!("--- {ABSENT}\n+++ {path}\n"),
+    };
+    let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    text + &head + &sizes("secret", "byte", old.map(size), Some(size(key.size)))
 }
 
 fn written(write: &WriteFile) -> String {
