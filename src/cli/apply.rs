@@ -12,7 +12,7 @@ use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
-use crate::playbook::Playbook;
+use crate::playbook::{Play, Playbook};
 use crate::report::{self, DiffMode, Look, Progress, Report, Reports};
 use crate::yaml::{Problem, Problems};
 
@@ -118,7 +118,11 @@ impl Apply {
         let scope = Arc::new(options.extra_scope());
         let mut problems = Problems::new();
         let mut selected = Vec::new();
-        for play in plays(playbooks) {
+        // A play of which `--tags` leaves nothing need not have hosts: it asks nobody.
+        let left = |play: &Play| {
+            play.tasks.is_empty() || play.tasks.iter().any(|task| options.tags.select(&task.tags))
+        };
+        for play in plays(playbooks).into_iter().filter(|play| left(play)) {
             let pattern = if play.hosts.has_template() {
                 let text = renderer.text(&play.hosts, &scope).map_err(problem_of)?;
                 Pattern::from_argument("hosts", &text)?

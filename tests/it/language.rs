@@ -102,6 +102,19 @@ fn tags_choose_tasks() {
 }
 
 #[test]
+fn a_play_that_tags_leave_out_needs_no_hosts_and_asks_nobody() {
+    let world = World::new().playbook(
+        "- {hosts: nobody, tags: [other], tasks: [{debug: {msg: x}}]}
+- {hosts: docker, tags: [wanted], tasks: [{debug: {msg: y}}]}
+",
+    );
+    let ran = world.events(&["-t", "wanted"]).run();
+    assert_eq!(ran.recap("web1")["trips"], 1);
+    assert_eq!(ran.stdout.matches("play_started").count(), 1);
+    assert!(world.apply(&[]).code(1).any_stderr().run().stderr.contains("nobody"));
+}
+
+#[test]
 fn serial_makes_batches_and_a_batch_lost_whole_ends_the_play() {
     let world = World::with(&["web1", "web2", "web3", "web4"]).playbook(
         "- hosts: docker

@@ -12,4 +12,5 @@ mod overview;
 mod platforms;
 mod refusals;
 mod registry_tls;
+mod rotation;
 mod trust;

@@ -1,0 +1,129 @@
+//! A registry changes its certificate while hosts pull from it.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::lab::{Lab, difference};
+
+const HOSTS: [&str; 3] = ["web1", "deb26", "deb28"];
+
+/// What pulls of a host say, again and again until they are told to end.
+fn pulls(host: &'static str, image: &str, end: &Arc<AtomicBool>) -> std::thread::JoinHandle<Vec<String>> {
+    let (image, end) = (image.to_owned(), Arc::clone(end));
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        // Bounded, whatever becomes of the test.
+        for _ in 0..2_000 {
+            if end.load(Ordering::Relaxed) {
+                break;
+            }
+            let command = format!("docker rmi -f {image} >/dev/null 2>&1; docker pull -q {image}");
+            let output = Lab::lab(&["exec", host, "sh", "-c", &command]);
+            said.push(
+                String::from_utf8_lossy(&output.stdout).into_owned()
+                    + &String::from_utf8_lossy(&output.stderr),
+            );
+        }
+        said
+    })
+}
+
+#[test]
+fn a_registry_changes_its_certificate_under_a_loop_of_pulls() {
+    let Some(lab) = Lab::up("a_registry_changes_its_certificate_under_a_loop_of_pulls") else { return };
+    HOSTS.iter().chain(&["reg1"]).for_each(|host| lab.reset(host));
+    let registry = lab.get("REG");
+    let pki = |name: &str| format!("{}/{name}", lab.get("PKI"));
+    let named = format!("registry={registry}");
+    let target = format!("target={}", HOSTS.join(","));
+    let common = ["-e", &named, "-e", &target];
+    let old_root = format!("registry_ca={}", pki("root.pem"));
+    lab.apply(&Lab::playbook("trust-registry.yml"), &[&common[..], &["-e", &old_root]].concat()).good();
+    let trusted: Vec<Vec<String>> = HOSTS.iter().map(|host| lab.snapshot(host)).collect();
+
+    let playbook = Lab::playbook("rotate-registry.yml");
+    let (root, certificate, key) = (
+        format!("registry_ca={}", pki("next.pem")),
+        format!("certificate={}", pki("reg1-next.chain.pem")),
+        format!("key={}", pki("reg1-next.key")),
+    );
+    let new = [&common[..], &["-e", &root, "-e", &certificate, "-e", &key]].concat();
+    let run = |tag: &str, more: &[&str]| lab.apply(&playbook, &[&new[..], &["-t", tag], more].concat());
+    // Before it is announced nobody accepts it, so the registry does not switch.
+    run("switch", &[]).ends(3).says("any_errors_fatal");
+    assert!(
+        lab.on("reg1", "cat /etc/docker/registry/server.crt")
+            == fs::read_to_string(pki("reg1.chain.pem")).expect("the old chain")
+    );
+
+    let end = Arc::new(AtomicBool::new(false));
+    let image = format!("{registry}/idle:1");
+    let loops: Vec<_> = HOSTS.iter().map(|host| pulls(host, &image, &end)).collect();
+    run("announce", &[]).good();
+    run("announce", &["--check", "--detailed-exitcode"]).good();
+    let retired_too_early = run("retire", &[]);
+    let switched = run("switch", &[]);
+    let retired = run("retire", &[]);
+    end.store(true, Ordering::Relaxed);
+    let said: Vec<String> = loops.into_iter().flat_map(|pulls| pulls.join().expect("pulls")).collect();
+
+    retired_too_early.ends(3).says("unknown authority");
+    switched.good().says("was down");
+    retired.good();
+    let untrusted: Vec<&String> = said.iter().filter(|line| line.contains("x509")).collect();
+    assert_eq!(untrusted, Vec::<&String>::new(), "no pull fails for want of trust");
+    let failed: Vec<&String> = said.iter().filter(|line| !line.starts_with(registry)).collect();
+    for line in &failed {
+        assert!(
+            line.contains("connection refused") || line.contains("EOF"),
+            "only the restart itself is felt: {line}"
+        );
+    }
+    println!("{} pulls, {} while the registry restarted", said.len(), failed.len());
+    assert!(said.len() > HOSTS.len() * 3, "pulls went on: {}", said.len());
+
+    // The old anchor is gone, and the way back is the same playbook.
+    for (host, before) in HOSTS.iter().zip(&trusted) {
+        let changed = difference(before, &lab.snapshot(host));
+        assert_eq!(
+            changed.iter().filter(|line| line.contains("/certs.d/")).count(),
+            2,
+            "{host}: {changed:?}"
+        );
+    }
+    let (certificate, key) =
+        (format!("certificate={}", pki("reg1.chain.pem")), format!("key={}", pki("reg1.key")));
+    let old = [&common[..], &["-e", &old_root, "-e", &certificate, "-e", &key]].concat();
+    lab.apply(&playbook, &old).good();
+    for (host, before) in HOSTS.iter().zip(&trusted) {
+        let changed = difference(before, &lab.snapshot(host));
+        assert!(!changed.iter().any(|line| line.contains("/certs.d/")), "{host}: {changed:?}");
+    }
+    HOSTS.iter().chain(&["reg1"]).for_each(|host| lab.reset(host));
+}
+
+#[test]
+fn a_host_that_would_lose_the_registry_is_left_behind_only_by_name() {
+    let Some(lab) = Lab::up("a_host_that_would_lose_the_registry_is_left_behind_only_by_name") else {
+        return;
+    };
+    ["web1", "web2", "reg1"].iter().for_each(|host| lab.reset(host));
+    let registry = lab.get("REG");
+    let pki = |name: &str| format!("{}/{name}", lab.get("PKI"));
+    let given = [
+        format!("registry={registry}"),
+        format!("registry_ca={}", pki("next.pem")),
+        format!("certificate={}", pki("reg1-next.chain.pem")),
+        format!("key={}", pki("reg1-next.key")),
+    ];
+    let args: Vec<&str> = given.iter().flat_map(|text| ["-e", text.as_str()]).collect();
+    let playbook = Lab::playbook("rotate-registry.yml");
+    let run = |more: &[&str]| lab.apply(&playbook, &[&args[..], more].concat());
+    run(&["-t", "announce", "-l", "web1"]).good();
+    run(&["-t", "switch"]).ends(3).says("web2").says("any_errors_fatal");
+    run(&["-t", "switch", "-e", "missing=web9"]).ends(1).says("web9");
+    run(&["-t", "switch", "-e", "missing=web2"]).good();
+    run(&["-t", "switch", "-e", "missing=web2"]).good();
+    ["web1", "web2", "reg1"].iter().for_each(|host| lab.reset(host));
+}
