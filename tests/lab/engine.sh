@@ -146,4 +146,4 @@ cell_processes() {
 # shellcheck disable=SC2119  # without an argument: our own
 cell_is_empty() { ! cell_lives && [ -z "$(cell_processes)" ]; }
 
-remove_groups() { [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} \; ; }
+remove_groups() { [ ! -d "$1" ] || find "$1" -depth -type d -delete; }
