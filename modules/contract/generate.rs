@@ -170,6 +170,11 @@ impl GenerateCertificate {
         )
     }
 
+    /// The call as far as it is known before they are made.
+    pub(super) fn outline(&self) -> Call {
+        Call::new("do_pair").path(&self.path).path(&self.key)
+    }
+
     /// One line that says what is made, and why.
     #[must_use]
     pub fn summary(&self) -> String {

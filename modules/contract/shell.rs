@@ -49,7 +49,11 @@ impl Shell {
     /// Why a host behind this shell cannot be changed so; none where it can.
     #[must_use]
     pub fn refuses_change(self, change: &Change) -> Option<PlanError> {
-        let call = change.call()?;
+        let call = match change {
+            // What it writes is made while applying; that it cannot be written is known before.
+            Change::GenerateCertificate(generate) => generate.outline(),
+            other => other.call()?,
+        };
         let refused = self.refuses(&call, &format!("do this on a host of Windows: {}", change.summary()));
         refused.or_else(|| if self == Self::PowerShell { refuses_ownership(change) } else { None })
     }
@@ -145,9 +149,41 @@ mod tests {
     use super::*;
     use crate::contract::{AskFile, AskShell, HostPath, Remove, RemoveDir, Run, WriteFile};
     use crate::contract::{Attributes, Before, Content, MakeDir, SetMode};
+    use crate::contract::{CertificateKind, GenerateCertificate, KeyType, WantedCertificate};
 
     fn path(text: &str) -> HostPath {
         HostPath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_refused_before_it_is_made() {
+        let wanted = WantedCertificate {
+            kind: CertificateKind::Request,
+            common_name: None,
+            organization: None,
+            names: Vec::new(),
+            permitted: Vec::new(),
+            days: None,
+        };
+        let generate = |file: &str, key: &str| {
+            Change::GenerateCertificate(Box::new(GenerateCertificate {
+                path: path(file),
+                key: path(key),
+                wanted: wanted.clone(),
+                signer: None,
+                new_key: Some(KeyType::EcdsaP256),
+                reasons: Vec::new(),
+                ownership: Ownership::default(),
+                key_ownership: Ownership::default(),
+                before: None,
+                key_before: None,
+                made: None,
+            }))
+        };
+        let refused = Shell::PowerShell.refuses_change(&generate("C:\\x.csr", "C:\\x.key"));
+        assert!(refused.is_some_and(|error| error.message.contains("host of Windows")));
+        assert!(Shell::Posix.refuses_change(&generate("C:\\x.csr", "C:\\x.key")).is_some());
+        assert!(Shell::Posix.refuses_change(&generate("/x.csr", "/x.key")).is_none());
     }
 
     fn write(ownership: Ownership) -> Change {
