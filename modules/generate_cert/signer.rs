@@ -57,7 +57,8 @@ fn key(file: &File, certificate: &Certificate, ca: &File) -> Result<Content, Pla
         return Err(PlanError::new(format!("`{path}` is not there"))
             .help("it has to be the private key of the CA, on the same host"));
     };
-    let key = PrivateKey::read(bytes).map_err(|error| PlanError::new(format!("`{path}`: {error}")))?;
+    let key = PrivateKey::read(bytes)
+        .map_err(|error| PlanError::new(format!("`{path}`: {error}")).help(error.advice()))?;
     if !key.fits(certificate) {
         return Err(PlanError::new(format!(
             "the key in `{path}` is not that of the certificate in `{}`",

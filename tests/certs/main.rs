@@ -8,6 +8,7 @@ mod forge;
 mod go;
 mod handshakes;
 mod issued;
+mod keys;
 mod matrix;
 mod pki;
 mod server;
