@@ -25,11 +25,13 @@ mod file;
 mod generate_cert;
 mod install_anchor;
 mod registry_check;
+mod registry_tls;
 mod registry_trust;
 mod restart_docker;
 mod stores;
 #[cfg(test)]
 mod testing;
+mod tls_pair;
 mod trouble;
 
 pub use contract::*;
@@ -48,6 +50,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
+    Entry::of::<registry_tls::RegistryTls>(),
     Entry::of::<restart_docker::RestartDocker>(),
 ];
 

@@ -11,7 +11,8 @@ use crate::certs::{self, Certificate};
 use crate::contract::{
     Answer, Ask, AskError, Attributes, Bundle, DaemonInfo, Dir, DirEntry, Distribution, Facts, File,
     FileKind, Host, HostCheck, HostPath, HttpAnswer, HttpTrust, LockedPin, Mode, Module, Overlay, OwedRecord,
-    Plan, PlanError, Process, Resolved, Running, ServedChain, Step, Task as _, TrustStore, Validation,
+    Plan, PlanError, Process, RegistryTls, Resolved, Running, ServedChain, Step, Task as _, TrustStore,
+    Validation,
 };
 use crate::platform::path;
 
@@ -36,6 +37,8 @@ pub struct World {
     pub resolved: Resolved,
     /// Whether a request of the daemon's own was asked for.
     pub asked_the_daemon: std::cell::Cell<bool>,
+    /// A registry of the host's own.
+    pub registry_tls: Option<RegistryTls>,
     /// Rounds in which the host was asked.
     pub trips: usize,
     overlay: Overlay,
@@ -67,6 +70,7 @@ impl World {
             distribution: Distribution { status: 0, message: String::new(), pull: None },
             resolved: Resolved::default(),
             asked_the_daemon: std::cell::Cell::new(false),
+            registry_tls: None,
             trips: 0,
             overlay: Overlay::default(),
         }
@@ -148,6 +152,7 @@ impl World {
                 Answer::Distribution(self.distribution.clone())
             }
             Ask::Syntax(_) => Answer::Syntax(Validation { accepted: true, message: String::new() }),
+            Ask::RegistryTls(_) => Answer::RegistryTls(self.registry_tls.clone().expect("a registry")),
             other => panic!("nobody has said what to answer to {other:?}"),
         };
         self.overlay.lay(ask, answer, &self.host.facts)
@@ -257,15 +262,33 @@ impl Authority {
 
     /// A server's certificate with these names.
     pub fn leaf(&self, names: &[&str]) -> Certificate {
+        self.pair(names).0
+    }
+
+    /// The same with its key, as PEM.
+    pub fn pair(&self, names: &[&str]) -> (Certificate, String) {
+        self.pair_until(names, datetime!(4096-01-01 0:00 UTC))
+    }
+
+    /// The same with its end.
+    pub fn pair_until(&self, names: &[&str], not_after: time::OffsetDateTime) -> (Certificate, String) {
         let key = KeyPair::generate().expect("a key");
-        read(&server(names).signed_by(&key, &self.issuer).expect("a leaf"))
+        let mut params = server(names);
+        params.not_after = not_after;
+        let leaf = params.signed_by(&key, &self.issuer).expect("a leaf");
+        (read(&leaf), key.serialize_pem())
     }
 }
 
 /// A server's certificate that signs itself.
 pub fn self_signed(names: &[&str]) -> Certificate {
+    self_signed_pair(names).0
+}
+
+/// The same with its key, as PEM.
+pub fn self_signed_pair(names: &[&str]) -> (Certificate, String) {
     let key = KeyPair::generate().expect("a key");
-    read(&server(names).self_signed(&key).expect("a certificate"))
+    (read(&server(names).self_signed(&key).expect("a certificate")), key.serialize_pem())
 }
 
 /// A server's certificate that ended.

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
 use super::text::Mode;
 
@@ -37,6 +38,8 @@ pub enum Answer {
     Resolve(Resolved),
     /// To `Distribution`.
     Distribution(Distribution),
+    /// To `RegistryTls`.
+    RegistryTls(RegistryTls),
     /// To `Shell`.
     Shell(ShellOutput),
     /// To `Tls`: the chain, or why there is none.

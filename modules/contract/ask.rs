@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
 use super::text::Call;
@@ -43,6 +44,8 @@ pub enum Ask {
     Resolve(AskResolve),
     /// See [`AskDistribution`].
     Distribution(AskDistribution),
+    /// See [`AskRegistryTls`].
+    RegistryTls(AskRegistryTls),
     /// See [`AskShell`].
     Shell(AskShell),
     /// See [`AskTls`].
@@ -101,6 +104,7 @@ questions! {
     AskHostCheck, HostCheck, HostCheck;
     AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
+    AskRegistryTls, RegistryTls, RegistryTls;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;
@@ -284,6 +288,7 @@ impl Ask {
             }
             Self::Resolve(ask) => Call::new("ask_resolve").word(&ask.host),
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
+            Self::RegistryTls(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
             Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {
                 return None;

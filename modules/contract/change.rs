@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Attributes;
 use super::generate::GenerateCertificate;
 use super::path::HostPath;
+use super::registry_tls::ReplaceRegistryTls;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
@@ -35,6 +36,8 @@ pub enum Change {
     ReloadDocker(ReloadDocker),
     /// Restarts the daemon and waits until it answers.
     RestartDocker(RestartDocker),
+    /// Replaces a registry's certificate and key.
+    ReplaceRegistryTls(Box<ReplaceRegistryTls>),
     /// Runs a user's command.
     Run(Run),
     /// Records, on the controller, which certificate was trusted on first use.
@@ -141,7 +144,7 @@ impl Ownership {
     }
 
     /// Mode, owner and group as words; `-` for what stays.
-    fn words(&self) -> [String; 3] {
+    pub(super) fn words(&self) -> [String; 3] {
         let account = |a: &Option<Account>| a.as_ref().map_or("-".to_owned(), |a| a.as_str().to_owned());
         [self.mode.map_or("-".to_owned(), |m| m.to_string()), account(&self.owner), account(&self.group)]
     }
@@ -357,6 +360,7 @@ impl Change {
                 .word(restart.stays_down.join(" "))
                 .word(restart.settles.join(" "))
                 .words(restart.command.clone()),
+            Self::ReplaceRegistryTls(replace) => replace.call(),
             Self::Run(run) => run.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
             Self::RecordPin(_) => return None,
@@ -380,6 +384,7 @@ impl Change {
             | Self::RemoveDir(RemoveDir { path })
             | Self::SetMode(SetMode { path, .. }) => Some(path),
             Self::GenerateCertificate(generate) => Some(&generate.path),
+            Self::ReplaceRegistryTls(replace) => Some(&replace.certificate.path),
             _ => None,
         }
     }
@@ -402,6 +407,7 @@ impl Change {
             Self::Owe(o) => format!("owe the daemon a restart: {}", o.reason),
             Self::ReloadDocker(r) => format!("reload the docker daemon: {}", r.reason),
             Self::RestartDocker(r) => r.summary(),
+            Self::ReplaceRegistryTls(r) => r.summary(),
             Self::Run(r) => format!("run {}", r.argv.join(" ")),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),

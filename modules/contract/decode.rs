@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
 use super::path::HostPath;
+use super::registry_tls::{LocalView, RegistryTls, TlsFile};
 use super::resolve::Resolved;
 use super::script::Frame;
 use super::text::Mode;
@@ -47,6 +48,7 @@ impl Ask {
             Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
             Self::Resolve(_) => Answer::Resolve(resolved(lines)),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
+            Self::RegistryTls(_) => Answer::RegistryTls(registry_tls(lines)?),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
         })
@@ -318,6 +320,51 @@ fn resolved(lines: Lines<'_>) -> Resolved {
     addresses.sort();
     addresses.dedup();
     Resolved { known, addresses }
+}
+
+fn registry_tls(lines: Lines<'_>) -> Result<RegistryTls, AskError> {
+    let problem = |line: &str| {
+        let (word, detail) = line.split_once(' ').ok_or_else(|| garbled("problem"))?;
+        Ok((word.to_owned(), text(detail)?))
+    };
+    let served = match lines.get("served") {
+        Some("blind") => LocalView::Blind,
+        Some("nobody") => LocalView::Nobody,
+        Some(chain) => LocalView::Chain(chain.split(' ').map(str::to_owned).collect()),
+        None => return Err(garbled("served")),
+    };
+    Ok(RegistryTls {
+        running: lines.get("running").map(|word| word == "yes"),
+        user: lines.get("user").map(text).transpose()?.filter(|user| !user.is_empty() && user != "root"),
+        problem: lines.get("problem").map(problem).transpose()?,
+        certificate: lines.get("certificate").map(tls_file).transpose()?,
+        key: lines.get("key").map(tls_file).transpose()?,
+        served,
+    })
+}
+
+/// Path, kind, attributes, digest, content, whether a key is in it, whether its directory is there.
+fn tls_file(line: &str) -> Result<TlsFile, AskError> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let [name, kind, stat, sum, content, holds_key, directory] = fields[..] else {
+        return Err(garbled("a file of the registry"));
+    };
+    let kind = match kind {
+        "absent" => FileKind::Absent,
+        "file" => {
+            let content = if content == "-" { None } else { Some(bytes(content)?) };
+            FileKind::File(attributes(stat)?, content)
+        }
+        "dir" => FileKind::Directory(attributes(stat)?),
+        _ => FileKind::Other,
+    };
+    Ok(TlsFile {
+        path: path(name)?,
+        kind,
+        sha256: (sum != "-").then(|| sum.to_owned()),
+        holds_key: holds_key == "yes",
+        has_directory: directory == "yes",
+    })
 }
 
 fn shell_output(lines: Lines<'_>) -> Result<ShellOutput, AskError> {

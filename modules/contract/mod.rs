@@ -15,8 +15,10 @@ mod overlay;
 mod path;
 mod plan;
 mod probe;
+mod registry_tls;
 mod resolve;
 mod script;
+mod secret;
 mod shell;
 mod syntax;
 mod text;
@@ -34,8 +36,13 @@ pub use overlay::Overlay;
 pub use path::{HostPath, HostPathError};
 pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
+pub use registry_tls::{
+    AskRegistryTls, CertificateFile, KeyBefore, KeyFile, LocalView, RegistryService, RegistryTls,
+    ReplaceRegistryTls, TlsFile, Told, is_served,
+};
 pub use resolve::{AskResolve, Resolved};
 pub use script::{Frame, Frames, Script};
+pub use secret::Secret;
 pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, Mode};

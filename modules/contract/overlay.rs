@@ -3,12 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer::{Answer, Attributes, Bundle, Dir, DirEntry, File, FileKind, LockedPin, TrustStore};
+use super::answer::{
+    Answer, Attributes, Bundle, Dir, DirEntry, File, FileKind, LockedPin, ServedChain, TrustStore,
+};
 use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
 use super::generate::GenerateCertificate;
 use super::host::Facts;
 use super::path::HostPath;
+use super::registry_tls::{AskRegistryTls, LocalView, RegistryTls, ReplaceRegistryTls};
 use super::text::Mode;
 use crate::certs;
 
@@ -60,6 +63,21 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
             let Change::RecordPin(record) = change else { unreachable!("guarded by pins()") };
             Answer::LockedPin(Some(LockedPin { pin: record.pin.clone(), place: "dtrctl.lock".to_owned() }))
         }
+        (Answer::RegistryTls(mut tls), Ask::RegistryTls(ask)) => {
+            if let Change::ReplaceRegistryTls(replace) = change {
+                replace.lay(ask, &mut tls, facts);
+            }
+            Answer::RegistryTls(tls)
+        }
+        (Answer::Tls(served), Ask::Tls(ask)) => match change {
+            Change::ReplaceRegistryTls(replace) if replace.registry == ask.registry => {
+                Answer::Tls(Ok(ServedChain { certificates: replace.ders.clone() }))
+            }
+            _ => Answer::Tls(served),
+        },
+        (Answer::Http(_) | Answer::HostCheck(_), _) if matches!(change, Change::ReplaceRegistryTls(_)) => {
+            unknown(change)
+        }
         (Answer::HostCheck(_), _) if matches!(change, Change::RefreshTrustStore(_)) => unknown(change),
         (Answer::Containers(_), _) if matches!(change, Change::RestartDocker(_)) => unknown(change),
         (Answer::Distribution(_), _) if touches_trust(change) => unknown(change),
@@ -86,6 +104,29 @@ fn pins(change: &Change, ask: &super::ask::AskLockedPin) -> bool {
 
 const fn touches_trust(change: &Change) -> bool {
     !matches!(change, Change::RecordPin(_) | Change::Owe(_))
+}
+
+impl ReplaceRegistryTls {
+    fn lay(&self, ask: &AskRegistryTls, tls: &mut RegistryTls, facts: &Facts) {
+        if ask.registry != self.registry {
+            return;
+        }
+        if let Some(file) = tls.certificate.as_mut().filter(|file| file.path == self.certificate.path) {
+            let before = self.certificate.before.as_ref().map(|before| &before.attributes);
+            let now = attributes(&self.certificate.ownership, before, 0o644, facts);
+            file.kind = FileKind::File(now, Some(self.certificate.content.bytes.clone()));
+            file.sha256 = Some(self.certificate.content.digest());
+        }
+        if let Some(file) = tls.key.as_mut().filter(|file| file.path == self.key.path) {
+            let before = self.key.before.as_ref().map(|before| &before.attributes);
+            file.kind = FileKind::File(attributes(&self.key.ownership, before, 0o600, facts), None);
+            file.sha256 = Some(self.key.content.digest());
+        }
+        if tls.served != LocalView::Blind {
+            tls.served = LocalView::Chain(self.chain.clone());
+        }
+        tls.running = tls.running.map(|_| true);
+    }
 }
 
 fn attributes(ownership: &Ownership, before: Option<&Attributes>, mode: u16, facts: &Facts) -> Attributes {
@@ -120,6 +161,11 @@ fn makes(made: &HostPath, path: &HostPath) -> bool {
 fn lay_file(change: &Change, mut file: File, facts: &Facts) -> File {
     match change {
         Change::WriteFile(write) if write.path == file.path => file.kind = written(write, facts),
+        Change::ReplaceRegistryTls(replace) if replace.certificate.path == file.path => {
+            let before = replace.certificate.before.as_ref().map(|before| &before.attributes);
+            let now = attributes(&replace.certificate.ownership, before, 0o644, facts);
+            file.kind = FileKind::File(now, Some(replace.certificate.content.bytes.clone()));
+        }
         Change::Remove(remove) if remove.path == file.path => file.kind = FileKind::Absent,
         Change::RemoveDir(remove) if remove.path == file.path => file.kind = FileKind::Absent,
         Change::MakeDir(make) if file.is_absent() && makes(&make.path, &file.path) => {

@@ -11,14 +11,20 @@ use super::text::{Arg, Call};
 /// The functions that every script may call.
 const LIBRARY: &str = include_str!("library.sh");
 
+/// Functions that few scripts call: sent where one of them is called.
+const REGISTRY: &str = include_str!("registry.sh");
+
 /// The library without its comments, which a host has no use for.
-static SENT: LazyLock<String> = LazyLock::new(|| {
-    LIBRARY
+static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
+static SENT_REGISTRY: LazyLock<String> = LazyLock::new(|| sent(REGISTRY));
+
+fn sent(library: &str) -> String {
+    library
         .lines()
         .map(str::trim_start)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .fold(String::with_capacity(LIBRARY.len()), |text, line| text + line + "\n")
-});
+        .fold(String::with_capacity(library.len()), |text, line| text + line + "\n")
+}
 
 /// One script: the library, then calls, each of which prints one frame.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct Script {
     boundary: String,
     text: String,
     calls: usize,
+    /// Whether the functions for a registry's own host have been added.
+    registry: bool,
 }
 
 /// What one call printed.
@@ -47,6 +55,8 @@ impl Frame {
     pub const LOOP: i32 = 97;
     /// Status where a link leads out of the sandbox.
     pub const OUTSIDE: i32 = 98;
+    /// Status of a change that did not come to its end and was undone.
+    pub const PUT_BACK: i32 = 92;
     /// Status of a write that came out short.
     pub const SHORT: i32 = 94;
 
@@ -82,7 +92,7 @@ impl Script {
             Shell::Posix => Self::begin(boundary, token, header),
             Shell::PowerShell => shell::begin(boundary, token, header),
         };
-        Self { shell, boundary: boundary.to_owned(), text, calls: 0 }
+        Self { shell, boundary: boundary.to_owned(), text, calls: 0, registry: false }
     }
 
     fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
@@ -97,7 +107,7 @@ impl Script {
 
     /// Adds an ask.
     pub fn answer(&mut self, id: usize, call: &Call) {
-        self.calls += 1;
+        self.count(call);
         match self.shell {
             Shell::Posix => _ = writeln!(self.text, "answer {id} {call}"),
             Shell::PowerShell => self.text += &shell::line("answer", id, &[], call),
@@ -106,7 +116,7 @@ impl Script {
 
     /// Adds an ask that is made only where the answers to earlier ones (by id) have the given digests.
     pub fn guarded(&mut self, id: usize, expected: &[(usize, String)], call: &Call) {
-        self.calls += 1;
+        self.count(call);
         if self.shell == Shell::PowerShell {
             self.text += &shell::line("guarded", id, expected, call);
             return;
@@ -117,10 +127,19 @@ impl Script {
 
     /// Adds a change. The first that fails ends the script.
     pub fn act(&mut self, id: usize, call: &Call) {
-        self.calls += 1;
+        self.count(call);
         match self.shell {
             Shell::Posix => _ = writeln!(self.text, "act {id} {call}"),
             Shell::PowerShell => self.text += &shell::line("act", id, &[], call),
+        }
+    }
+
+    /// Counts a call, and sends along what it needs.
+    fn count(&mut self, call: &Call) {
+        self.calls += 1;
+        if self.shell == Shell::Posix && !self.registry && call.function.ends_with("_registry_tls") {
+            self.registry = true;
+            self.text += &SENT_REGISTRY;
         }
     }
 

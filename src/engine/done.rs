@@ -1,6 +1,8 @@
 //! How a step ended, and what is kept and said of it.
 
-use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ShellOutput, act_output};
+use modules::{
+    AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, ShellOutput, Told, act_output,
+};
 use serde_json::{Map, Value as Json};
 
 use crate::event::{Outcome, Reason};
@@ -79,6 +81,17 @@ impl Done {
         }
     }
 
+    /// Adds what is known only once the change was made.
+    pub(super) fn tell(&mut self, told: Told) {
+        self.notes.push(Note { level: Level::Info, text: told.line });
+        if let Some(seconds) = told.seconds {
+            self.result.insert("down_seconds".to_owned(), seconds.into());
+        }
+        if let Some(saved) = told.saved {
+            self.result.insert("saved".to_owned(), saved.into());
+        }
+    }
+
     pub(super) fn planned(plan: Plan, outcome: Outcome) -> Self {
         let result = result_of(&plan, outcome == Outcome::Changed);
         Self {
@@ -141,7 +154,13 @@ pub fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
             return ran(plan, &frame.body);
         }
     }
-    Done::planned(plan, Outcome::Changed)
+    let mut done = Done::planned(plan, Outcome::Changed);
+    for (change, frame) in changes.iter().zip(frames.iter().flatten()) {
+        if let Change::ReplaceRegistryTls(_) = change {
+            done.tell(ReplaceRegistryTls::told(&act_output(&frame.body)));
+        }
+    }
+    done
 }
 
 /// A change that the host refused.
@@ -154,6 +173,15 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
             "stale",
             format!("{}: {said}", change.path().map_or_else(|| change.summary(), ToString::to_string)),
             Some("nothing was written; run again to see the new difference".to_owned()),
+        ),
+        Frame::PUT_BACK => Done::reason(
+            Outcome::Failed,
+            "rolled_back",
+            format!("{} failed: {said}", change.summary()),
+            Some(
+                "the host is as it was before this task; mend what its last words say, then run again"
+                    .to_owned(),
+            ),
         ),
         Frame::SHORT => Done::reason(
             Outcome::Failed,

@@ -33,6 +33,8 @@ pub struct HostRun<'a> {
     pub(super) controller_overlay: Overlay,
     /// Counts what this host has changed, so that answers of the controller are not shared across a change.
     pub(super) epoch: u32,
+    /// Whether changes are about to be made in the script that is being put together.
+    pub(super) acting: bool,
     pub(super) variables: Variables,
     pub(super) notified: BTreeSet<usize>,
     pub(super) loop_results: Vec<Json>,
@@ -154,6 +156,9 @@ impl<'a> HostRun<'a> {
 
     fn leave(&mut self, left: &Left) {
         let state = match left {
+            Left::Failed if self.recap.reason.as_ref().is_some_and(|reason| reason.kind == "rolled_back") => {
+                State::RolledBack
+            }
             Left::Failed => State::Failed,
             Left::Unreachable => {
                 self.recap.unreachable = 1;
@@ -164,7 +169,7 @@ impl<'a> HostRun<'a> {
         if matches!(left, Left::Stopped) && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
             return;
         }
-        if self.recap.state < state || matches!(left, Left::Stopped) {
+        if self.recap.state < state || state == State::RolledBack || matches!(left, Left::Stopped) {
             self.recap.state = state;
         }
     }

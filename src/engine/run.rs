@@ -332,6 +332,7 @@ impl Shared {
             overlay: Overlay::default(),
             controller_overlay: Overlay::default(),
             epoch: 0,
+            acting: false,
             variables,
             notified: BTreeSet::new(),
             loop_results: Vec::new(),

@@ -231,7 +231,10 @@ impl<'a> HostRun<'a> {
             self.variables.upper.set_pending(name.clone());
         }
         // A loop's later items are judged by themselves; what follows the loop needs its whole result.
-        let mut asked = self.prepare(queue, FOLLOWING).await?;
+        self.acting = true;
+        let asked = self.prepare(queue, FOLLOWING).await;
+        self.acting = false;
+        let mut asked = asked?;
         (self.variables.upper, self.variables.upper_names) = before;
         let provable = changes.iter().all(Change::is_provable);
         let proof = if provable { Witness::of(step).ask(&self.host) } else { None };

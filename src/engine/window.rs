@@ -109,6 +109,10 @@ impl<'a> HostRun<'a> {
         if let Some(module) = step.render(&self.shared.renderer, self.shared.options.check)? {
             let host = self.seen_by(step.delegated, step.identity.clone()).await;
             let probe = module.start(&host);
+            // What a registry serves is not known before a change that may bear on it has been made.
+            if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                return Err(NotReady::Pending);
+            }
             let key = self.settled_key(&step);
             let key = self.key_with_answers(key, probe.asks().to_vec()).await;
             step.stage =

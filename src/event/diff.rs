@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use modules::{Attributes, Before, Change, Content, Ownership, WriteFile};
+use modules::{Attributes, Before, Change, Content, Ownership, ReplaceRegistryTls, WriteFile};
 use similar::TextDiff;
 use similar::udiff::UnifiedHunkHeader;
 
@@ -26,8 +26,28 @@ pub fn diff(change: &Change) -> Option<String> {
                 format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
+        Change::ReplaceRegistryTls(replace) if replace.writes => Some(registry_tls(replace)),
         _ => None,
     }
+}
+
+/// The certificate's file as any other; of the key, its size alone, and of the old key nothing but its own.
+fn registry_tls(replace: &ReplaceRegistryTls) -> String {
+    let (certificate, key) = (&replace.certificate, &replace.key);
+    let text = written(&WriteFile {
+        path: certificate.path.clone(),
+        before: certificate.before.clone(),
+        content: certificate.content.clone(),
+        ownership: certificate.ownership.clone(),
+    });
+    let path = visible::line(key.path.as_str());
+    let old = key.before.as_ref().map(|before| before.attributes.size);
+    let head = match &key.before {
+        Some(_) => format!("--- {path}\n+++ {path}\n"),
+        None => attributes(None, &key.ownership) + &format!("--- {ABSENT}\n+++ {path}\n"),
+    };
+    let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    text + &head + &sizes("secret", "byte", old.map(size), Some(key.content.bytes.len()))
 }
 
 fn written(write: &WriteFile) -> String {

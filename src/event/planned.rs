@@ -41,6 +41,12 @@ fn masked(change: &Change) -> Change {
             }
         }
         Change::Remove(remove) => hide(&mut remove.before.content),
+        Change::ReplaceRegistryTls(replace) => {
+            hide(&mut replace.certificate.content);
+            if let Some(before) = &mut replace.certificate.before {
+                hide(&mut before.content);
+            }
+        }
         Change::Run(run) => mask_run(run),
         _ => {}
     }

@@ -16,6 +16,7 @@ mod mistakes;
 mod outcomes;
 mod overview;
 mod reference;
+mod registry_library;
 mod sessions;
 mod shipped;
 mod sshd;
