@@ -374,6 +374,12 @@ impl Change {
         matches!(self, Self::RecordPin(_))
     }
 
+    /// Whether the controller sees what it does: its own answers of before do not hold any more.
+    #[must_use]
+    pub const fn is_seen_from_outside(&self) -> bool {
+        matches!(self, Self::ReplaceRegistryTls(_)) || self.is_controllers()
+    }
+
     /// The file it is about, where it is about one.
     #[must_use]
     pub const fn path(&self) -> Option<&HostPath> {

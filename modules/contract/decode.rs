@@ -11,7 +11,7 @@ use super::ask::Ask;
 use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
 use super::path::HostPath;
-use super::registry_tls::{LocalView, RegistryTls, TlsFile};
+use super::registry_tls::{LocalView, RegistryTls, SavedPair, TlsFile};
 use super::resolve::Resolved;
 use super::script::Frame;
 use super::text::Mode;
@@ -340,7 +340,20 @@ fn registry_tls(lines: Lines<'_>) -> Result<RegistryTls, AskError> {
         certificate: lines.get("certificate").map(tls_file).transpose()?,
         key: lines.get("key").map(tls_file).transpose()?,
         served,
+        saved: lines.get("saved").map(saved_pair).transpose()?,
+        kept: lines.all("kept").map(str::to_owned).collect(),
     })
+}
+
+fn saved_pair(line: &str) -> Result<SavedPair, AskError> {
+    match line.split(' ').collect::<Vec<_>>()[..] {
+        [certificate, key, size] => Ok(SavedPair {
+            certificate: bytes(certificate)?,
+            key_sha256: key.to_owned(),
+            key_size: size.parse().map_err(|_| garbled("saved"))?,
+        }),
+        _ => Err(garbled("saved")),
+    }
 }
 
 /// Path, kind, attributes, digest, content, whether a key is in it, whether its directory is there.

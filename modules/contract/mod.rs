@@ -38,7 +38,7 @@ pub use plan::{Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
 pub use registry_tls::{
     AskRegistryTls, CertificateFile, KeyBefore, KeyFile, LocalView, RegistryService, RegistryTls,
-    ReplaceRegistryTls, TlsFile, Told, is_served,
+    ReplaceRegistryTls, SavedPair, TlsFile, Told, is_served,
 };
 pub use resolve::{AskResolve, Resolved};
 pub use script::{Frame, Frames, Script};

@@ -120,7 +120,7 @@ impl ReplaceRegistryTls {
         if let Some(file) = tls.key.as_mut().filter(|file| file.path == self.key.path) {
             let before = self.key.before.as_ref().map(|before| &before.attributes);
             file.kind = FileKind::File(attributes(&self.key.ownership, before, 0o600, facts), None);
-            file.sha256 = Some(self.key.content.digest());
+            file.sha256 = Some(self.key.sha256.clone());
         }
         if tls.served != LocalView::Blind {
             tls.served = LocalView::Chain(self.chain.clone());

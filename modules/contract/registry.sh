@@ -1,5 +1,7 @@
 # The host's half of replacing a registry's own certificate and key; sent only where it is called.
 
+# shellcheck disable=SC2154
+in_docker() { limit=$1; shift; bounded "$limit" docker ${socket:+-H "unix://$socket"} "$@"; }
 # Hundredths of a second; only differences mean something.
 uptime_now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}"; }
 pause() { sleep 0.2 2>/dev/null || sleep 1; }
@@ -114,12 +116,12 @@ env_files() { sed -n -e 's/^REGISTRY_HTTP_TLS_CERTIFICATE=/certificate /p' -e 's
 container_files() { # NAME, CONFIG
   [ -z "$R" ] || { say problem "no_docker $(word "")"; return 1; }
   has docker || { say problem "no_docker $(word "$1")"; return 1; }
-  state=$(bounded 20 docker inspect --type container -f '{{.State.Running}}' -- "$1" 2>&1) || {
+  state=$(in_docker 20 inspect --type container -f '{{.State.Running}}' -- "$1" 2>&1) || {
     case $state in *[Nn]'o such'*) say problem "no_container $(word "$1")" ;; *) say problem "docker $(word "$state")" ;; esac
     return 1
   }
   running=no; [ "$state" != true ] || running=yes
-  asked() { bounded 20 docker inspect --type container -f "$2" -- "$1"; }
+  asked() { in_docker 20 inspect --type container -f "$2" -- "$1"; }
   user=$(asked "$1" '{{.Config.User}}'); user=${user%%:*}
   # A name of the container's own is no account of the host.
   case $user in *[!0-9]*) user= ;; esac
@@ -130,7 +132,7 @@ container_files() { # NAME, CONFIG
     inside=$(asked "$1" '{{range .Args}}{{println .}}{{end}}' | sed -n '/\.ya*ml$/p' | tail -n 1)
     inside=${inside:-/etc/docker/registry/config.yml}; place="$inside in the container"
     if [ -n "$2" ]; then place=$2; text=$(cat -- "$2")
-    else text=$(bounded 20 docker cp "$1:$inside" - 2>/dev/null | tar -xOf - 2>/dev/null); fi
+    else text=$(in_docker 20 cp "$1:$inside" - 2>/dev/null | tar -xOf - 2>/dev/null); fi
     [ -n "$text" ] || { say problem "no_config $(word "$place")"; return 1; }
     found=$(printf '%s\n' "$text" | tls_of_config; printf '%s\n' "$found")
   fi
@@ -155,8 +157,16 @@ tls_file() { # NAME, PATH
   fi
   printf '%s=%s %s %s %s %s %s %s\n' "$1" "$(word "${2#"$R"}")" "$kind" "$stat" "$sum" "$content" "$holds" "$directory"
 }
-ask_registry_tls() { # KIND, NAME, ADDRESSES, SERVER NAME, CONFIG, CERTIFICATE, KEY
+saved_pair() { # ID, NAME: the pair that is kept under it, and the names of all
+  pairs=$R/var/lib/dtrctl/registry-tls/$1
+  for f in "$pairs"/[0-9]*Z-*; do [ ! -f "$f/certificate" ] || [ ! -f "$f/key" ] || say kept "${f##*/}"; done
+  f=$pairs/$2
+  [ -f "$f/certificate" ] && [ -f "$f/key" ] && ! grep -q 'PRIVATE KEY' "$f/certificate" || return 0
+  printf 'saved=%s %s %s\n' "$(enc <"$f/certificate")" "$(digest <"$f/key")" "$(wc -c <"$f/key" | tr -d ' ')"
+}
+ask_registry_tls() { # KIND, NAME, ADDRESSES, SERVER NAME, CONFIG, CERTIFICATE, KEY, ID, name of a kept pair or nothing
   running=; user=; found=; place=
+  [ -z "$9" ] || saved_pair "$8" "$9"
   if [ -n "$R" ]; then say served blind; else say served "$(look "$3" "$4" '' '')"; fi
   if [ -z "$6" ] || [ -z "$7" ]; then
     case $1 in
@@ -202,14 +212,14 @@ registry_restart() { # KIND, NAME
     elif [ -x "/etc/init.d/$2" ]; then bounded 120 "/etc/init.d/$2" restart
     else echo "nothing on this host can restart $2: no systemd, OpenRC or /etc/init.d/$2"; return 1; fi
     ;;
-  container) bounded 120 docker restart -- "$2" ;;
+  container) in_docker 120 restart -- "$2" ;;
   command) (umask "$mask"; bounded 300 sh -c "$2") </dev/null ;;
   esac
 }
 gave_up() { # KIND, NAME: whether it has ended for good
   case $1 in
   service) is_systemd && [ "$(systemctl is-active -- "$2")" = failed ] ;;
-  container) [ "$(bounded 20 docker inspect --type container -f '{{.State.Status}}' -- "$2" 2>/dev/null)" = exited ] ;;
+  container) [ "$(in_docker 20 inspect --type container -f '{{.State.Status}}' -- "$2" 2>/dev/null)" = exited ] ;;
   *) return 1 ;;
   esac
 }
@@ -217,8 +227,8 @@ gave_up() { # KIND, NAME: whether it has ended for good
 registry_log() { # KIND, NAME
   case $1 in
   service) ! has journalctl || journalctl -u "$2" --since "@$since" -o cat -n 20 --no-pager 2>/dev/null ;;
-  container) bounded 20 docker logs --since "$since" --tail 20 "$2" 2>&1 ;;
-  esac | grep -v -e 'level=info' -e 'level=debug' -e 'PRIVATE KEY' | tail -n 6 | cut -c 1-400
+  container) in_docker 20 logs --since "$since" --tail 20 "$2" 2>&1 ;;
+  esac | grep -v -e 'level=info' -e 'level=debug' -e '" HTTP/1' -e 'PRIVATE KEY' | tail -n 12 | cut -c 1-400
 }
 serves() { # CHAIN, the same without its root, SECONDS: waits until it is served; `any` for any chain
   end=$(($(uptime_now) + $3 * 100)); blind=0
@@ -234,9 +244,9 @@ serves() { # CHAIN, the same without its root, SECONDS: waits until it is served
     pause
   done
 }
-stage() { # TEMPORARY, TARGET, DIGEST, MODE, OWNER, GROUP, CONTENT: born 0600, whole, flushed
+stage() { # TEMPORARY, TARGET, DIGEST, MODE, OWNER, GROUP, CONTENT or a kept file: born 0600, whole, flushed
   rm -f -- "$1" || return
-  out=$( (set -C; printf '%b' "$7" >"$1") 2>&1) || [ -f "$1" ] || { printf '%s\n' "$out"; return 1; }
+  out=$( (set -C; if [ -n "$8" ]; then cat -- "$8"; else printf '%b' "$7"; fi >"$1") 2>&1) || [ -f "$1" ] || { printf '%s\n' "$out"; return 1; }
   if [ "$(digest <"$1")" != "$3" ]; then
     df -k "${1%/*}" 2>/dev/null | tail -n 1
     echo 'the file could not be written whole; is the disk full?'
@@ -275,7 +285,8 @@ save() {
 forget() { rm -f -- "$pairs/unfinished" "$pairs/.unfinished-$T"; rmdir -- "$pairs" "${pairs%/*}" "${pairs%/*/*}" 2>/dev/null || :; }
 keep_newest() { # N
   n=$1; set --
-  for f in "$pairs"/[0-9]*Z-*; do [ ! -d "$f" ] || set -- "$@" "$f"; done
+  # The pair that was put back here is the one in use.
+  for f in "$pairs"/[0-9]*Z-*; do [ ! -d "$f" ] || [ "$f" = "$kept" ] || set -- "$@" "$f"; done
   while [ $# -gt "$n" ]; do rm -rf -- "$1"; shift; done
 }
 put_back() { # WHY
@@ -301,12 +312,14 @@ put_back() { # WHY
   return 92
 }
 # KIND, NAME, ADDRESSES, SERVER NAME, CHAIN, CHAIN without its root, SECONDS, how many copies to KEEP, ID, then of the
-# certificate's file and of the key's: PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
+# certificate's file and of the key's: PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT; at last the name of the
+# kept pair to put back, in the place of the contents
 do_registry_tls() {
   kind=$1; name=$2; at=$3; sni=$4; chain=$5; short=$6; seconds=$7; keep=$8; pairs=$R/var/lib/dtrctl/registry-tls/$9
   shift 9
   real "$1" || return; cert=$real; new_cert=$3
   real "$8" || return; key=$real; new_key=${10}
+  kept=${15:+$pairs/${15}}
   tmp_cert=${cert%/*}/.dtrctl-tls-certificate; tmp_key=${key%/*}/.dtrctl-tls-key
   still "$cert" "$2" || return
   still "$key" "$9" || return
@@ -314,8 +327,8 @@ do_registry_tls() {
   if [ "$2" = "$3" ] && [ "$9" = "${10}" ]; then resume || undo=
   else
     own_copy=
-    stage "$tmp_cert" "$cert" "$3" "$4" "$5" "$6" "$7" &&
-      stage "$tmp_key" "$key" "${10}" "${11}" "${12}" "${13}" "${14}" &&
+    stage "$tmp_cert" "$cert" "$3" "$4" "$5" "$6" "$7" "${kept:+$kept/certificate}" &&
+      stage "$tmp_key" "$key" "${10}" "${11}" "${12}" "${13}" "${14}" "${kept:+$kept/key}" &&
       { resume || { own_copy=1; save; }; } && still "$cert" "$2" && still "$key" "$9"
     rc=$?
     if [ "$rc" != 0 ]; then

@@ -57,6 +57,8 @@ pub struct AskRegistryTls {
     pub certificate: Option<HostPath>,
     /// The key's file; else the configuration's.
     pub key: Option<HostPath>,
+    /// The name of an old pair that is kept on the host, where one is asked for.
+    pub saved: Option<String>,
 }
 
 /// The answer to [`AskRegistryTls`].
@@ -74,6 +76,21 @@ pub struct RegistryTls {
     pub key: Option<TlsFile>,
     /// What is served.
     pub served: LocalView,
+    /// The old pair that was asked for; none where there is none of that name.
+    pub saved: Option<SavedPair>,
+    /// The names of all old pairs, where one was asked for.
+    pub kept: Vec<String>,
+}
+
+/// An old pair that is kept on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedPair {
+    /// The certificate's file.
+    pub certificate: Vec<u8>,
+    /// SHA-256 of the key's file in lower-case hex.
+    pub key_sha256: String,
+    /// The size of the key's file in bytes.
+    pub key_size: u64,
 }
 
 /// A file of a certificate or key.
@@ -128,6 +145,8 @@ pub struct ReplaceRegistryTls {
     pub timeout: u64,
     /// How many old pairs are kept on the host.
     pub keep: u64,
+    /// The name of the kept pair that is put back; none where the pair is a new one.
+    pub restores: Option<String>,
     /// The certificates in DER, for what later tasks will see.
     #[serde(skip)]
     pub ders: Vec<Vec<u8>>,
@@ -153,8 +172,13 @@ pub struct KeyFile {
     pub path: HostPath,
     /// As it was.
     pub before: Option<KeyBefore>,
-    /// What it shall hold: a secret.
+    /// What it shall hold: a secret. Empty where a kept pair is put back, as its key stays on the host.
     pub content: Content,
+    /// SHA-256 of what it shall hold, which nobody is shown.
+    #[serde(skip)]
+    pub sha256: String,
+    /// The size of what it shall hold, in bytes.
+    pub size: u64,
     /// Owner and permissions of a new file.
     pub ownership: Ownership,
 }
@@ -175,11 +199,18 @@ impl AskRegistryTls {
             .words(self.service.words())
             .word(self.addresses.join(" "))
             .word(self.registry.server_name().unwrap_or_default());
-        [&self.config, &self.certificate, &self.key].into_iter().fold(call, |call, path| match path {
-            Some(path) => call.path(path),
-            None => call.word(""),
-        })
+        let call =
+            [&self.config, &self.certificate, &self.key].into_iter().fold(call, |call, path| match path {
+                Some(path) => call.path(path),
+                None => call.word(""),
+            });
+        call.word(id(&self.registry)).word(self.saved.clone().unwrap_or_default())
     }
+}
+
+/// The name of the directory that keeps a registry's old pairs.
+fn id(registry: &RegistryHost) -> String {
+    registry.to_string().replace(':', "_")
 }
 
 impl LocalView {
@@ -217,11 +248,15 @@ impl ReplaceRegistryTls {
             .word(short.join(" "))
             .number(self.timeout)
             .number(self.keep)
-            .word(self.registry.to_string().replace(':', "_"));
-        let call = file(call, &certificate.path, was, &certificate.content, &certificate.ownership);
+            .word(id(&self.registry));
+        let content = &certificate.content;
+        let call = file(call, &certificate.path, was, &content.digest(), &certificate.ownership)
+            .bytes(&content.bytes);
         let key = &self.key;
         let was = key.before.as_ref().map(|before| (before.sha256.clone(), &before.attributes));
-        file(call, &key.path, was, &key.content, &key.ownership)
+        file(call, &key.path, was, &key.sha256, &key.ownership)
+            .bytes(&key.content.bytes)
+            .word(self.restores.clone().unwrap_or_default())
     }
 
     /// One line that says what it does.
@@ -232,7 +267,11 @@ impl ReplaceRegistryTls {
             return format!("{action}: {}", self.reason);
         }
         let (certificate, key) = (&self.certificate.path, &self.key.path);
-        format!("replace {certificate} and {key} as one, then {action}: {}", self.reason)
+        let how = match &self.restores {
+            Some(name) => format!("put the pair {name} back as {certificate} and {key}"),
+            None => format!("replace {certificate} and {key} as one"),
+        };
+        format!("{how}, then {action}: {}", self.reason)
     }
 
     /// What the host has said of it, for the reader and for `register`.
@@ -276,12 +315,12 @@ fn file(
     call: Call,
     path: &HostPath,
     was: Option<(String, &Attributes)>,
-    content: &Content,
+    after: &str,
     new: &Ownership,
 ) -> Call {
     let (digest, owner) = match was {
         Some((digest, now)) => (digest, [now.mode.to_string(), now.uid.to_string(), now.gid.to_string()]),
         None => ("absent".to_owned(), new.words()),
     };
-    call.path(path).word(digest).word(content.digest()).words(owner).bytes(&content.bytes)
+    call.path(path).word(digest).word(after).words(owner)
 }

@@ -3,7 +3,7 @@
 use crate::certs;
 use crate::contract::{
     Account, Before, CertificateFile, Content, FileKind, KeyBefore, KeyFile, Mode, Ownership, Plan,
-    PlanError, RegistryTls as Found, TlsFile, digest,
+    PlanError, RegistryTls as Found, TlsFile,
 };
 use crate::tls_pair::Pair;
 
@@ -62,7 +62,7 @@ impl Files {
             }
             _ => false,
         };
-        same && self.key.sha256.as_deref() == Some(&digest(&pair.key.bytes))
+        same && self.key.sha256.as_ref() == Some(&pair.key.sha256)
     }
 
     /// Old and new of both. Where they are right already, and only not read yet, the certificate's file stays as it is
@@ -91,6 +91,8 @@ impl Files {
             path: self.key.path.clone(),
             before,
             content: Content { bytes: pair.key.bytes.clone(), secret: true },
+            sha256: pair.key.sha256.clone(),
+            size: pair.key.size,
             ownership: Ownership { mode: Some(Mode::new(0o600)), owner: self.user.clone(), group: None },
         };
         (certificate, key)

@@ -19,7 +19,7 @@ use crate::contract::{
 };
 use crate::tls_pair::{Given, Pair, continuity, given, read_ca};
 use files::Files;
-use names::{ContainerName, ServiceName};
+use names::{ContainerName, SavedName, ServiceName};
 
 /// Gives a registry its own certificate and key: the CNCF registry as a service of its host or as a container, or whatever
 /// else reads a certificate from files and is told to by a command. Run it on the registry's host.
@@ -57,6 +57,10 @@ pub struct RegistryTls {
     /// The same as text, in the place of `key_file`. It is never shown.
     #[serde(default, deserialize_with = "filled")]
     key: Option<Secret>,
+    /// The name of an old pair that is kept on the registry's host (`saved` of an earlier run, its last part), to be put back in
+    /// the place of a new one. Its key does not leave the host. Default: none.
+    #[serde(default, deserialize_with = "filled")]
+    restore: Option<SavedName>,
     /// A file of the controller with the roots that clients trust (PEM); the chain has to lead to one of them. Default: none;
     /// the chain is then followed as far as it goes.
     #[serde(default, deserialize_with = "filled")]
@@ -144,13 +148,13 @@ impl Module for RegistryTls {
     fn plan(&self, host: &Host, seen: Seen) -> Result<Plan, PlanError> {
         let service = self.service()?;
         self.bounds()?;
-        let pair = Pair::read(seen.certificate?, seen.key?)?;
-        let ca = read_ca(self.ca.as_ref(), seen.ca.as_ref())?;
-        let mut plan = Plan::default();
-        pair.judge(&self.registry, &ca, seen.now, &mut plan)?;
         let found = seen
             .found
             .ok_or_else(|| PlanError::new("the registry's host gave no answer; please report this"))?;
+        let pair = self.pair(seen.certificate, seen.key, &found)?;
+        let ca = read_ca(self.ca.as_ref(), seen.ca.as_ref())?;
+        let mut plan = Plan::default();
+        pair.judge(&self.registry, &ca, seen.now, &mut plan)?;
         let files = Files::of(&found, &mut plan)?;
         let today = today(seen.served.as_ref().ok(), &files);
         continuity(&today, &pair.chain, &ca, seen.now, &mut plan);
@@ -206,6 +210,28 @@ impl RegistryTls {
             config: self.config.clone(),
             certificate: self.certificate_path.clone(),
             key: self.key_path.clone(),
+            saved: self.restore.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// The pair that shall be in place: a new one, or one that was there before.
+    fn pair(
+        &self,
+        certificate: Result<Given, PlanError>,
+        key: Result<Given, PlanError>,
+        found: &Found,
+    ) -> Result<Pair, PlanError> {
+        let Some(name) = &self.restore else { return Pair::read(certificate?, key?) };
+        if certificate.is_ok() || key.is_ok() {
+            return Err(PlanError::new("`restore` is given beside a new certificate or key")
+                .help("give one of the two"));
+        }
+        match &found.saved {
+            Some(saved) => Pair::kept(&name.to_string(), saved.clone()),
+            None if found.kept.is_empty() => Err(PlanError::new("no old pair is kept on this host")
+                .help("give the old certificate and key as `certificate_file` and `key_file`")),
+            None => Err(PlanError::new(format!("no pair `{name}` is kept on this host"))
+                .help(format!("these are: {}", found.kept.join(", ")))),
         }
     }
 
@@ -271,7 +297,7 @@ impl RegistryTls {
             }
         };
         if !state.sandbox {
-            self.announce(state.found, plan);
+            self.announce(service, state.found, plan);
         }
         let (certificate, key) = files.change(pair, written);
         plan.changes.push(Change::ReplaceRegistryTls(Box::new(ReplaceRegistryTls {
@@ -286,6 +312,7 @@ impl RegistryTls {
             addresses: self.addresses(),
             timeout: self.timeout,
             keep: self.keep,
+            restores: self.restore.as_ref().map(ToString::to_string),
             ders: pair.chain.iter().map(|one| one.der().to_vec()).collect(),
         })));
         Ok(())
@@ -337,12 +364,17 @@ impl RegistryTls {
         }
     }
 
-    fn announce(&self, found: &Found, plan: &mut Plan) {
+    fn announce(&self, service: &RegistryService, found: &Found, plan: &mut Plan) {
         if found.running == Some(false) {
             plan.warn("the registry does not run: it is started");
-        } else if self.reload_command.is_none() {
-            plan.info("pulls and pushes that are under way are cut off while the registry restarts");
         }
+        let action = service.action();
+        let cut = if self.reload_command.is_some() {
+            ""
+        } else {
+            "; pulls and pushes that are under way are cut off"
+        };
+        plan.info(format!("then: {action}; it has to serve the certificate within {} s{cut}", self.timeout));
         if found.served == LocalView::Blind {
             plan.warn(
                 "this host has neither openssl nor curl 7.88: what it serves is seen from here alone, and where that is \

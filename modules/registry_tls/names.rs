@@ -14,6 +14,10 @@ pub struct ServiceName(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerName(String);
 
+/// The name of an old pair on the registry's host, such as `20260601T120000Z-0f3a…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedName(String);
+
 /// A letter or digit, then these and others.
 fn read(text: String, others: &str, what: &str) -> Result<String, String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
@@ -54,3 +58,4 @@ macro_rules! name {
 
 name!(ServiceName, "._-@:", "service");
 name!(ContainerName, "._-", "container");
+name!(SavedName, "-", "kept pair");

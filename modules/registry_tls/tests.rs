@@ -4,7 +4,7 @@ use super::RegistryTls;
 use crate::certs::Certificate;
 use crate::contract::{
     Change, FileKind, LocalView, Plan, PlanError, RegistryService, RegistryTls as Found, ReplaceRegistryTls,
-    TlsFile, digest,
+    SavedPair, TlsFile, digest,
 };
 use crate::platform::path;
 use crate::testing::{Authority, World, attributes, pem};
@@ -36,6 +36,8 @@ impl Scene {
             certificate: Some(file("/etc/tls/dtr.pem", Some(pem(&[&old]).as_bytes()), false)),
             key: Some(file("/etc/tls/dtr.key", Some(b"old key"), true)),
             served: LocalView::Chain(vec![old.facts().sha256.clone()]),
+            saved: None,
+            kept: Vec::new(),
         });
         let arguments = json!({
             "registry": format!("{NAME}:5000"),
@@ -242,4 +244,21 @@ fn a_sandbox_has_files_and_no_registry() {
         "{}",
         notes(&plan)
     );
+}
+
+#[test]
+fn an_old_pair_is_put_back_without_its_key_leaving_the_host() {
+    let mut scene =
+        Scene::new().written().with("restore", json!("20260601T120000Z-0f")).with("key_file", json!(""));
+    scene.arguments["certificate_file"] = json!("");
+    scene.refused(&["no old pair is kept"]);
+    scene.found().kept = vec!["20260501T120000Z-0e".into()];
+    scene.refused(&["no pair `20260601T120000Z-0f`", "20260501T120000Z-0e"]);
+    let certificate = pem(&[&scene.old]).into_bytes();
+    scene.found().saved = Some(SavedPair { certificate, key_sha256: digest(b"old key"), key_size: 7 });
+    let (replace, _) = scene.apply();
+    assert!(replace.writes && replace.key.content.bytes.is_empty());
+    assert_eq!(replace.chain, [scene.old.facts().sha256.clone()]);
+    assert!(replace.summary().starts_with("put the pair 20260601T120000Z-0f back as /etc/tls/dtr.pem"));
+    scene.with("key_file", json!("new.key")).refused(&["beside a new certificate or key"]);
 }

@@ -29,12 +29,6 @@ impl Given {
         }
         self.bytes
     }
-
-    /// The same with a newline at its end.
-    #[must_use]
-    pub fn into_ended(self) -> Self {
-        Self { name: self.name.clone(), bytes: self.ended() }
-    }
 }
 
 /// Asks for what is given as `argument` or, in a file, as `argument_file`.

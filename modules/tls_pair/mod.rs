@@ -6,10 +6,12 @@ mod given;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use time::OffsetDateTime;
 
 use crate::certs::{self, Certificate, Fault, PemError, PrivateKey, PrivateKeyError, RegistryHost, Warning};
-use crate::contract::{Plan, PlanError};
+use crate::contract::{Plan, PlanError, SavedPair, digest};
 use crate::trouble::Trouble;
 
 pub use continuity::continuity;
@@ -30,8 +32,25 @@ pub struct Pair {
     pub chain: Vec<Certificate>,
     /// The certificates' file, as it shall stand there.
     pub certificate: Vec<u8>,
-    /// The key's file, as it shall stand there. A secret.
-    pub key: Given,
+    /// The key's file, as it shall stand there.
+    pub key: Key,
+}
+
+/// The key's file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its bytes: a secret. Empty where it is on the host already.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of its bytes, in lower-case hex.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a key ({} bytes)", self.size)
+    }
 }
 
 impl Pair {
@@ -44,7 +63,20 @@ impl Pair {
         let chain = certs::read(&certificate.bytes).map_err(|error| unreadable(&name, &error))?;
         let private = PrivateKey::read(&key.bytes).map_err(|error| no_key(&key.name, &error))?;
         order(&chain, &private, &name, &key.name)?;
-        Ok(Self { chain, certificate: certificate.ended(), key: key.into_ended() })
+        let bytes = key.ended();
+        let key = Key { sha256: digest(&bytes), size: bytes.len() as u64, bytes };
+        Ok(Self { chain, certificate: certificate.ended(), key })
+    }
+
+    /// A pair that was in use before and is kept on the host, its key unseen.
+    ///
+    /// # Errors
+    /// Where the certificate's file holds no certificates.
+    pub fn kept(name: &str, saved: SavedPair) -> Result<Self, PlanError> {
+        let chain =
+            certs::read(&saved.certificate).map_err(|error| unreadable(&format!("`{name}`"), &error))?;
+        let key = Key { bytes: Vec::new(), sha256: saved.key_sha256, size: saved.key_size };
+        Ok(Self { chain, certificate: saved.certificate, key })
     }
 
     /// The host's own certificate.

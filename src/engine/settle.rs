@@ -139,7 +139,7 @@ impl<'a> HostRun<'a> {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }
         let unseen = unseen(&plan);
-        if plan.changes.iter().any(Change::is_controllers) {
+        if plan.changes.iter().any(Change::is_seen_from_outside) {
             // Steps that the controller has answered already were answered before this change.
             requeue(queue, window.drain(..));
         }

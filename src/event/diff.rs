@@ -47,7 +47,7 @@ fn registry_tls(replace: &ReplaceRegistryTls) -> String {
         None => attributes(None, &key.ownership) + &format!("--- {ABSENT}\n+++ {path}\n"),
     };
     let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
-    text + &head + &sizes("secret", "byte", old.map(size), Some(key.content.bytes.len()))
+    text + &head + &sizes("secret", "byte", old.map(size), Some(size(key.size)))
 }
 
 fn written(write: &WriteFile) -> String {

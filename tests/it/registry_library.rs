@@ -136,8 +136,17 @@ impl Host {
         file(file(call, "tls/c", certificate(tag), "0644"), "tls/k", key(tag), "0640")
     }
 
+    /// The change back to a pair that is kept.
+    fn back_to(&self, name: &str, tag: &str) -> Call {
+        let mut call = self.change(tag);
+        for at in [15, 22] {
+            call.args[at] = modules::Arg::Bytes(Vec::new());
+        }
+        call.word(name)
+    }
+
     fn run(&self, call: &Call, kill: &str, before: &str) -> (Script, Output) {
-        let mut script = Script::new(&boundary());
+        let mut script = Script::new(&boundary(), &[]);
         if call.function.starts_with("ask") {
             script.answer(0, call)
         } else {
@@ -197,6 +206,9 @@ fn a_new_pair_goes_live_and_the_old_one_is_kept_apart() {
         assert_eq!(mode(&old), 0o700);
         assert_eq!(fs::read_to_string(old.join("key")).unwrap(), key("old"));
         assert_eq!(fs::read_to_string(old.join("certificate")).unwrap(), certificate("old"));
+        let (status, said) = host.act(&host.back_to(&saved[0], "old"));
+        assert_eq!(status, 0, "{:?} {said}", host.shell);
+        host.holds("old");
         for tag in ["three", "four", "five"] {
             assert_eq!(host.act(&host.change(tag)).0, 0);
             host.holds(tag);
@@ -351,6 +363,7 @@ fn asked(host: &Host, config: &str, certificate: Option<&str>, key: Option<&str>
         config: None,
         certificate: certificate.map(path),
         key: key.map(path),
+        saved: None,
     });
     let (script, output) = host.run(&ask.call().unwrap(), "", &format!("R='{}'", root.display()));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
