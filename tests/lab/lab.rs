@@ -53,6 +53,11 @@ impl Lab {
         &self.settings[&format!("DTRCTL_LAB_{name}")]
     }
 
+    /// Whether there is a setting of this name, without its `DTRCTL_LAB_`.
+    pub fn has(&self, name: &str) -> bool {
+        self.settings.contains_key(&format!("DTRCTL_LAB_{name}"))
+    }
+
     /// A command of the lab's script; its standard output.
     pub fn lab(args: &[&str]) -> Output {
         Command::new(root().join("tests/lab/lab")).args(args).output().expect("the lab's script runs")

@@ -11,4 +11,5 @@ mod login;
 mod overview;
 mod platforms;
 mod refusals;
+mod registry_tls;
 mod trust;
