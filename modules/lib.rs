@@ -20,6 +20,7 @@ mod copy;
 mod daemon_json;
 mod daemon_view;
 mod debug;
+mod dtr_tls;
 mod fetch_cert;
 mod file;
 mod generate_cert;
@@ -44,6 +45,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<copy::Copy>(),
     Entry::of::<daemon_json::DaemonJson>(),
     Entry::of::<debug::Debug>(),
+    Entry::of::<dtr_tls::DtrTls>(),
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),

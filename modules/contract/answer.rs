@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::dtr::DtrSettings;
 use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
 use super::text::Mode;
@@ -46,6 +47,8 @@ pub enum Answer {
     Tls(Result<ServedChain, String>),
     /// To `Http`: the answer, or why there is none.
     Http(Result<HttpAnswer, String>),
+    /// To `DtrSettings`: the answer, or why there is none.
+    DtrSettings(Result<DtrSettings, String>),
     /// To `Now`.
     Now(OffsetDateTime),
     /// To `LocalFile`.

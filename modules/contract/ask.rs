@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::path::HostPath;
+use super::dtr::{AskDtrSettings, DtrSettings};
 use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
@@ -52,6 +53,8 @@ pub enum Ask {
     Tls(AskTls),
     /// See [`AskHttp`].
     Http(AskHttp),
+    /// See [`AskDtrSettings`].
+    DtrSettings(AskDtrSettings),
     /// See [`AskNow`].
     Now(AskNow),
     /// See [`AskLocalFile`].
@@ -108,6 +111,7 @@ questions! {
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;
+    AskDtrSettings, DtrSettings, Result<DtrSettings, String>;
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
     AskLockedPin, LockedPin, Option<LockedPin>;
@@ -290,7 +294,12 @@ impl Ask {
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::RegistryTls(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
-            Self::Tls(_) | Self::Http(_) | Self::Now(_) | Self::LocalFile(_) | Self::LockedPin(_) => {
+            Self::Tls(_)
+            | Self::Http(_)
+            | Self::DtrSettings(_)
+            | Self::Now(_)
+            | Self::LocalFile(_)
+            | Self::LockedPin(_) => {
                 return None;
             }
         };

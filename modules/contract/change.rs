@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
+use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
 use super::path::HostPath;
 use super::registry_tls::ReplaceRegistryTls;
@@ -36,6 +37,8 @@ pub enum Change {
     ReloadDocker(ReloadDocker),
     /// Restarts the daemon and waits until it answers.
     RestartDocker(RestartDocker),
+    /// Sets a DTR's certificate and key.
+    SetDtrTls(Box<SetDtrTls>),
     /// Replaces a registry's certificate and key.
     ReplaceRegistryTls(Box<ReplaceRegistryTls>),
     /// Runs a user's command.
@@ -363,7 +366,7 @@ impl Change {
             Self::ReplaceRegistryTls(replace) => replace.call(),
             Self::Run(run) => run.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
-            Self::RecordPin(_) => return None,
+            Self::RecordPin(_) | Self::SetDtrTls(_) => return None,
         };
         Some(call)
     }
@@ -371,7 +374,7 @@ impl Change {
     /// Whether the controller itself does it, in a place of its own.
     #[must_use]
     pub const fn is_controllers(&self) -> bool {
-        matches!(self, Self::RecordPin(_))
+        matches!(self, Self::RecordPin(_) | Self::SetDtrTls(_))
     }
 
     /// Whether the controller sees what it does: its own answers of before do not hold any more.
@@ -413,6 +416,7 @@ impl Change {
             Self::Owe(o) => format!("owe the daemon a restart: {}", o.reason),
             Self::ReloadDocker(r) => format!("reload the docker daemon: {}", r.reason),
             Self::RestartDocker(r) => r.summary(),
+            Self::SetDtrTls(s) => s.summary(),
             Self::ReplaceRegistryTls(r) => r.summary(),
             Self::Run(r) => format!("run {}", r.argv.join(" ")),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),

@@ -8,6 +8,7 @@ mod ask;
 mod change;
 mod command_line;
 mod decode;
+mod dtr;
 mod generate;
 mod host;
 mod module;
@@ -27,6 +28,7 @@ pub use answer::*;
 pub use ask::*;
 pub use change::*;
 pub use decode::{act_output, decode_facts};
+pub use dtr::{AskDtrSettings, DtrApi, DtrCredential, DtrSettings, SetDtrTls};
 pub use generate::{
     CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
 };

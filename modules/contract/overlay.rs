@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::ask::Ask;
 use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile};
+use super::dtr::{AskDtrSettings, DtrSettings};
 use super::generate::GenerateCertificate;
 use super::host::Facts;
 use super::path::HostPath;
@@ -73,10 +74,14 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
             Change::ReplaceRegistryTls(replace) if replace.registry == ask.registry => {
                 Answer::Tls(Ok(ServedChain { certificates: replace.ders.clone() }))
             }
+            Change::SetDtrTls(set) if set.api.registry == ask.registry => {
+                Answer::Tls(Ok(ServedChain { certificates: set.ders.clone() }))
+            }
             _ => Answer::Tls(served),
         },
-        (Answer::Http(_) | Answer::HostCheck(_), _) if matches!(change, Change::ReplaceRegistryTls(_)) => {
-            unknown(change)
+        (Answer::Http(_) | Answer::HostCheck(_), _) if serves_anew(change) => unknown(change),
+        (Answer::DtrSettings(Ok(settings)), Ask::DtrSettings(ask)) => {
+            Answer::DtrSettings(Ok(lay_settings(change, ask, settings)))
         }
         (Answer::HostCheck(_), _) if matches!(change, Change::RefreshTrustStore(_)) => unknown(change),
         (Answer::Containers(_), _) if matches!(change, Change::RestartDocker(_)) => unknown(change),
@@ -96,6 +101,22 @@ fn generates(change: &Change, about: impl Fn(&GenerateCertificate) -> bool) -> b
 
 const fn is_reread(change: &Change) -> bool {
     matches!(change, Change::ReloadDocker(_) | Change::RestartDocker(_))
+}
+
+const fn serves_anew(change: &Change) -> bool {
+    matches!(change, Change::ReplaceRegistryTls(_) | Change::SetDtrTls(_))
+}
+
+fn lay_settings(change: &Change, ask: &AskDtrSettings, mut settings: DtrSettings) -> DtrSettings {
+    if let Change::SetDtrTls(set) = change
+        && set.api.registry == ask.api.registry
+    {
+        settings.certificate = set.certificate.text().map(str::to_owned);
+        if let Some(ca) = &set.ca {
+            settings.ca = ca.text().map(str::to_owned);
+        }
+    }
+    settings
 }
 
 fn pins(change: &Change, ask: &super::ask::AskLockedPin) -> bool {

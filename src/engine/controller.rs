@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use modules::{Answer, Ask, AskError, Change, RecordPin};
+use modules::{Answer, Ask, AskError, Change, RecordPin, Told};
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -50,6 +50,16 @@ impl Controller {
                 let cell = Arc::clone(self.shared.lock().await.entry(key).or_default());
                 cell.get_or_init(|| self.reach(ask)).await.clone()
             }
+            Ask::DtrSettings(dtr) => {
+                // The ask itself does not show who asks.
+                let whole = serde_json::to_string(ask).unwrap_or_default();
+                let key = format!("{epoch} {} {whole}", super::dtr::asker(&dtr.api));
+                let cell = Arc::clone(self.shared.lock().await.entry(key).or_default());
+                let answer = async {
+                    Answer::DtrSettings(super::dtr::settings(&dtr.api, self.now, self.timeout).await)
+                };
+                cell.get_or_init(|| answer).await.clone()
+            }
             _ => Answer::Failed(AskError::Lost),
         }
     }
@@ -68,9 +78,12 @@ impl Controller {
     ///
     /// # Errors
     /// The sentence that says why it cannot be made.
-    pub async fn apply(&self, change: &Change, directory: &Path) -> Result<(), String> {
-        let Change::RecordPin(record) = change else { return Ok(()) };
-        self.record(record, &lock_path(directory)).await
+    pub async fn apply(&self, change: &Change, directory: &Path) -> Result<Option<Told>, String> {
+        match change {
+            Change::RecordPin(record) => self.record(record, &lock_path(directory)).await.map(|()| None),
+            Change::SetDtrTls(set) => super::dtr::set(set, self.now, self.timeout).await.map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Makes the content of changes that have none yet, and gives the changes whole.

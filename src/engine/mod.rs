@@ -7,6 +7,7 @@
 mod connect;
 mod controller;
 mod done;
+mod dtr;
 mod here;
 mod host;
 mod lock_file;

@@ -154,15 +154,21 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         queue: &mut VecDeque<Work<'a>>,
     ) -> Result<Done, Left> {
+        let mut heard = Vec::new();
         for change in plan.changes.iter().filter(|change| change.is_controllers()) {
-            if let Err(message) = self.shared.controller.apply(change, &self.play.directory).await {
-                return Ok(Done::failed("controller", message));
+            match self.shared.controller.apply(change, &self.play.directory).await {
+                Ok(told) => heard.extend(told),
+                Err(message) => {
+                    return Ok(Done { notes: plan.notes, ..Done::failed("controller", message) });
+                }
             }
         }
         self.epoch += 1;
         requeue(queue, window.drain(..));
         if plan.changes.iter().all(Change::is_controllers) {
-            return Ok(Done::planned(plan, Outcome::Changed));
+            let mut done = Done::planned(plan, Outcome::Changed);
+            heard.into_iter().for_each(|told| done.tell(told));
+            return Ok(done);
         }
         if step.delegated {
             return self.apply_here(Witness::of(step), plan).await;

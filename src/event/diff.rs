@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use modules::{Attributes, Before, Change, Content, Ownership, ReplaceRegistryTls, WriteFile};
+use modules::{Attributes, Before, Change, Content, Ownership, ReplaceRegistryTls, SetDtrTls, WriteFile};
 use similar::TextDiff;
 use similar::udiff::UnifiedHunkHeader;
 
@@ -26,9 +26,22 @@ pub fn diff(change: &Change) -> Option<String> {
                 format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
+        Change::SetDtrTls(set) => Some(dtr_tls(set)),
         Change::ReplaceRegistryTls(replace) if replace.writes => Some(registry_tls(replace)),
         _ => None,
     }
+}
+
+/// Its fields, as if each were a file; of the key its size alone.
+fn dtr_tls(set: &SetDtrTls) -> String {
+    let old = if set.before.is_some() { "webTLSCert" } else { ABSENT };
+    let mut text =
+        format!("--- {old}\n+++ webTLSCert\n") + &body(set.before.as_ref(), Some(&set.certificate));
+    text += &format!("+++ webTLSKey\n{}", body(None, Some(&set.key)));
+    if let Some(ca) = &set.ca {
+        text += &format!("+++ webTLSCA\n{}", body(None, Some(ca)));
+    }
+    text
 }
 
 /// The certificate's file as any other; of the key, its size alone, and of the old key nothing but its own.

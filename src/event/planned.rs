@@ -41,6 +41,10 @@ fn masked(change: &Change) -> Change {
             }
         }
         Change::Remove(remove) => hide(&mut remove.before.content),
+        Change::SetDtrTls(set) => {
+            hide(&mut set.certificate);
+            set.before.iter_mut().chain(&mut set.ca).for_each(hide);
+        }
         Change::ReplaceRegistryTls(replace) => {
             hide(&mut replace.certificate.content);
             if let Some(before) = &mut replace.certificate.before {

@@ -1,9 +1,9 @@
-//! One GET over HTTP/1.1, as much as a registry's `/v2/` needs. Redirects are reported, not followed.
+//! One request over HTTP/1.1, as much as a registry's `/v2/` and an admin API need. Redirects are reported, not followed.
 
 use std::io;
 use std::time::Duration;
 
-use modules::certs::{CertError, Certificate, HostError, RegistryHost, Verdict, verify};
+use modules::certs::{CertError, Certificate, HostError, Pin, RegistryHost, Verdict, verify};
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout_at;
@@ -22,6 +22,9 @@ const MOST_HEADERS: usize = 100;
 pub enum Trust {
     /// A chain that dockerd would accept with these anchors (DER).
     Anchors(Vec<Vec<u8>>),
+    /// A chain that dockerd would accept with these anchors (DER), or one of which a certificate has one of these pins: the
+    /// server's own, or a CA that vouches for it.
+    AnchorsOrPins(Vec<Vec<u8>>, Vec<Pin>),
     /// Nothing, but TLS it is.
     Unverified,
     /// Nothing, and no TLS.
@@ -77,6 +80,17 @@ pub enum HttpError {
     /// The engine would not accept the chain.
     #[error("the server's certificate is not accepted: {}", .0.with_note())]
     Untrusted(Verdict),
+    /// Neither an anchor nor a pin.
+    #[error("the server's certificate ({shown}) matches no pin{}", .verdict.as_ref().map(|verdict| format!(", and is not accepted: {}", verdict.with_note())).unwrap_or_default())]
+    Unpinned {
+        /// The pin that it would match.
+        shown: Pin,
+        /// What the engine would say with the anchors, where there are any.
+        verdict: Option<Verdict>,
+    },
+    /// A secret would go over the wire in clear.
+    #[error("credentials are not sent without TLS")]
+    PlainSecret,
     /// A certificate cannot be read.
     #[error("certificate {index} of {whose} cannot be read: {source}")]
     Certificate {
@@ -107,15 +121,40 @@ pub enum HttpError {
     Io(io::Error),
 }
 
-/// Asks `host` (IPv6 without brackets) for `path`, all within `limit`. A chain is judged for `now`
-/// before a byte of the request is sent.
+/// What is asked of a server, beside the path.
+#[derive(Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// The value of `Authorization`: a secret.
+    pub authorization: Option<&'a str>,
+    /// JSON, to be posted; else it is a GET. It may hold secrets.
+    pub post: Option<&'a str>,
+}
+
+/// Asks `host` (IPv6 without brackets) for `path`, all within `limit`.
 ///
 /// # Errors
-/// When there is no answer, or none that may be believed.
+/// As [`send`].
 pub async fn get(
     host: &str,
     port: u16,
     path: &str,
+    trust: &Trust,
+    now: OffsetDateTime,
+    limit: Duration,
+) -> Result<HttpAnswer, HttpError> {
+    send(host, port, path, Request::default(), trust, now, limit).await
+}
+
+/// Sends a request to `host` (IPv6 without brackets), all within `limit`. A chain is judged for `now` before a byte of the
+/// request is sent.
+///
+/// # Errors
+/// When there is no answer, or none that may be believed.
+pub async fn send(
+    host: &str,
+    port: u16,
+    path: &str,
+    what: Request<'_>,
     trust: &Trust,
     now: OffsetDateTime,
     limit: Duration,
@@ -128,10 +167,10 @@ pub async fn get(
     let deadline = Deadline::after(limit);
     let default = if matches!(trust, Trust::Plain) { 80 } else { 443 };
     let authority = if port == default { bracketed } else { registry.to_string() };
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: dtrctl/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-        env!("CARGO_PKG_VERSION")
-    );
+    let request = what.text(path, &authority);
+    if matches!(trust, Trust::Plain) && (what.authorization.is_some() || what.post.is_some()) {
+        return Err(HttpError::PlainSecret);
+    }
     if matches!(trust, Trust::Plain) {
         let (stream, _) = connect(host, port, deadline).await?;
         return within(deadline, exchange(stream, &request)).await;
@@ -139,6 +178,9 @@ pub async fn get(
     let channel = tls::open(host, port, registry.server_name(), &[b"http/1.1"], deadline).await?;
     if let Trust::Anchors(anchors) = trust {
         judge(&channel.served.chain, anchors, &registry, now)?;
+    }
+    if let Trust::AnchorsOrPins(anchors, pins) = trust {
+        judge_or_pin(&channel.served.chain, anchors, pins, &registry, now)?;
     }
     let stream = channel.stream.ok_or(HttpError::ClientCertificate)?;
     match within(deadline, exchange(stream, &request)).await {
@@ -148,6 +190,50 @@ pub async fn get(
             Err(HttpError::ClientCertificate)
         }
         Err(error) => Err(error),
+    }
+}
+
+impl Request<'_> {
+    fn text(&self, path: &str, authority: &str) -> String {
+        let method = if self.post.is_some() { "POST" } else { "GET" };
+        let mut text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: dtrctl/{}\r\nAccept: */*\r\nConnection: close\r\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        if let Some(value) = self.authorization {
+            text += &format!("Authorization: {value}\r\n");
+        }
+        if let Some(body) = self.post {
+            text +=
+                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            return text;
+        }
+        text + "\r\n"
+    }
+}
+
+/// Whether the server's own certificate has a pin, or one that vouches for it does; else by the anchors.
+fn judge_or_pin(
+    chain: &[Vec<u8>],
+    anchors: &[Vec<u8>],
+    pins: &[Pin],
+    host: &RegistryHost,
+    now: OffsetDateTime,
+) -> Result<(), HttpError> {
+    let sent = read_all(chain, "the server's chain")?;
+    let leaf = sent.first().ok_or(HttpError::Closed)?;
+    let pinned = |certificate: &Certificate| pins.iter().any(|pin| pin.matches(certificate));
+    let vouches = |ca: &Certificate| verify(leaf, &sent[1..], std::slice::from_ref(ca), host, now).is_ok();
+    if pinned(leaf) || sent[1..].iter().any(|ca| pinned(ca) && vouches(ca)) {
+        return Ok(());
+    }
+    let shown = Pin::of(leaf);
+    if anchors.is_empty() {
+        return Err(HttpError::Unpinned { shown, verdict: None });
+    }
+    match judge(chain, anchors, host, now) {
+        Err(HttpError::Untrusted(verdict)) => Err(HttpError::Unpinned { shown, verdict: Some(verdict) }),
+        other => other,
     }
 }
 

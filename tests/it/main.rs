@@ -3,6 +3,7 @@
 mod boot2docker;
 mod certificates;
 mod cut;
+mod dtr;
 mod engine_library;
 mod engine_rules;
 mod examples;
@@ -17,6 +18,7 @@ mod outcomes;
 mod overview;
 mod reference;
 mod registry_library;
+mod registry_tls;
 mod sessions;
 mod shipped;
 mod sshd;
