@@ -150,7 +150,7 @@ impl Module for DtrTls {
         pair.judge(&self.registry, &ca, seen.now, &mut plan)?;
         let (Some(api), Some(settings)) = (api, settings) else { return Err(self.unproven(&seen.served)) };
         let settings = self.read(settings)?;
-        self.fits(&pair, &ca, &settings, seen.now)?;
+        fits(&pair, &ca, &settings, seen.now)?;
         let today: Vec<Certificate> = seen
             .served
             .iter()
@@ -266,42 +266,6 @@ impl DtrTls {
         Err(PlanError::new(message).help(help))
     }
 
-    /// What DTR itself will check, and refuse with `invalid settings`.
-    fn fits(
-        &self,
-        pair: &Pair,
-        ca: &[Certificate],
-        settings: &DtrSettings,
-        now: OffsetDateTime,
-    ) -> Result<(), PlanError> {
-        if let Some(name) = &settings.host {
-            let host = name.parse::<RegistryHost>().map_err(|error| {
-                PlanError::new(format!("the DTR believes to have the name `{name}`: {error}"))
-                    .help("set its domain right first, in its own settings")
-            })?;
-            certs::verify_name(pair.leaf(), &host).map_err(|verdict| {
-                PlanError::new(format!(
-                    "the DTR believes to be `{host}` (dtrHost), and would refuse this certificate: {}",
-                    verdict.with_note()
-                ))
-                .help(format!(
-                    "have it issued for `{}` too. Changing the DTR's domain first makes it generate a certificate of its own",
-                    host.host()
-                ))
-            })?;
-        }
-        let Some(own) = settings.ca.as_ref().filter(|_| ca.is_empty()) else { return Ok(()) };
-        let own = certs::read_bundle(own.as_bytes()).certificates;
-        if own.is_empty() || certs::paths(pair.leaf(), &pair.chain[1..], &own, now).is_ok() {
-            return Ok(());
-        }
-        Err(PlanError::new(format!(
-            "the DTR checks its certificate against `{}` (webTLSCA), which does not vouch for the new one",
-            own[0].facts().subject
-        ))
-        .help("give the root of the new certificate as `ca`"))
-    }
-
     fn report(&self, pair: &Pair, today: &[Certificate], plan: &mut Plan) {
         let facts = pair.leaf().facts();
         plan.set("registry", self.registry.to_string());
@@ -377,4 +341,39 @@ impl DtrTls {
         }
         Ok(())
     }
+}
+
+/// What DTR itself will check, and refuse with `invalid settings`.
+fn fits(
+    pair: &Pair,
+    ca: &[Certificate],
+    settings: &DtrSettings,
+    now: OffsetDateTime,
+) -> Result<(), PlanError> {
+    if let Some(name) = &settings.host {
+        let host = name.parse::<RegistryHost>().map_err(|error| {
+            PlanError::new(format!("the DTR believes to have the name `{name}`: {error}"))
+                .help("set its domain right first, in its own settings")
+        })?;
+        certs::verify_name(pair.leaf(), &host).map_err(|verdict| {
+            PlanError::new(format!(
+                "the DTR believes to be `{host}` (dtrHost), and would refuse this certificate: {}",
+                verdict.with_note()
+            ))
+            .help(format!(
+                "have it issued for `{}` too. Changing the DTR's domain first makes it generate a certificate of its own",
+                host.host()
+            ))
+        })?;
+    }
+    let Some(own) = settings.ca.as_ref().filter(|_| ca.is_empty()) else { return Ok(()) };
+    let own = certs::read_bundle(own.as_bytes()).certificates;
+    if own.is_empty() || certs::paths(pair.leaf(), &pair.chain[1..], &own, now).is_ok() {
+        return Ok(());
+    }
+    Err(PlanError::new(format!(
+        "the DTR checks its certificate against `{}` (webTLSCA), which does not vouch for the new one",
+        own[0].facts().subject
+    ))
+    .help("give the root of the new certificate as `ca`"))
 }

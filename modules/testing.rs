@@ -152,7 +152,9 @@ impl World {
                 Answer::Distribution(self.distribution.clone())
             }
             Ask::Syntax(_) => Answer::Syntax(Validation { accepted: true, message: String::new() }),
-            Ask::RegistryTls(_) => Answer::RegistryTls(self.registry_tls.clone().expect("a registry")),
+            Ask::RegistryTls(_) => {
+                Answer::RegistryTls(Box::new(self.registry_tls.clone().expect("a registry")))
+            }
             other => panic!("nobody has said what to answer to {other:?}"),
         };
         self.overlay.lay(ask, answer, &self.host.facts)

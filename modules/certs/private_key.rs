@@ -225,10 +225,12 @@ fn rsa(fields: &[(u8, &[u8])], line: usize) -> Result<PublicKey, PrivateKeyError
         _ => None,
     };
     let numbers: Option<Vec<BigUint>> = (1..=5).map(number).collect();
-    let Some([n, e, d, p, q]) = numbers.as_deref() else { return Err(PrivateKeyError::Unknown { line }) };
+    let Some([modulus, public, private, p, q]) = numbers.as_deref() else {
+        return Err(PrivateKeyError::Unknown { line });
+    };
     let one = BigUint::from(1_u8);
-    let inverse = |prime: &BigUint| *prime > one && (d * e) % (prime - &one) == one;
-    if p * q != *n || !inverse(p) || !inverse(q) {
+    let inverse = |prime: &BigUint| *prime > one && (private * public) % (prime - &one) == one;
+    if p * q != *modulus || !inverse(p) || !inverse(q) {
         return Err(PrivateKeyError::Damaged { line });
     }
     let half = [fields[1].1, fields[2].1].map(|number| tagged(2, number)).concat();

@@ -40,7 +40,7 @@ pub enum Answer {
     /// To `Distribution`.
     Distribution(Distribution),
     /// To `RegistryTls`.
-    RegistryTls(RegistryTls),
+    RegistryTls(Box<RegistryTls>),
     /// To `Shell`.
     Shell(ShellOutput),
     /// To `Tls`: the chain, or why there is none.

@@ -107,7 +107,7 @@ questions! {
     AskHostCheck, HostCheck, HostCheck;
     AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
-    AskRegistryTls, RegistryTls, RegistryTls;
+    AskRegistryTls, RegistryTls, Box<RegistryTls>;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;

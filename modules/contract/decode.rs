@@ -48,7 +48,7 @@ impl Ask {
             Self::HostCheck(_) => Answer::HostCheck(host_check(lines)?),
             Self::Resolve(_) => Answer::Resolve(resolved(lines)),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
-            Self::RegistryTls(_) => Answer::RegistryTls(registry_tls(lines)?),
+            Self::RegistryTls(_) => Answer::RegistryTls(Box::new(registry_tls(lines)?)),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
         })

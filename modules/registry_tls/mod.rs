@@ -113,7 +113,7 @@ pub struct Seen {
     key: Result<Given, PlanError>,
     ca: Option<Vec<u8>>,
     served: Result<ServedChain, String>,
-    found: Option<Found>,
+    found: Option<Box<Found>>,
 }
 
 impl Module for RegistryTls {

@@ -369,7 +369,7 @@ fn asked(host: &Host, config: &str, certificate: Option<&str>, key: Option<&str>
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("canary") && !text.contains("Y2FuYXJ5"), "the key is sent: {text}");
     match ask.decode(script.read(&text).get(0).unwrap(), &|_| None) {
-        Answer::RegistryTls(found) => found,
+        Answer::RegistryTls(found) => *found,
         other => panic!("{other:?} {text} {}", String::from_utf8_lossy(&output.stderr)),
     }
 }
