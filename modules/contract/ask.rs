@@ -7,8 +7,8 @@ use super::answer::{
     Process, ServedChain, ShellOutput, TrustStore, Validation,
 };
 use super::change::OwedRecord;
-use super::path::HostPath;
 use super::dtr::{AskDtrSettings, DtrSettings};
+use super::path::HostPath;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
