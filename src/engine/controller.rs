@@ -48,17 +48,15 @@ impl Controller {
             Ask::Tls(_) | Ask::Http(_) => {
                 let key = format!("{epoch} {}", serde_json::to_string(ask).unwrap_or_default());
                 let cell = Arc::clone(self.shared.lock().await.entry(key).or_default());
-                cell.get_or_init(|| self.reach(ask)).await.clone()
+                cell.get_or_init(|| Box::pin(self.reach(ask))).await.clone()
             }
             Ask::DtrSettings(dtr) => {
                 // The ask itself does not show who asks.
                 let whole = serde_json::to_string(ask).unwrap_or_default();
                 let key = format!("{epoch} {} {whole}", super::dtr::asker(&dtr.api));
                 let cell = Arc::clone(self.shared.lock().await.entry(key).or_default());
-                let answer = async {
-                    Answer::DtrSettings(super::dtr::settings(&dtr.api, self.now, self.timeout).await)
-                };
-                cell.get_or_init(|| answer).await.clone()
+                let settings = || Box::pin(super::dtr::settings(&dtr.api, self.now, self.timeout));
+                cell.get_or_init(|| async { Answer::DtrSettings(settings().await) }).await.clone()
             }
             _ => Answer::Failed(AskError::Lost),
         }
@@ -81,7 +79,7 @@ impl Controller {
     pub async fn apply(&self, change: &Change, directory: &Path) -> Result<Option<Told>, String> {
         match change {
             Change::RecordPin(record) => self.record(record, &lock_path(directory)).await.map(|()| None),
-            Change::SetDtrTls(set) => super::dtr::set(set, self.now, self.timeout).await.map(Some),
+            Change::SetDtrTls(set) => Box::pin(super::dtr::set(set, self.now, self.timeout)).await.map(Some),
             _ => Ok(None),
         }
     }

@@ -148,9 +148,9 @@ impl Host {
     fn run(&self, call: &Call, kill: &str, before: &str) -> (Script, Output) {
         let mut script = Script::new(&boundary(), &[]);
         if call.function.starts_with("ask") {
-            script.answer(0, call)
+            script.answer(0, call);
         } else {
-            script.act(0, call)
+            script.act(0, call);
         }
         let lib = format!("/{}", self.at("lib").display()).replace("//", "/");
         let text = format!("{before}\n{}", script.text().replace("/var/lib/dtrctl", &lib));
@@ -323,10 +323,6 @@ fn after_a_kill_it_is_the_last_good_pair_that_is_put_back() {
             host.write("broken", "new", 0o600);
             fs::remove_file(host.at("renames")).unwrap();
             let (status, said) = host.act(&host.change("new"));
-            if host.text("tls/c") == certificate("new") {
-                // Both were in place: only the restart was missing, and the copy is still there.
-                panic!("{point}: left with a pair that is not served: {status} {said}");
-            }
             assert_eq!(status, Frame::PUT_BACK, "{point}: {said}");
             host.holds("old");
         }
