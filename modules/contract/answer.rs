@@ -4,8 +4,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::change::OwedRecord;
-use super::path::HostPath;
 use super::dtr::DtrSettings;
+use super::path::HostPath;
 use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
 use super::text::Mode;
