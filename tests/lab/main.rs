@@ -12,5 +12,8 @@ mod overview;
 mod platforms;
 mod refusals;
 mod registry_tls;
+<<<<<<< HEAD
 mod rotation;
+=======
+>>>>>>> regtls
 mod trust;
