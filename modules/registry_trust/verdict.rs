@@ -135,7 +135,7 @@ impl Report<'_> {
             status: Status::Unknown,
             reason: format!("the certificate that it serves is not known ({why}); {held}"),
             next: Some(format!(
-                "{}; with its certificate in a file, `dtrctl cert check FILE --for {registry}` tells without it",
+                "with its certificate in a file, `dtrctl cert check FILE --for {registry}` tells without it; else: {}",
                 Trouble::of(why).help(registry)
             )),
         }
