@@ -174,14 +174,14 @@ impl Found {
         large.zip(file).zip(directories).map(move |((large, file), directories)| {
             let mut found = self;
             found.own = Own { file, directories };
-            large.into_iter().for_each(|file| found.fill(file));
+            large.iter().for_each(|file| found.fill(file));
             found.system = found.read_system();
             found
         })
     }
 
     /// Puts the content of a large file where it was left out.
-    fn fill(&mut self, file: File) {
+    fn fill(&mut self, file: &File) {
         for directory in &mut self.directories {
             let at = directory.path.clone();
             let is = |entry: &&mut DirEntry| at.join(&entry.name).is_ok_and(|path| path == file.path);

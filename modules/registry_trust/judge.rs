@@ -98,7 +98,13 @@ fn accepts(
     held: &[Held],
     found: &Found,
 ) -> Result<Vec<Path>, Verdict> {
-    let anchors: Vec<Certificate> = held.iter().map(|held| held.certificate.clone()).collect();
     let leaf = &chain[0];
-    certs::verify(leaf, chain, &anchors, registry, found.now)
+    let mut anchors: Vec<Certificate> = held.iter().map(|held| held.certificate.clone()).collect();
+    let mut paths = certs::verify(leaf, chain, &anchors, registry, found.now)?;
+    // Go looks no further where the certificate itself is trusted; what else vouches for it outlives its renewal.
+    if anchors.contains(leaf) {
+        anchors.retain(|anchor| anchor != leaf);
+        paths.extend(certs::verify(leaf, chain, &anchors, registry, found.now).unwrap_or_default());
+    }
+    Ok(paths)
 }

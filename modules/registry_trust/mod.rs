@@ -4,6 +4,7 @@ mod found;
 mod judge;
 mod renewal;
 mod report;
+mod verdict;
 
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,7 @@ fn a_renewal_breaks_what_rests_on_the_leaf_or_ends_with_its_anchor() {
     assert_eq!(renewal(&[&between.certificate], &chain), (json!("maybe"), json!("intermediate")));
     assert_eq!(renewal(&[&root.certificate], &chain), (json!("no"), json!("root")));
     assert_eq!(renewal(&[&root.certificate, &between.certificate], &chain), (json!("no"), json!("root")));
+    assert_eq!(renewal(&[&leaf, &root.certificate], &chain), (json!("no"), json!("root")), "the root stays");
     let own = self_signed(&[HOST]);
     assert_eq!(renewal(&[&own], &[&own]), (json!("yes"), json!("leaf")));
     let short = Authority::root_until("Old Root", datetime!(2027-01-01 0:00 UTC));

@@ -152,7 +152,7 @@ impl Ask {
 fn groups(inventory: &Inventory, hosts: &[String]) -> BTreeMap<String, Vec<String>> {
     let of = |host: &String| {
         let groups = inventory.groups_of(host);
-        let named = groups.iter().map(|group| group.to_string());
+        let named = groups.iter().map(ToString::to_string);
         (host.clone(), named.filter(|group| group != "all" && group != "ungrouped").collect())
     };
     hosts.iter().map(of).collect()
