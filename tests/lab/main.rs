@@ -12,8 +12,5 @@ mod overview;
 mod platforms;
 mod refusals;
 mod registry_tls;
-<<<<<<< HEAD
 mod rotation;
-=======
->>>>>>> regtls
 mod trust;
