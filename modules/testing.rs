@@ -269,14 +269,18 @@ impl Authority {
 
     /// The same with its key, as PEM.
     pub fn pair(&self, names: &[&str]) -> (Certificate, String) {
-        self.pair_until(names, datetime!(4096-01-01 0:00 UTC))
+        self.sign(&server(names))
     }
 
     /// The same with its end.
     pub fn pair_until(&self, names: &[&str], not_after: time::OffsetDateTime) -> (Certificate, String) {
-        let key = KeyPair::generate().expect("a key");
         let mut params = server(names);
         params.not_after = not_after;
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> (Certificate, String) {
+        let key = KeyPair::generate().expect("a key");
         let leaf = params.signed_by(&key, &self.issuer).expect("a leaf");
         (read(&leaf), key.serialize_pem())
     }
