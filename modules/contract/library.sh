@@ -137,7 +137,7 @@ ask_dir() { # PATH
   done
 }
 ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
-  known=$1; dir=$2; shift 2; bundle=
+  known=$1; beside=$2; shift 2; bundle=
   for f in "$@"; do
     if real "$f" && [ -r "$real" ] && [ -s "$real" ]; then
       bundle=$real
@@ -148,7 +148,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       break
     fi
   done
-  real "$dir/." || return 0
+  real "$beside/." || return 0
   for f in "${real%/.}"/*; do
     if [ -L "$f" ] && [ ! -e "$f" ]; then say dangling "$(word "${f#"$ROOT"}")"; continue; fi
     if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
