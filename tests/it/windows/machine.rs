@@ -194,6 +194,10 @@ impl Machine {
                 assert!(!text(registry).is_empty());
                 Ok(vec!["resolves=yes".to_owned(), "curl=0".to_owned(), format!("answer={}", word(&answer))])
             }
+            ("ask_resolve", [name]) => {
+                assert!(!text(name).is_empty());
+                Ok(vec!["resolves=yes".to_owned(), "address=192.0.2.7".to_owned()])
+            }
             ("ask_distribution", [registry]) => {
                 Ok(vec!["status=1".to_owned(), format!("message={}", word(&self.pull(text(registry))))])
             }

@@ -398,9 +398,9 @@ mod calls {
 
     use modules::{
         Arg, Ask, AskBuilders, AskContainers, AskDir, AskDistribution, AskFile, AskHostCheck, AskInfo,
-        AskOwed, AskProcess, AskTrustStore, AskValidate, Attributes, Before, Call, Change, Content, HostPath,
-        MakeDir, Mode, Need, OwedRecord, Ownership, RefreshTrustStore, ReloadDocker, Remove, RemoveDir,
-        RestartDocker, Shell, WriteFile,
+        AskOwed, AskProcess, AskResolve, AskTrustStore, AskValidate, Attributes, Before, Call, Change,
+        Content, HostPath, MakeDir, Mode, Need, OwedRecord, Ownership, RefreshTrustStore, ReloadDocker,
+        Remove, RemoveDir, RestartDocker, Shell, WriteFile,
     };
 
     use super::{functions, scripts};
@@ -427,6 +427,7 @@ mod calls {
             AskOwed.into(),
             AskValidate { program: path(), flags: words(), config: vec![0] }.into(),
             AskHostCheck { registry: registry(), plain: false }.into(),
+            AskResolve { host: registry().host().to_owned() }.into(),
             AskDistribution { registry: registry() }.into(),
         ]
     }
