@@ -96,8 +96,8 @@ engine_version() { on "$1" docker version -f '{{.Server.Version}}'; }
 
 check_deb28() {
     says '^running$' 'deb28: systemd is content' on deb28 systemctl is-system-running
-    says '^28\.' 'deb28: the engine is 28' engine_version deb28
-    says '^overlay2 \[\[Backing' 'deb28: its image store is the old one' \
+    says '^\(28\|29\|[3-9][0-9]\)\.' 'deb28: the engine is 28 or newer' engine_version deb28
+    engine_version deb28 | grep -q '^28\.' && says '^overlay2 \[\[Backing' 'deb28: its image store is the old one' \
         on deb28 docker info -f '{{.Driver}} {{.DriverStatus}}'
     put deb28 /etc/docker/daemon.json <(echo '{"features": {"containerd-snapshotter": true}}')
     says 'exit 0' 'deb28: another one is a matter of daemon.json and a restart' on deb28 systemctl restart docker
