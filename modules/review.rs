@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::certs::{self, Certificate, RegistryHost};
+use crate::certs::{self, Certificate, Misplaced, RegistryHost};
 use crate::trouble::Trouble;
 
 /// RSA keys of fewer bits are weak.
@@ -84,23 +84,21 @@ impl Review {
             ),
             _ => {}
         }
-        for at in 1..chain.len() {
-            if chain[..at].contains(&chain[at]) {
-                self.fault(format!("`{}` stands there twice", subject(at)), "leave one of the two");
-            } else if !chain[..at].iter().any(|below| certs::signs(&chain[at], below)) {
-                if chain[at + 1..].iter().any(|later| certs::signs(&chain[at], later)) {
-                    if self.faults.len() == before {
-                        self.fault(
-                            format!("the order is wrong: `{}` stands before one that it signs", subject(at)),
-                            right_order(chain, 0),
-                        );
-                    }
-                } else if self.faults.len() == before {
-                    self.fault(
-                        format!("certificate {}, `{}`, signs none of those before it", at + 1, subject(at)),
-                        "take it out; an intermediate that is missing belongs in its place",
-                    );
+        for misplaced in certs::misplaced(chain) {
+            match misplaced {
+                Misplaced::Twice(at) => {
+                    self.fault(format!("`{}` stands there twice", subject(at)), "leave one of the two");
                 }
+                // Where one stands wrong, those behind it do as a consequence.
+                _ if self.faults.len() > before => {}
+                Misplaced::Early(at) => self.fault(
+                    format!("the order is wrong: `{}` stands before one that it signs", subject(at)),
+                    right_order(chain, 0),
+                ),
+                Misplaced::Stranger(at) => self.fault(
+                    format!("certificate {}, `{}`, signs none of those before it", at + 1, subject(at)),
+                    "take it out; an intermediate that is missing belongs in its place",
+                ),
             }
         }
         self.faults.len() == before
@@ -175,15 +173,11 @@ impl Review {
     }
 }
 
-/// The order that would be right, as far as signatures tell.
 fn right_order(chain: &[Certificate], leaf: usize) -> String {
-    let mut rest: Vec<&Certificate> = chain.iter().collect();
-    let mut sorted = vec![rest.remove(leaf)];
-    while let Some(next) = rest.iter().position(|one| sorted.iter().any(|below| certs::signs(one, below))) {
-        sorted.push(rest.remove(next));
-    }
-    let names: Vec<String> = sorted.iter().map(|one| format!("`{}`", one.facts().subject)).collect();
-    format!("put the registry's own first, then each that signs the one before it: {}", names.join(", then "))
+    format!(
+        "put the registry's own first, then each that signs the one before it: {}",
+        certs::right_order(chain, leaf)
+    )
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod hostname;
 mod judge;
 mod key;
 mod names;
+mod order;
 mod pem;
 mod pin;
 mod policies;
@@ -31,6 +32,7 @@ pub use facts::{BasicConstraints, Facts};
 pub use host::{HostError, RegistryHost};
 pub use judge::{Path, paths, signs, verify, verify_name};
 pub use key::{Curve, PublicKey};
+pub use order::{Misplaced, misplaced, right_order};
 pub use pem::{
     BadBlock, Bundle, Found, Held, Pem, PemError, encode, encode_request, inspect, read, read_bundle,
 };

@@ -10,7 +10,9 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use crate::certs::{self, Certificate, Fault, PemError, PrivateKey, PrivateKeyError, RegistryHost, Warning};
+use crate::certs::{
+    self, Certificate, Fault, Misplaced, PemError, PrivateKey, PrivateKeyError, RegistryHost, Warning,
+};
 use crate::contract::{Plan, PlanError, SavedPair, digest};
 use crate::trouble::Trouble;
 
@@ -237,46 +239,29 @@ fn order(
             ));
         }
     }
-    for at in 1..chain.len() {
-        let (before, one, after) = (&chain[..at], &chain[at], &chain[at + 1..]);
-        if before.contains(one) {
-            return Err(PlanError::new(format!("{certificate} holds `{}` twice", subject(at)))
-                .help("leave one of the two"));
-        }
-        if before.iter().any(|below| certs::signs(one, below)) {
-            continue;
-        }
-        if after.iter().any(|later| certs::signs(one, later)) {
-            let message = format!(
-                "{certificate} is in the wrong order: certificate {}, `{}`, stands before one that it signs",
-                at + 1,
-                subject(at)
-            );
-            return Err(PlanError::new(message).help(right_order(chain, 0)));
-        }
-        let message = format!(
+    let Some(misplaced) = certs::misplaced(chain).first().copied() else { return Ok(()) };
+    Err(match misplaced {
+        Misplaced::Twice(at) => PlanError::new(format!("{certificate} holds `{}` twice", subject(at)))
+            .help("leave one of the two"),
+        Misplaced::Early(at) => PlanError::new(format!(
+            "{certificate} is in the wrong order: certificate {}, `{}`, stands before one that it signs",
+            at + 1,
+            subject(at)
+        ))
+        .help(right_order(chain, 0)),
+        Misplaced::Stranger(at) => PlanError::new(format!(
             "certificate {} of {certificate}, `{}`, signs none of those before it",
             at + 1,
             subject(at)
-        );
-        return Err(
-            PlanError::new(message).help("take it out; an intermediate that is missing belongs in its place")
-        );
-    }
-    Ok(())
+        ))
+        .help("take it out; an intermediate that is missing belongs in its place"),
+    })
 }
 
-/// The order that would be right, as far as signatures tell.
 fn right_order(chain: &[Certificate], leaf: usize) -> String {
-    let mut rest: Vec<&Certificate> = chain.iter().collect();
-    let mut sorted = vec![rest.remove(leaf)];
-    while let Some(next) = rest.iter().position(|one| sorted.iter().any(|below| certs::signs(one, below))) {
-        sorted.push(rest.remove(next));
-    }
-    let names: Vec<String> = sorted.iter().map(|one| format!("`{}`", one.facts().subject)).collect();
     format!(
         "the host's certificate goes first, then the intermediates, each after the one that it signs, a root last if at \
          all: {}",
-        names.join(", then ")
+        certs::right_order(chain, leaf)
     )
 }
