@@ -5,9 +5,6 @@ use time::OffsetDateTime;
 use crate::certs::{self, Certificate, Misplaced, RegistryHost};
 use crate::trouble::Trouble;
 
-/// RSA keys of fewer bits are weak.
-const WEAK: u64 = 2048;
-
 /// What is wrong, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -145,12 +142,7 @@ impl Review {
 
     fn warn(&mut self, chain: &[Certificate]) {
         let Some(top) = chain.last() else { return };
-        for facts in chain.iter().map(Certificate::facts) {
-            if let Some(bits) = facts.key_bits.filter(|&bits| facts.key_type == "RSA" && bits < WEAK) {
-                self.warnings
-                    .push(format!("`{}` has an RSA key of only {bits} bits: replace it", facts.subject));
-            }
-        }
+        self.warnings.extend(chain.iter().filter_map(certs::weak_key).map(|warning| warning.to_string()));
         let leaf = chain[0].facts();
         let lacks = |uses: &Vec<&str>| !uses.contains(&"digitalSignature");
         if leaf.key_usage.as_ref().is_some_and(lacks) {

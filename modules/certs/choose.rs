@@ -366,7 +366,7 @@ impl Seen<'_> {
             let kind = if host.address().is_some() { "IP" } else { "DNS" };
             found.push(Warning::Name { verdict, wanted: format!("{kind}:{}", host.host()) });
         }
-        found.extend(path.certificates.iter().flat_map(|member| warning::about(member, self.now)));
+        found.extend(path.certificates.iter().flat_map(|member| warning::warnings(member, self.now)));
         found.extend(self.about_anchors(anchors));
         let subject = |certificate: &Certificate| certificate.facts().subject.clone();
         let last = path.certificates.len() - 1;

@@ -42,4 +42,4 @@ pub use request::{Request, RequestError};
 pub use san::{San, SanError, Subtree, excluded_beside};
 pub use signature::{Hash, SignatureError, SignatureScheme};
 pub use verdict::{EngineNote, Fault, Verdict};
-pub use warning::Warning;
+pub use warning::{Warning, ends_soon, warnings, weak_key};

@@ -107,20 +107,30 @@ fn date(time: &OffsetDateTime) -> String {
     time.date().to_string()
 }
 
+/// Days before its end from which a certificate's renewal is asked for.
 const SOON: i64 = 30;
+/// RSA keys of fewer bits are weak.
 const WEAK: u64 = 2048;
 
-/// What a certificate on the path gives cause to say, wherever it stands.
-pub(super) fn about(certificate: &Certificate, now: OffsetDateTime) -> Vec<Warning> {
+/// What a certificate gives cause to say, wherever it stands: it ends soon, its key is weak.
+#[must_use]
+pub fn warnings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Warning> {
+    ends_soon(certificate, now).into_iter().chain(weak_key(certificate)).collect()
+}
+
+/// Says so where a certificate ends within 30 days, or has ended.
+#[must_use]
+pub fn ends_soon(certificate: &Certificate, now: OffsetDateTime) -> Option<Warning> {
     let facts = certificate.facts();
-    let subject = || facts.subject.clone();
-    let mut found = Vec::new();
     let days = (facts.not_after - now).whole_days();
-    if days < SOON {
-        found.push(Warning::EndsSoon { subject: subject(), not_after: facts.not_after, days });
-    }
-    if let Some(bits) = facts.key_bits.filter(|&bits| facts.key_type == "RSA" && bits < WEAK) {
-        found.push(Warning::WeakKey { subject: subject(), bits });
-    }
-    found
+    let subject = facts.subject.clone();
+    (days < SOON).then_some(Warning::EndsSoon { subject, not_after: facts.not_after, days })
+}
+
+/// Says so where a certificate has an RSA key of fewer than 2048 bits.
+#[must_use]
+pub fn weak_key(certificate: &Certificate) -> Option<Warning> {
+    let facts = certificate.facts();
+    let bits = facts.key_bits.filter(|&bits| facts.key_type == "RSA" && bits < WEAK)?;
+    Some(Warning::WeakKey { subject: facts.subject.clone(), bits })
 }

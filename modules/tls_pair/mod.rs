@@ -11,18 +11,13 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::certs::{
-    self, Certificate, Fault, Misplaced, PemError, PrivateKey, PrivateKeyError, RegistryHost, Warning,
+    self, Certificate, Fault, Misplaced, PemError, PrivateKey, PrivateKeyError, RegistryHost,
 };
 use crate::contract::{Plan, PlanError, SavedPair, digest};
 use crate::trouble::Trouble;
 
 pub use continuity::continuity;
 pub use given::{Given, given, read_ca};
-
-/// Days before the end from which a renewal is asked for.
-const SOON: i64 = 30;
-/// RSA keys of fewer bits are weak.
-const WEAK: u64 = 2048;
 
 /// What makes a registry exit at its start.
 const MISMATCH: &str = "tls: private key does not match public key";
@@ -105,7 +100,7 @@ impl Pair {
         self.dates(now)?;
         self.name(registry)?;
         self.way(registry, ca, now)?;
-        for warning in self.warnings(now) {
+        for warning in self.chain.iter().flat_map(|certificate| certs::warnings(certificate, now)) {
             plan.warn(warning.to_string());
         }
         let top = self.top();
@@ -171,21 +166,6 @@ impl Pair {
             _ => Trouble::of(&verdict.to_string()).help(registry),
         };
         Err(PlanError::new(message).help(help))
-    }
-
-    fn warnings(&self, now: OffsetDateTime) -> Vec<Warning> {
-        let mut found = Vec::new();
-        for facts in self.chain.iter().map(Certificate::facts) {
-            let subject = facts.subject.clone();
-            let days = (facts.not_after - now).whole_days();
-            if days < SOON {
-                found.push(Warning::EndsSoon { subject: subject.clone(), not_after: facts.not_after, days });
-            }
-            if let Some(bits) = facts.key_bits.filter(|&bits| facts.key_type == "RSA" && bits < WEAK) {
-                found.push(Warning::WeakKey { subject, bits });
-            }
-        }
-        found
     }
 }
 

@@ -59,7 +59,7 @@ fn notes(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
         say("it has ended: no engine accepts it, and none accepts what it has signed".to_owned());
     } else if now < facts.not_before {
         say(format!("it is not valid before {}", facts.not_before.date()));
-    } else if (facts.not_after - now).whole_days() < 30 {
+    } else if certs::ends_soon(certificate, now).is_some() {
         say("it ends within 30 days: renew it".to_owned());
     }
     if !facts.is_ca {
@@ -80,7 +80,7 @@ fn notes(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
             facts.signature_algorithm
         ));
     }
-    if facts.key_type == "RSA" && facts.key_bits.is_some_and(|bits| bits < 2048) {
+    if certs::weak_key(certificate).is_some() {
         say("its RSA key has fewer than 2048 bits: replace it".to_owned());
     }
     say(anchor(certificate));
