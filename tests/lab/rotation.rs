@@ -45,8 +45,8 @@ fn a_registry_changes_its_certificate_under_a_loop_of_pulls() {
     let playbook = Lab::playbook("rotate-registry.yml");
     let (root, certificate, key) = (
         format!("registry_ca={}", pki("next.pem")),
-        format!("certificate={}", pki("reg1-next.chain.pem")),
-        format!("key={}", pki("reg1-next.key")),
+        format!("certificate_file={}", pki("reg1-next.chain.pem")),
+        format!("key_file={}", pki("reg1-next.key")),
     );
     let new = [&common[..], &["-e", &root, "-e", &certificate, "-e", &key]].concat();
     let run = |tag: &str, more: &[&str]| lab.apply(&playbook, &[&new[..], &["-t", tag], more].concat());
@@ -93,7 +93,7 @@ fn a_registry_changes_its_certificate_under_a_loop_of_pulls() {
         );
     }
     let (certificate, key) =
-        (format!("certificate={}", pki("reg1.chain.pem")), format!("key={}", pki("reg1.key")));
+        (format!("certificate_file={}", pki("reg1.chain.pem")), format!("key_file={}", pki("reg1.key")));
     let old = [&common[..], &["-e", &old_root, "-e", &certificate, "-e", &key]].concat();
     lab.apply(&playbook, &old).good();
     for (host, before) in HOSTS.iter().zip(&trusted) {
@@ -114,8 +114,8 @@ fn a_host_that_would_lose_the_registry_is_left_behind_only_by_name() {
     let given = [
         format!("registry={registry}"),
         format!("registry_ca={}", pki("next.pem")),
-        format!("certificate={}", pki("reg1-next.chain.pem")),
-        format!("key={}", pki("reg1-next.key")),
+        format!("certificate_file={}", pki("reg1-next.chain.pem")),
+        format!("key_file={}", pki("reg1-next.key")),
     ];
     let args: Vec<&str> = given.iter().flat_map(|text| ["-e", text.as_str()]).collect();
     let playbook = Lab::playbook("rotate-registry.yml");
