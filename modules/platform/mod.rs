@@ -2,11 +2,13 @@
 
 pub mod boot2docker;
 pub mod docker;
+mod family;
 mod service;
 mod trust_store;
 mod windows;
 
 pub use docker::Daemon;
+pub use family::family;
 pub use service::Service;
 pub use trust_store::{GO_BUNDLES, TrustStoreRow, by_directory, of, path};
 pub use windows::{Untested, is_windows, untested};

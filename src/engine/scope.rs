@@ -207,17 +207,6 @@ fn pointed<'a>(node: &'a Node, pointer: &str) -> &'a Node {
 /// `ansible_facts`, under the names that Ansible's users know.
 #[must_use]
 pub fn ansible_facts(facts: &modules::Facts) -> Json {
-    let family = match facts.id.as_str() {
-        "debian" | "ubuntu" | "linuxmint" | "raspbian" => "Debian",
-        "rhel" | "centos" | "rocky" | "almalinux" | "fedora" | "ol" | "amzn" => "RedHat",
-        "alpine" => "Alpine",
-        "windows" => "Windows",
-        "arch" | "manjaro" => "Archlinux",
-        id if id.starts_with("opensuse") || id == "sles" => "Suse",
-        _ if facts.id_like.iter().any(|id| id == "debian") => "Debian",
-        _ if facts.id_like.iter().any(|id| id == "rhel" || id == "fedora") => "RedHat",
-        _ => "Unknown",
-    };
     let mut distribution = facts.id.clone();
     if let Some(first) = distribution.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -227,7 +216,7 @@ pub fn ansible_facts(facts: &modules::Facts) -> Json {
         "distribution_version": facts.version_id,
         "distribution_major_version": facts.version_id.split('.').next().unwrap_or_default(),
         "distribution_release": facts.codename,
-        "os_family": family,
+        "os_family": modules::platform::family(facts),
         "architecture": facts.machine,
         "machine": facts.machine,
         "kernel": facts.kernel,
