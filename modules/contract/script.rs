@@ -9,7 +9,7 @@ use super::shell::{self, Shell};
 use super::text::{Arg, Call};
 
 /// The functions that every script may call.
-const LIBRARY: &str = include_str!("library.sh");
+const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
 
 /// Functions that few scripts call: sent where one of them is called.
 const REGISTRY: &str = include_str!("registry.sh");

@@ -23,7 +23,7 @@ pub enum Shell {
 }
 
 /// The functions that a script for Windows may call.
-const LIBRARY: &str = include_str!("library.ps1");
+const LIBRARY: &str = concat!(include_str!("library.ps1"), include_str!("daemon.ps1"));
 
 /// The library without its comments, as JSON: it is one line of what the host reads.
 static SENT: LazyLock<String> = LazyLock::new(|| {
@@ -264,9 +264,12 @@ mod tests {
         for function in ["ask_shell", "do_run", "do_set_mode", "emit"] {
             assert!(!FUNCTIONS.contains(function), "{function}");
         }
-        let posix = include_str!("library.sh");
+        let posix = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
         for function in &*FUNCTIONS {
-            assert!(posix.contains(&format!("\n{function}() {{")), "`{function}` is named as in library.sh");
+            assert!(
+                posix.contains(&format!("\n{function}() {{")),
+                "`{function}` is named as in library.sh or daemon.sh"
+            );
         }
     }
 }

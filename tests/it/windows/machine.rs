@@ -1,4 +1,4 @@
-//! A made-up machine with Windows and dockerd: a folder. Its answers are what library.ps1 says that it prints.
+//! A made-up machine with Windows and dockerd: a folder. Its answers are what library.ps1 and daemon.ps1 say that they print.
 
 use std::fs;
 use std::path::PathBuf;

@@ -54,7 +54,14 @@ fn scripts() -> Vec<Script> {
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|ending| ending == "ps1") {
-                let text = fs::read_to_string(&path).unwrap();
+                // The library is one text, wherever its parts lie.
+                let text = match path.file_name().unwrap().to_str() {
+                    Some("daemon.ps1") => continue,
+                    Some("library.ps1") => ["library.ps1", "daemon.ps1"]
+                        .map(|part| fs::read_to_string(path.with_file_name(part)).unwrap())
+                        .concat(),
+                    _ => fs::read_to_string(&path).unwrap(),
+                };
                 found.push(parse(path.strip_prefix(root).unwrap(), text));
             }
         }
