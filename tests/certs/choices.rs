@@ -1,37 +1,14 @@
 //! What is installed for which server and which proof.
 
-use modules::certs::{
-    Certificate, Choice, ChooseError, Fault, Pin, Proof, Proven, RegistryHost, Scope, Served, Warning, choose,
-};
+use modules::certs::{Certificate, Choice, ChooseError, Fault, Pin, Proof, Proven, Scope, Warning};
 use rcgen::IsCa;
 
 use crate::cases::HOST;
-use crate::pki::{Made, Spec, now};
-
-fn decide(chain: &[&Made], proof: &Proof) -> Result<Choice, ChooseError> {
-    let host: RegistryHost = HOST.parse().unwrap();
-    let chain = chain.iter().map(|made| made.certificate.clone()).collect();
-    choose(&Served { host, chain }, proof, now())
-}
-
-fn pinned(certificates: &[&Made]) -> Proof {
-    Proof { pins: certificates.iter().map(|made| Pin::of(&made.certificate)).collect(), ..Proof::default() }
-}
-
-fn given(roots: &[&Made]) -> Proof {
-    Proof { roots: roots.iter().map(|made| made.certificate.clone()).collect(), ..Proof::default() }
-}
-
-fn first_use() -> Proof {
-    Proof { first_use: true, ..Proof::default() }
-}
+use crate::pki::{Made, Spec};
+use crate::proofs::{decide, first_use, given, only, pinned};
 
 fn anchors(choice: &Choice) -> Vec<Certificate> {
     choice.anchors.clone()
-}
-
-fn only(made: &Made) -> Vec<Certificate> {
-    vec![made.certificate.clone()]
 }
 
 struct Pki {

@@ -11,6 +11,7 @@ mod issued;
 mod keys;
 mod matrix;
 mod pki;
+mod proofs;
 mod random_chains;
 mod server;
 mod tangled;

@@ -4,39 +4,16 @@
 use std::path::Path;
 use std::process::Command;
 
-use modules::certs::{
-    Certificate, Choice, ChooseError, Pin, Proof, RegistryHost, Served, Warning, choose, encode, verify,
-};
+use modules::certs::{Certificate, Choice, ChooseError, Proof, Warning, encode, verify};
 use rcgen::{GeneralSubtree, NameConstraints};
 
 use crate::cases::HOST;
 use crate::pki::{Made, Spec, now};
-
-fn decide(chain: &[&Made], proof: &Proof) -> Result<Choice, ChooseError> {
-    let host: RegistryHost = HOST.parse().unwrap();
-    let chain = chain.iter().map(|made| made.certificate.clone()).collect();
-    choose(&Served { host, chain }, proof, now())
-}
-
-fn first_use() -> Proof {
-    Proof { first_use: true, ..Proof::default() }
-}
-
-fn given(roots: &[&Made]) -> Proof {
-    Proof { roots: roots.iter().map(|made| made.certificate.clone()).collect(), ..Proof::default() }
-}
-
-fn pinned(made: &Made) -> Proof {
-    Proof { pins: vec![Pin::of(&made.certificate)], ..Proof::default() }
-}
+use crate::proofs::{decide, first_use, given, only, pinned};
 
 fn key_pinned(made: &Made) -> Proof {
     let pin = format!("spki:{}", made.certificate.facts().spki_sha256).parse().unwrap();
     Proof { pins: vec![pin], ..Proof::default() }
-}
-
-fn only(made: &Made) -> Vec<Certificate> {
-    vec![made.certificate.clone()]
 }
 
 /// Every order of a list.
@@ -144,10 +121,10 @@ fn cross_signed_roots_in_every_order() {
     assert_eq!(in_every_order(&leaf, &sent, &first_use()).anchors, only(&new));
     assert_eq!(in_every_order(&leaf, &sent, &given(&[&new])).anchors, only(&new));
     assert_eq!(in_every_order(&leaf, &sent, &given(&[&old])).anchors, only(&old));
-    assert_eq!(in_every_order(&leaf, &sent, &pinned(&old)).anchors, only(&old));
-    assert_eq!(in_every_order(&leaf, &sent, &pinned(&new)).anchors, only(&new));
-    assert_eq!(in_every_order(&leaf, &sent, &pinned(&leaf)).anchors, only(&new));
-    assert_eq!(in_every_order(&leaf, &sent, &pinned(&cross)).anchors, only(&cross), "as pinned");
+    assert_eq!(in_every_order(&leaf, &sent, &pinned(&[&old])).anchors, only(&old));
+    assert_eq!(in_every_order(&leaf, &sent, &pinned(&[&new])).anchors, only(&new));
+    assert_eq!(in_every_order(&leaf, &sent, &pinned(&[&leaf])).anchors, only(&new));
+    assert_eq!(in_every_order(&leaf, &sent, &pinned(&[&cross])).anchors, only(&cross), "as pinned");
     // A key is the root's and the cross-signed certificate's; the root is what every program takes.
     assert_eq!(in_every_order(&leaf, &sent, &key_pinned(&new)).anchors, only(&new));
     // Without the roots, as is usual.
@@ -218,7 +195,7 @@ fn names_and_keys_that_are_shared_confuse_nobody() {
     assert_eq!(in_every_order(&leaf, &sent, &first_use()).anchors, only(&root));
     assert_eq!(in_every_order(&leaf, &[&wrong, &right], &first_use()).anchors, only(&right));
     assert_eq!(in_every_order(&leaf, &[], &given(&[&wrong, &right])).anchors, only(&right));
-    let error = decide(&[&leaf, &wrong], &pinned(&wrong)).unwrap_err();
+    let error = decide(&[&leaf, &wrong], &pinned(&[&wrong])).unwrap_err();
     assert!(matches!(error, ChooseError::PinnedStranger { .. }), "{error:?}");
     // One key under two names: the issuer's name decides.
     let renamed = Spec::ca("another name").signed_with(&root, right.key_again());
@@ -278,7 +255,7 @@ fn what_is_wrong_is_named() {
     let says = |middle: &Made, texts: &[&str]| {
         let leaf = Spec::server(&[HOST]).signed_by(middle);
         for sent in [&[&leaf, middle, &root][..], &[&leaf, &root, middle]] {
-            let error = decide(sent, &pinned(&leaf)).unwrap_err().to_string();
+            let error = decide(sent, &pinned(&[&leaf])).unwrap_err().to_string();
             assert!(texts.iter().all(|text| error.contains(text)), "{error}");
             let error = decide(sent, &first_use()).unwrap_err().to_string();
             assert!(texts.iter().all(|text| error.contains(text)), "{error}");
@@ -323,7 +300,7 @@ fn of_random_families_the_choice_is_good_and_does_not_depend_on_the_order() {
         let leaf = Spec::server(&[HOST]).signed_by(&keys[roll(&mut state, 4)]);
         let sent: Vec<&Made> = family.iter().filter(|_| roll(&mut state, 2) == 0).collect();
         let file: Vec<&Made> = family.iter().filter(|_| roll(&mut state, 3) == 0).collect();
-        for proof in [first_use(), given(&file), key_pinned(&keys[0]), pinned(&leaf)] {
+        for proof in [first_use(), given(&file), key_pinned(&keys[0]), pinned(&[&leaf])] {
             if proof.roots.is_empty() && !proof.first_use && proof.pins.is_empty() {
                 continue;
             }

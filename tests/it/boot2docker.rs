@@ -7,9 +7,9 @@ use std::process::Command;
 
 use modules::platform::boot2docker::PUT_BACK;
 use modules::{Call, HostPath, Script};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 use crate::harness::{World, shipped};
+use crate::pki::Pki;
 
 const OS_RELEASE: &str =
     "NAME=Boot2Docker\nVERSION=19.03.5\nID=boot2docker\nID_LIKE=tcl\nVERSION_ID=19.03.5\n";
@@ -60,13 +60,6 @@ fn another_host_is_skipped_aloud() {
 
 const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
-/// A certificate as text.
-fn anchor(name: &str) -> String {
-    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
-}
-
 /// The Base64 within a certificate's text.
 fn body(pem: &str) -> String {
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
@@ -92,7 +85,7 @@ fn what_an_old_release_forgets_is_put_back_at_each_boot_and_once() {
             eprintln!("skipped: no {}", shell[0]);
             continue;
         }
-        let pem = anchor("dtr.example.com");
+        let pem = Pki::new("dtr.example.com").root;
         let world = World::new()
             .host_file("web1", "/etc/os-release", OS_RELEASE.replace("19.03.5", "1.5.0"))
             .host_file("web1", "/var/lib/boot2docker/bootsync.sh", "#!/bin/sh\necho mine\nexit 0\n")
@@ -107,7 +100,7 @@ fn what_an_old_release_forgets_is_put_back_at_each_boot_and_once() {
         let trusted = world.trees()["web1"].contents();
 
         // The reboot: what is not below /var/lib/boot2docker is as the image has it.
-        let other = anchor("other");
+        let other = Pki::new("other").root;
         fs::remove_dir_all(root.join("etc/docker")).unwrap();
         fs::write(root.join("etc/ssl/certs/ca-certificates.crt"), &other).unwrap();
         let script = world.text("/var/lib/boot2docker/bootsync.sh");
@@ -162,7 +155,7 @@ fn a_bundle_in_memory_gets_ours_and_loses_it_again() {
         let root = fs::canonicalize(dir.path()).unwrap();
         let at = |name: &str| HostPath::new(&format!("{}/{name}", root.display())).unwrap();
         fs::create_dir(root.join("certs")).unwrap();
-        let (ours, other, last) = (anchor("ours"), anchor("other"), anchor("last"));
+        let (ours, other, last) = (Pki::new("ours").root, Pki::new("other").root, Pki::new("last").root);
         let old = format!("# Mozilla's\n{other}\n{last}");
         fs::write(root.join("bundle"), &old).unwrap();
         fs::write(root.join("certs/dtrctl-x-0a1b2c3d.pem"), &ours).unwrap();

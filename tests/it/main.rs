@@ -16,6 +16,7 @@ mod language;
 mod mistakes;
 mod outcomes;
 mod overview;
+mod pki;
 mod reference;
 mod registry_library;
 mod registry_tls;

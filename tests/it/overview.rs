@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use dtrctl::net::stand_in::StandIn;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::KeyPair;
 use serde_json::Value as Json;
 
 use crate::harness::{Ran, World};
+use crate::pki::Pki;
 
 struct Registry {
     name: String,
@@ -143,20 +144,12 @@ fn failed_and_unreachable_hosts_have_codes_of_their_own() {
     assert!(ran.code(1).run().stderr.contains("has a scheme"));
 }
 
-/// A root and a server's certificate under it, as PEM.
+/// A root and a server's certificate under it, as PEM; the latter also in a file.
 fn pair(world: &World, name: &str, names: &[&str]) -> (String, String) {
-    let mut root = CertificateParams::default();
-    root.distinguished_name.push(DnType::CommonName, "New Root");
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let root_pem = root.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(root, key);
-    let mut leaf = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
-    leaf.distinguished_name.push(DnType::CommonName, "new");
-    leaf.not_after = rcgen::date_time_ymd(2090, 1, 1);
-    let leaf_pem = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().pem();
-    std::fs::write(world.path(name), &leaf_pem).unwrap();
-    (root_pem, leaf_pem)
+    let root = Pki::new("New Root");
+    let leaf = root.pair(names).certificate;
+    std::fs::write(world.path(name), &leaf).unwrap();
+    (root.root, leaf)
 }
 
 fn check(world: &World, args: &[&str], code: i32) -> Ran {

@@ -2,19 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use rcgen::{CertificateParams, KeyPair};
-
 use crate::harness::{World, shipped};
+use crate::pki::self_signed;
 
 const CONFIG: &str = "version: 0.1\nhttp:\n  addr: :5000\n  tls:\n    certificate: /etc/docker/registry/c.pem\n    key: /etc/docker/registry/k.pem\n";
-
-/// A certificate that signs itself, and its key.
-fn made() -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    (certificate.pem(), key.serialize_pem())
-}
 
 /// Lines of a key that stand in nothing else.
 fn lines(key: &str) -> impl Iterator<Item = &str> {
@@ -23,14 +14,14 @@ fn lines(key: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
-    let ((old, old_key), (new, new_key)) = (made(), made());
+    let (old, new) = (self_signed(&["localhost"]), self_signed(&["localhost"]));
     let port = crate::sshd::free_port();
     let world = World::new()
         .host_file("web1", "/etc/docker/registry/config.yml", CONFIG)
-        .host_file("web1", "/etc/docker/registry/c.pem", &old)
-        .host_file("web1", "/etc/docker/registry/k.pem", &old_key)
-        .file("new.pem", &new)
-        .file("new.key", &new_key)
+        .host_file("web1", "/etc/docker/registry/c.pem", &old.certificate)
+        .host_file("web1", "/etc/docker/registry/k.pem", &old.key)
+        .file("new.pem", &new.certificate)
+        .file("new.key", &new.key)
         .file("registry-certificate.yml", std::fs::read(shipped("registry-certificate.yml")).unwrap());
     let key = world.root("web1").join("etc/docker/registry/k.pem");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -38,11 +29,11 @@ fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
     let given =
         ["-e", &registry, "-e", "certificate_file=new.pem", "-e", "key_file=new.key", "-e", "target=docker"];
     let law = world.law_of("registry-certificate.yml", &given);
-    assert_eq!(world.text("/etc/docker/registry/c.pem"), new);
-    assert_eq!(world.text("/etc/docker/registry/k.pem"), new_key);
+    assert_eq!(world.text("/etc/docker/registry/c.pem"), new.certificate);
+    assert_eq!(world.text("/etc/docker/registry/k.pem"), new.key);
     assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o7777, 0o600);
     let shown = [law.check, law.first, law.second].map(|ran| ran.stdout + &ran.stderr).concat();
-    assert!(lines(&old_key).chain(lines(&new_key)).all(|line| !shown.contains(line)));
+    assert!(lines(&old.key).chain(lines(&new.key)).all(|line| !shown.contains(line)));
     // Its way back: the pair that is kept on the host.
     let kept = world.root("web1").join(format!("var/lib/dtrctl/registry-tls/localhost_{port}"));
     let names: Vec<_> = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -51,6 +42,6 @@ fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
     world.law_of("registry-certificate.yml", &["-e", &registry, "-e", &restore, "-e", "target=docker"]);
     assert_eq!(
         (world.text("/etc/docker/registry/c.pem"), world.text("/etc/docker/registry/k.pem")),
-        (old, old_key)
+        (old.certificate, old.key)
     );
 }
