@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::boot2docker_profile::next_start;
 use crate::contract::{
     AskFile, AskInfo, AskOwed, AskProcess, AskValidate, DaemonInfo, File, Host, HostPath, Module, OwedRecord,
     Plan, PlanError, Probe, Process, Running, Validation,
@@ -68,6 +69,8 @@ pub struct Found {
     info: Option<DaemonInfo>,
     owed: Vec<OwedRecord>,
     verdict: Option<Validation>,
+    /// Boot2Docker's profile, whose flags the daemon gets when it starts.
+    profile: Option<File>,
 }
 
 /// The running daemon that reads the file.
@@ -95,12 +98,16 @@ impl DaemonJson {
 impl Found {
     /// The daemon, if one runs and this is its file.
     fn reader(&self, host: &Host) -> Option<Reader<'_>> {
-        let config = Daemon::assumed(host).config;
         let running = self.process.running.as_ref()?;
         let info = self.info.as_ref();
         let engine = info.and_then(|info| info.version.parse().ok());
-        let its = self.file.path == config || self.file.target.as_ref() == Some(&config);
-        its.then_some(Reader { running, info, engine })
+        self.is_the_daemons(host).then_some(Reader { running, info, engine })
+    }
+
+    /// Whether the host's daemon reads the file when it starts.
+    fn is_the_daemons(&self, host: &Host) -> bool {
+        let config = Daemon::assumed(host).config;
+        self.file.path == config || self.file.target.as_ref() == Some(&config)
     }
 
     /// What `dockerd --validate` has to be asked, where it can be.
@@ -142,9 +149,9 @@ impl Module for DaemonJson {
         Probe::ask(AskFile::new(path))
             .zip(Probe::ask(AskFile::stat(directory)))
             .zip(Probe::ask(AskProcess).zip(Probe::ask(AskInfo)))
-            .zip(Probe::ask(AskOwed))
-            .and_then(move |(((file, directory), (process, info)), owed)| {
-                let found = Found { file, directory, process, info, owed, verdict: None };
+            .zip(Probe::ask(AskOwed).zip(next_start::ask(&host)))
+            .and_then(move |(((file, directory), (process, info)), (owed, profile))| {
+                let found = Found { file, directory, process, info, owed, verdict: None, profile };
                 match found.question(&host, &edit) {
                     None => Probe::ready(found),
                     Some(ask) => Probe::ask(ask).map(|verdict| Found { verdict: Some(verdict), ..found }),
