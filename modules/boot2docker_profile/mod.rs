@@ -194,6 +194,11 @@ impl Found {
                 "{path} has lines that end in CR LF: the shell takes the CR for a part of the values"
             ));
         }
+        if before.text.starts_with(b"\xef\xbb\xbf") {
+            plan.warn(format!(
+                "{path} begins with a byte order mark: the shell takes it for a part of the first command's name"
+            ));
+        }
         let owed = self.owe(wanted, changed, &mut plan);
         if changed {
             self.write(&before, after, owed, &mut plan);
