@@ -14,7 +14,7 @@ use crate::contract::{
 };
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, Lists};
-use crate::platform::Daemon;
+use crate::platform::{Daemon, boot2docker};
 use draft::Draft;
 
 /// The record under which this module and `restart_docker` keep what daemon.json owes to the running daemon.
@@ -169,6 +169,12 @@ impl Module for DaemonJson {
         let mut plan = Plan::default();
         for warning in draft.judge(&found, reader, host)? {
             plan.warn(warning);
+        }
+        if draft.changed && found.is_the_daemons(host) && !boot2docker::keeps_settings(&host.facts) {
+            plan.warn(format!(
+                "this release of Boot2Docker keeps {} in memory, and the edit goes with the next boot: `boot2docker_profile` sets what stays",
+                found.file.path
+            ));
         }
         if draft.changed && reader.is_none() {
             plan.info(match &found.process.running {

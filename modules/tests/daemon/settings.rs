@@ -1,6 +1,6 @@
 //! `daemon_json` on made-up hosts.
 
-use modules::{Change, Need, Overlay, OwedRecord, Validation};
+use modules::{Change, Need, Overlay, OwedRecord, Plan, Validation};
 use serde_json::{Value, json};
 
 use super::fake_host::{CONFIG, FakeHost, lines, system_daemon};
@@ -295,6 +295,20 @@ fn a_flag_of_the_profile_that_is_not_in_force_yet_conflicts_too() {
     let mut host = boot2docker(given);
     host.facts.id = "debian".to_owned();
     host.apply("daemon_json", &insecure("b"));
+}
+
+#[test]
+fn where_etc_docker_is_in_memory_an_edit_is_warned_of() {
+    for (release, warned) in [("1.9.1", true), ("1.10.0", false), ("18.09.9", false)] {
+        let mut host = boot2docker("EXTRA_ARGS=''\n");
+        host.facts.version_id = release.to_owned();
+        let told = |plan: &Plan| plan.notes.iter().any(|note| note.text.contains("goes with the next boot"));
+        assert_eq!(told(&host.apply("daemon_json", &insecure("b"))), warned, "{release}");
+        assert!(
+            !told(&host.plan("daemon_json", &insecure("b")).expect("a plan")),
+            "{release}: nothing is to be done"
+        );
+    }
 }
 
 #[test]
