@@ -140,8 +140,13 @@ impl Profile {
         }
         let ended = !self.exists || self.text.ends_with(b"\n");
         added.iter().for_each(|flag| append(&mut text, ended, flag));
-        let reading = Reading::of(&text)
-            .map_err(|refusal| Refusal { at: self.text.len().saturating_sub(1), ..refusal })?;
+        let end = self.text.len().saturating_sub(1);
+        let joined = (!added.is_empty() && self.text.ends_with(b"\\\n")).then(|| {
+            let what = "a backslash that joins the last line with what is added";
+            Refusal::new(end, what, "take the backslash away")
+        });
+        let reading =
+            Reading::of(&text).map_err(|refusal| joined.clone().unwrap_or(Refusal { at: end, ..refusal }))?;
         let done = Self { text, exists: self.exists, reading };
         let mut expected: Vec<Vec<u8>> = self
             .reading
@@ -158,7 +163,8 @@ impl Profile {
             return Err(Refusal::new(*at, what, "write the value there"));
         }
         if words != expected || !done.reading.agrees(&self.reading) {
-            return Err(self.by_hand("the file uses `EXTRA_ARGS` in a way that is not followed"));
+            let by_hand = || self.by_hand("the file uses `EXTRA_ARGS` in a way that is not followed");
+            return Err(joined.unwrap_or_else(by_hand));
         }
         Ok(done)
     }

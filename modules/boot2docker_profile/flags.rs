@@ -125,6 +125,11 @@ const OWNED: &[(&str, &str)] = &[
     ("config-file", "nothing"),
 ];
 
+/// Whether the start script gives a flag by itself.
+pub fn is_the_scripts(name: &str) -> bool {
+    OWNED.iter().any(|(owned, _)| *owned == name)
+}
+
 /// Whether a character of a flag reaches dockerd through an unquoted variable, in every shell.
 const fn arrives(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '*' | '?' | '\\')

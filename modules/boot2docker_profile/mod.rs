@@ -2,6 +2,7 @@
 
 mod edit;
 mod flags;
+pub(crate) mod next_start;
 mod reader;
 mod words;
 
@@ -22,7 +23,7 @@ use flags::{Flag, in_force};
 use words::Refusal;
 
 /// The record under which this module keeps what the profile owes to the running daemon.
-const OWED: &str = "boot2docker_profile";
+pub(crate) const OWED: &str = "boot2docker_profile";
 
 /// Adds flags to those with which Boot2Docker starts the Docker daemon, or takes flags away: `EXTRA_ARGS` in
 /// `/var/lib/boot2docker/profile`. The file is shell text, which Boot2Docker runs as root; it is read here without ever
@@ -191,6 +192,11 @@ impl Found {
         if before.text.contains(&b'\r') {
             plan.warn(format!(
                 "{path} has lines that end in CR LF: the shell takes the CR for a part of the values"
+            ));
+        }
+        if before.text.starts_with(b"\xef\xbb\xbf") {
+            plan.warn(format!(
+                "{path} begins with a byte order mark: the shell takes it for a part of the first command's name"
             ));
         }
         let owed = self.owe(wanted, changed, &mut plan);

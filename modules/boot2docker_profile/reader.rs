@@ -318,7 +318,12 @@ fn command_name(word: &Word) -> Result<Vec<u8>, Refusal> {
         return refuse("a command whose name is known only when it runs".to_owned());
     };
     let shown = String::from_utf8_lossy(&name).into_owned();
-    if has_pattern(&word.parts) || name.starts_with(NAME) || is_append(&name) {
+    if is_append(&name) {
+        let name = shown.split('+').next().unwrap_or_default();
+        let what = format!("`{name}+=`, which not every shell has");
+        return Err(Refusal::new(word.start, what, format!("write `{name}=\"${name} …\"`")));
+    }
+    if has_pattern(&word.parts) || name.starts_with(NAME) {
         return refuse(format!("`{}` is not followed", shown.escape_debug()));
     }
     if UNFOLLOWED.contains(&shown.as_str()) {

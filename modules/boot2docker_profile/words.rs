@@ -283,7 +283,7 @@ impl Reader<'_> {
     }
 
     fn parenthesis(&self) -> Refusal {
-        let what = "a parenthesis outside quotes, as of a function, a subshell or `case`";
+        let what = "a parenthesis outside quotes, as of a function, a subshell, an array or `case`";
         Refusal::new(self.at, what, BY_HAND)
     }
 
@@ -304,9 +304,11 @@ impl Reader<'_> {
                 self.substitution()
             }
             Some(b'{') => self.braces(at, quoted),
-            Some(b'\'' | b'"') if !quoted => {
-                Err(Refusal::new(at, "a `$` before a quote, which shells read differently", "write `\\$`"))
-            }
+            Some(b'\'' | b'"') if !quoted => Err(Refusal::new(
+                at,
+                "a `$` before a quote, which shells read differently",
+                "write plain quotes, or `\\$` for a dollar sign",
+            )),
             Some(b'[') => Err(Refusal::new(
                 at,
                 "a `$[`, which shells read differently",

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Found, Reader};
+use crate::boot2docker_profile::{self, next_start};
 use crate::contract::{DaemonSite, File, FileKind, Host, HostPath, PlanError};
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, EditError, Edited, Lists, apply, remove_key};
@@ -110,8 +111,11 @@ impl Draft {
             }
             warnings.push(message);
         }
+        if let Some(profile) = found.profile.as_ref().filter(|_| found.is_the_daemons(host)) {
+            warnings.extend(self.against_profile(profile, path)?);
+        }
         if let Some(reader) = reader.filter(|_| self.changed) {
-            self.against_flags(reader, host)?;
+            self.against_flags(reader, found, host)?;
         }
         match &found.verdict {
             Some(verdict) if !verdict.accepted => {
@@ -124,10 +128,44 @@ impl Draft {
         }
     }
 
-    fn against_flags(&self, reader: Reader<'_>, host: &Host) -> Result<(), PlanError> {
-        let found = conflicts(&reader.running.cmdline, &self.value);
-        let Some(first) = found.first() else { return Ok(()) };
-        let message = format!("dockerd would neither reload nor start: {}", sentence(&found));
+    /// The flags of a profile that may not be in force yet: the daemon gets them when it starts.
+    fn against_profile(&self, profile: &File, path: &HostPath) -> Result<Option<String>, PlanError> {
+        let from = &profile.path;
+        match next_start::conflict(profile, &self.value) {
+            Ok(None) => Ok(None),
+            Ok(Some(found)) => {
+                let message = format!("dockerd would not start again: {}", found.sentence);
+                if !self.changed {
+                    return Ok(Some(format!("{message}; the flag is in {from}")));
+                }
+                Err(PlanError::new(message).help(format!(
+                    "nothing was written; leave `{}` out of {path}, or take the flag `--{}` out of {from} first: `boot2docker_profile` does, with `state: absent`",
+                    found.key, found.flag
+                )))
+            }
+            Err(why) if self.changed => Ok(Some(format!(
+                "which flags {from} gives dockerd is not known ({why}): one that {path} gives too would stop it at its next start"
+            ))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn against_flags(&self, reader: Reader<'_>, found: &Found, host: &Host) -> Result<(), PlanError> {
+        let both = conflicts(&reader.running.cmdline, &self.value);
+        let Some(first) = both.first() else { return Ok(()) };
+        if next_start::ends_with_a_restart(found.profile.as_ref(), &self.value, &both) {
+            // A restart that is planned before this task has paid for the profile.
+            let owed = found.owed.iter().any(|record| record.id == boot2docker_profile::OWED);
+            if !owed && reader.info.is_some_and(|info| info.fresh) {
+                return Ok(());
+            }
+            let message = format!("dockerd would not reload: {}", sentence(&both));
+            return Err(PlanError::new(message).help(format!(
+                "nothing was written; the daemon runs with `--{}` until it is restarted: pay that first, with `restart_docker` before this task",
+                first.flag
+            )));
+        }
+        let message = format!("dockerd would neither reload nor start: {}", sentence(&both));
         let places = Daemon::assumed(host).flags;
         let help = format!(
             "nothing was written; leave `{}` out of the file, or take the flag `--{}` away where it is given: see {places}",

@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::boot2docker_profile::next_start;
 use crate::contract::{
     AskFile, AskInfo, AskOwed, AskProcess, AskValidate, DaemonInfo, File, Host, HostPath, Module, OwedRecord,
     Plan, PlanError, Probe, Process, Running, Validation,
 };
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::{Edit, Lists};
-use crate::platform::Daemon;
+use crate::platform::{Daemon, boot2docker};
 use draft::Draft;
 
 /// The record under which this module and `restart_docker` keep what daemon.json owes to the running daemon.
@@ -68,6 +69,8 @@ pub struct Found {
     info: Option<DaemonInfo>,
     owed: Vec<OwedRecord>,
     verdict: Option<Validation>,
+    /// Boot2Docker's profile, whose flags the daemon gets when it starts.
+    profile: Option<File>,
 }
 
 /// The running daemon that reads the file.
@@ -95,12 +98,16 @@ impl DaemonJson {
 impl Found {
     /// The daemon, if one runs and this is its file.
     fn reader(&self, host: &Host) -> Option<Reader<'_>> {
-        let config = Daemon::assumed(host).config;
         let running = self.process.running.as_ref()?;
         let info = self.info.as_ref();
         let engine = info.and_then(|info| info.version.parse().ok());
-        let its = self.file.path == config || self.file.target.as_ref() == Some(&config);
-        its.then_some(Reader { running, info, engine })
+        self.is_the_daemons(host).then_some(Reader { running, info, engine })
+    }
+
+    /// Whether the host's daemon reads the file when it starts.
+    fn is_the_daemons(&self, host: &Host) -> bool {
+        let config = Daemon::assumed(host).config;
+        self.file.path == config || self.file.target.as_ref() == Some(&config)
     }
 
     /// What `dockerd --validate` has to be asked, where it can be.
@@ -142,9 +149,9 @@ impl Module for DaemonJson {
         Probe::ask(AskFile::new(path))
             .zip(Probe::ask(AskFile::stat(directory)))
             .zip(Probe::ask(AskProcess).zip(Probe::ask(AskInfo)))
-            .zip(Probe::ask(AskOwed))
-            .and_then(move |(((file, directory), (process, info)), owed)| {
-                let found = Found { file, directory, process, info, owed, verdict: None };
+            .zip(Probe::ask(AskOwed).zip(next_start::ask(&host)))
+            .and_then(move |(((file, directory), (process, info)), (owed, profile))| {
+                let found = Found { file, directory, process, info, owed, verdict: None, profile };
                 match found.question(&host, &edit) {
                     None => Probe::ready(found),
                     Some(ask) => Probe::ask(ask).map(|verdict| Found { verdict: Some(verdict), ..found }),
@@ -162,6 +169,12 @@ impl Module for DaemonJson {
         let mut plan = Plan::default();
         for warning in draft.judge(&found, reader, host)? {
             plan.warn(warning);
+        }
+        if draft.changed && found.is_the_daemons(host) && !boot2docker::keeps_settings(&host.facts) {
+            plan.warn(format!(
+                "this release of Boot2Docker keeps {} in memory, and the edit goes with the next boot: `boot2docker_profile` sets what stays",
+                found.file.path
+            ));
         }
         if draft.changed && reader.is_none() {
             plan.info(match &found.process.running {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Found;
+use crate::boot2docker_profile::{self, next_start};
 use crate::contract::{DaemonInfo, File, FileKind, HostPath, Need, OwedRecord, PlanError};
 use crate::daemon_config::Version;
 use crate::daemon_config::edit::strict_json;
@@ -38,7 +39,7 @@ impl Decision {
         let cmdline = found.process.running.as_ref().map_or(&[][..], |running| &running.cmdline);
         let (config, broken) = match read(&found.file, engine) {
             Ok(config) => {
-                let broken = broken(&config, cmdline, engine, found.file.path.is_windows());
+                let broken = broken(&config, cmdline, engine, found, info);
                 (Some(with_flags(cmdline, &config)), broken)
             }
             Err(error) => (None, Some(error)),
@@ -171,11 +172,24 @@ fn read(file: &File, engine: Option<Version>) -> Result<Value, String> {
 }
 
 /// What dockerd refuses in it.
-fn broken(config: &Value, cmdline: &[String], engine: Option<Version>, windows: bool) -> Option<String> {
-    let conflicts = conflicts(cmdline, config);
-    if !conflicts.is_empty() {
-        return Some(sentence(&conflicts));
+fn broken(
+    config: &Value,
+    cmdline: &[String],
+    engine: Option<Version>,
+    found: &Found,
+    info: &DaemonInfo,
+) -> Option<String> {
+    let both = conflicts(cmdline, config);
+    let profile = found.profile.as_ref();
+    let restarted = info.fresh || found.owed.iter().any(|record| record.id == boot2docker_profile::OWED);
+    if !(both.is_empty() || restarted && next_start::ends_with_a_restart(profile, config, &both)) {
+        return Some(sentence(&both));
     }
+    let upcoming = profile.and_then(|profile| Some((profile, next_start::conflict(profile, config).ok()??)));
+    if let Some((profile, both)) = upcoming {
+        return Some(format!("{}; the flag is in {}", both.sentence, profile.path));
+    }
+    let windows = found.file.path.is_windows();
     let mut problems = judge(config, engine);
     problems.extend(windows.then(|| not_on_windows(config)).into_iter().flatten());
     let errors = problems.into_iter().filter(|problem| problem.severity == Severity::Error);

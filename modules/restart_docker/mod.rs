@@ -5,6 +5,7 @@ mod decision;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::boot2docker_profile::next_start;
 use crate::contract::{
     AskContainers, AskFile, AskInfo, AskOwed, AskProcess, AskValidate, Change, Container, Containers,
     DaemonInfo, File, Host, Module, Need, OwedRecord, Plan, PlanError, Probe, Process, ReloadDocker,
@@ -62,6 +63,8 @@ pub struct Found {
     process: Process,
     info: Option<DaemonInfo>,
     file: File,
+    /// Boot2Docker's profile, whose flags the daemon gets when it starts.
+    profile: Option<File>,
     /// Asked only where a restart is to be done.
     risk: Option<Risk>,
 }
@@ -97,9 +100,9 @@ impl Module for RestartDocker {
         let may_restart = self.restart == RestartRule::Auto;
         Probe::ask(AskOwed)
             .zip(Probe::ask(AskProcess).zip(Probe::ask(AskInfo)))
-            .zip(Probe::ask(AskFile::new(Daemon::assumed(host).config)))
-            .and_then(move |((owed, (process, info)), file)| {
-                let found = Found { owed, process, info, file, risk: None };
+            .zip(Probe::ask(AskFile::new(Daemon::assumed(host).config)).zip(next_start::ask(host)))
+            .and_then(move |((owed, (process, info)), (file, profile))| {
+                let found = Found { owed, process, info, file, profile, risk: None };
                 let decision = found.info.as_ref().map(|info| Decision::new(&found, info));
                 if !may_restart || decision.is_none_or(|decision| decision.need() != Some(Need::Restart)) {
                     return Probe::ready(found);

@@ -408,7 +408,8 @@ const REFUSED: &[(&str, usize, &str)] = &[
     ("{ EXTRA_ARGS=x; }\n", 1, "`{`"),
     ("! EXTRA_ARGS=x\n", 1, "`!`"),
     ("A=b\nEXTRA_ARGS=--dns 1.1.1.1\n", 2, "one command alone"),
-    ("EXTRA_ARGS+=x\n", 1, "not followed"),
+    ("EXTRA_ARGS+=x\n", 1, "`EXTRA_ARGS+=`, which not every shell has"),
+    ("EXTRA_ARGS=(--dns 1.1.1.1)\n", 1, "an array"),
     ("EXTRA_ARGS=\"--dns $DNS\"\n", 1, "`$DNS`"),
     ("EXTRA_ARGS=\"$1\"\n", 1, "only when the shell runs"),
     ("A=${EXTRA_ARGS:=x}\n", 1, "expansion"),
@@ -450,6 +451,24 @@ fn what_is_not_followed_is_refused_with_its_line() {
             assert!(error.help.is_some_and(|help| help.contains("nothing was written; ")), "{text:?}");
         }
     }
+}
+
+#[test]
+fn what_stands_in_the_way_is_named_as_its_writer_sees_it() {
+    let insecure = json!({"insecure_registries": [HOST]});
+    for last in ["A=b \\\n", "sysctl -w a=b \\\n"] {
+        let text = format!("EXTRA_ARGS='--debug'\n{last}");
+        let error = World::with(text.as_bytes()).plan(&insecure).expect_err(last);
+        assert!(error.message.contains("profile:2: a backslash that joins the last line"), "{error}");
+        // Nothing is added then.
+        World::with(text.as_bytes()).apply(&json!({"flags": ["--debug"], "state": "absent"})).expect(last);
+    }
+    let folder = Folder::new("joined");
+    round_trip(&folder.0, b"A=b\n\\\n", &insecure, &["--insecure-registry", HOST]).expect("it joins nothing");
+    let error = World::with(b"EXTRA_ARGS+=' --debug'\n").plan(&insecure).expect_err("an operator");
+    assert!(error.help.is_some_and(|help| help.ends_with("write `EXTRA_ARGS=\"$EXTRA_ARGS …\"`")));
+    let plan = World::with(b"\xef\xbb\xbfEXTRA_ARGS='--debug'\n").plan(&insecure).expect("a plan");
+    assert!(plan.notes[0].text.contains("begins with a byte order mark"), "{plan:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     graph::Graph,
+    name,
     vars::{Definition, Vars, define},
     yaml_file,
 };
@@ -27,16 +28,22 @@ const USERS: &[(&str, &str)] = &[
     ("google", "docker-user"),
 ];
 
-/// The files of the store, if a directory is one: `~/.docker/machine`, or the `machines` in it. A machine without
-/// config.json was never made, and is left out.
-pub(super) fn configs(directory: &Path) -> Vec<PathBuf> {
-    let below = directory.join("machines");
-    let named = directory.file_name().is_some_and(|name| name == "machines");
-    let mut found = files(&below);
-    if found.is_empty() && named {
-        found = files(directory);
+/// The files of the store, if a path is one: `~/.docker/machine`, the `machines` in it, by whatever name it is given, or
+/// one machine of these. A machine without config.json was never made, and is left out.
+pub(super) fn configs(given: &Path) -> Vec<PathBuf> {
+    let is_machines = |path: &Path| path.file_name().is_some_and(|name| name == "machines");
+    let found = files(&given.join("machines"));
+    let Ok(real) = given.canonicalize() else { return found };
+    if !found.is_empty() {
+        return found;
     }
-    found
+    if is_machines(&real) {
+        return files(given);
+    }
+    let config = if real.is_dir() { real.join("config.json") } else { real };
+    let is_one = config.ends_with("config.json") && config.is_file();
+    let of_a_store = config.parent().and_then(Path::parent).is_some_and(is_machines);
+    if is_one && of_a_store { vec![config] } else { Vec::new() }
 }
 
 fn files(machines: &Path) -> Vec<PathBuf> {
@@ -73,7 +80,8 @@ impl<'n> Machine<'n> {
     fn new(root: &'n Node, directory: &'n Path) -> Result<Self, Box<Problem>> {
         let wrong = |message: String, node: &Node| {
             Err(Box::new(
-                Problem::new(message, node.place()).help("it should be as docker-machine has written it"),
+                Problem::new(message, node.place())
+                    .help("it should be as docker-machine has written it; `docker-machine rm -f` takes away what it has not made whole"),
             ))
         };
         if root.as_map().is_none() {
@@ -107,6 +115,11 @@ impl<'n> Machine<'n> {
 
     fn add(&self, graph: &mut Graph, problems: &mut Problems) {
         let at = yaml_file::text_node(&self.root.source, self.driver_name.span, &self.name);
+        // It is one machine, and no range of hosts.
+        if let Err(why) = name::check_host(&self.name) {
+            problems.push(name::refused("the name of a host", &self.name, &why, at.place()));
+            return;
+        }
         let mut vars = Vars::new();
         self.connection(&mut vars, problems);
         self.describe(&mut vars);

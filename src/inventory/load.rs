@@ -45,7 +45,7 @@ pub(super) fn load<S: AsRef<str>>(sources: &[S], playbook_dir: Option<&Path>) ->
 
 /// Reads one source, and says beside which directory its variables are.
 fn read_source(graph: &mut Graph, source: &str, problems: &mut Problems) -> Option<PathBuf> {
-    let path = Path::new(source);
+    let path = &expand(source);
     if source.contains(',') && !path.exists() {
         host_list(graph, source, problems);
         return None;
@@ -55,16 +55,26 @@ fn read_source(graph: &mut Graph, source: &str, problems: &mut Problems) -> Opti
         problems.push(problem.help("a list of hosts has a comma, even if it is only one: `-i host,`"));
         return None;
     }
+    let machines = docker_machine::configs(path);
+    machines.iter().for_each(|config| docker_machine::read(graph, config, problems));
     if path.is_dir() {
-        let machines = docker_machine::configs(path);
         if machines.is_empty() {
             read_directory(graph, path, problems);
         }
-        machines.iter().for_each(|config| docker_machine::read(graph, config, problems));
-        return Some(path.to_owned());
+        return Some(path.clone());
     }
-    read_file(graph, path, problems);
+    if machines.is_empty() {
+        read_file(graph, path, problems);
+    }
     Some(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned())
+}
+
+/// `~` at the front is the user's home, also where no shell has seen it, as in a variable.
+fn expand(source: &str) -> PathBuf {
+    match (source.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) if !Path::new(source).exists() => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(source),
+    }
 }
 
 fn host_list(graph: &mut Graph, list: &str, problems: &mut Problems) {

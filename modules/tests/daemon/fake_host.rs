@@ -61,6 +61,11 @@ impl FakeHost {
         self
     }
 
+    /// Gives it Boot2Docker's profile.
+    pub fn profile(&mut self, text: &str) {
+        self.files.insert("/var/lib/boot2docker/profile".to_owned(), (text.as_bytes().to_vec(), 0o644));
+    }
+
     pub fn text(&self) -> Option<&str> {
         self.files.get(CONFIG).and_then(|(text, _)| std::str::from_utf8(text).ok())
     }

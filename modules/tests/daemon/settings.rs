@@ -1,6 +1,6 @@
 //! `daemon_json` on made-up hosts.
 
-use modules::{Change, Need, Overlay, OwedRecord, Validation};
+use modules::{Change, Need, Overlay, OwedRecord, Plan, Validation};
 use serde_json::{Value, json};
 
 use super::fake_host::{CONFIG, FakeHost, lines, system_daemon};
@@ -250,6 +250,93 @@ fn flags_and_file_must_not_say_the_same() {
     host.files.insert(CONFIG.to_owned(), (b"{\"insecure-registries\": [\"b\"]}".to_vec(), 0o644));
     let plan = host.apply("daemon_json", &json!({"remove": {"insecure-registries": ["b"]}}));
     assert_eq!(lines(&plan), ["remove /etc/docker/daemon.json"]);
+}
+
+/// A Boot2Docker host with this profile, and a daemon that has not been started with it yet.
+fn boot2docker(profile: &str) -> FakeHost {
+    let mut host = FakeHost::new(None);
+    host.facts.id = "boot2docker".to_owned();
+    host.profile(profile);
+    host
+}
+
+#[test]
+fn a_flag_of_the_profile_that_is_not_in_force_yet_conflicts_too() {
+    let given = "EXTRA_ARGS='\n--label provider=virtualbox\n--insecure-registry a\n'\n";
+    for mut host in [boot2docker(given), boot2docker(given).without_daemon()] {
+        let text = refusal(&mut host, &insecure("b"));
+        assert!(
+            text.starts_with("dockerd would not start again: the following directives are specified both as a flag and in the configuration file: insecure-registries: (from flag: [a], from file: [b])"),
+            "{text}"
+        );
+        assert!(
+            text.contains("take the flag `--insecure-registry` out of /var/lib/boot2docker/profile first"),
+            "{text}"
+        );
+        host.apply("daemon_json", &json!({"merge": {"debug": true}}));
+        host.apply(
+            "daemon_json",
+            &json!({"merge": {"insecure-registries": ["c"]}, "path": "/etc/docker/other.json"}),
+        );
+    }
+    // What is so already is said, and can be mended.
+    let mut host = boot2docker(given);
+    host.files.insert(CONFIG.to_owned(), (b"{\"insecure-registries\": [\"b\"]}".to_vec(), 0o644));
+    let plan = host.plan("daemon_json", &insecure("b")).expect("nothing is to be done");
+    assert!(plan.notes[0].text.ends_with("; the flag is in /var/lib/boot2docker/profile"), "{plan:?}");
+    let restart =
+        host.plan("restart_docker", &json!({"containers": "stop"})).expect_err("it would not start");
+    assert!(restart.message.contains("the flag is in /var/lib/boot2docker/profile"), "{}", restart.message);
+    host.apply("daemon_json", &json!({"remove": {"insecure-registries": null}}));
+    // A profile whose flags are not known is warned of.
+    let plan = boot2docker("eval \"$X\"\n").apply("daemon_json", &insecure("b"));
+    assert!(plan.notes[0].text.contains("not known (line 1: `eval` may change"), "{plan:?}");
+    // Elsewhere there is no such file.
+    let mut host = boot2docker(given);
+    host.facts.id = "debian".to_owned();
+    host.apply("daemon_json", &insecure("b"));
+}
+
+#[test]
+fn where_etc_docker_is_in_memory_an_edit_is_warned_of() {
+    for (release, warned) in [("1.9.1", true), ("1.10.0", false), ("18.09.9", false)] {
+        let mut host = boot2docker("EXTRA_ARGS=''\n");
+        host.facts.version_id = release.to_owned();
+        let told = |plan: &Plan| plan.notes.iter().any(|note| note.text.contains("goes with the next boot"));
+        assert_eq!(told(&host.apply("daemon_json", &insecure("b"))), warned, "{release}");
+        assert!(
+            !told(&host.plan("daemon_json", &insecure("b")).expect("a plan")),
+            "{release}: nothing is to be done"
+        );
+    }
+}
+
+#[test]
+fn a_flag_that_has_left_the_profile_goes_with_a_restart_before_the_key_comes() {
+    let mut host = boot2docker("EXTRA_ARGS='--label a=b'\n");
+    host.flags.extend(["--insecure-registry", "a"].map(str::to_owned));
+    host.owed.push(OwedRecord {
+        id: "boot2docker_profile".to_owned(),
+        need: Need::Restart,
+        reason: "flags changed".to_owned(),
+    });
+    let text = refusal(&mut host, &insecure("a"));
+    assert!(
+        text.starts_with("dockerd would not reload: ") && text.contains("with `restart_docker` before"),
+        "{text}"
+    );
+    let restart = host.plan("restart_docker", &json!({"containers": "stop"})).expect("a plan");
+    let mut overlay = Overlay::default();
+    overlay.extend(&restart.changes);
+    let (plan, _) = host.ask("daemon_json", &insecure("a"), &overlay);
+    let plan = plan.expect("the restart is planned before it");
+    assert_eq!(lines(&plan)[1..], ["create /etc/docker/daemon.json"]);
+    overlay.extend(&plan.changes);
+    assert!(host.ask("restart_docker", &json!({}), &overlay).0.is_ok());
+    // What the start script gives stays, whatever the profile says.
+    host.flags.extend(["-H", "tcp://0.0.0.0:2376"].map(str::to_owned));
+    let merge = json!({"merge": {"hosts": ["fd://"]}});
+    assert!(host.ask("daemon_json", &merge, &overlay).0.is_err());
 }
 
 #[test]

@@ -158,6 +158,32 @@ fn what_is_broken_is_named_with_its_line() {
 }
 
 #[test]
+fn a_store_is_one_by_whatever_path_and_so_is_a_machine_of_it() {
+    let store = Store::new(&[("a", VIRTUALBOX), ("b", OLD)]);
+    std::os::unix::fs::symlink(store.0.path().join("machines"), store.0.path().join("link")).unwrap();
+    for (below, expected) in [
+        ("machines/", &["a", "b"][..]),
+        ("machines/a/..", &["a", "b"]),
+        ("link", &["a", "b"]),
+        ("link/../certs/../machines/.", &["a", "b"]),
+        ("machines/b", &["b"]),
+        ("machines/b/config.json", &["b"]),
+        ("link/b/.", &["b"]),
+    ] {
+        let inventory = store.load(below).unwrap_or_else(|error| panic!("{below}: {error}"));
+        assert_eq!(hosts(&inventory, "docker"), expected, "{below}");
+    }
+}
+
+#[test]
+fn a_machine_whose_name_is_no_hosts_is_refused_and_is_no_range() {
+    for name in ["dev[1:3]", "my box", "a,b", "-x", "all"] {
+        let said = Store::new(&[(name, VIRTUALBOX)]).load("").expect_err(name);
+        assert_eq!(said.matches("cannot be the name of a host").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn an_ordinary_directory_is_no_store_and_a_half_made_machine_no_host() {
     let store = Store::new(&[("ok", VIRTUALBOX)]);
     fs::create_dir_all(store.0.path().join("machines/half")).unwrap();
