@@ -147,9 +147,12 @@ fn problem(word: &str, about: &str) -> PlanError {
             GIVE_PATHS.to_owned(),
         ),
         "no_certificate" | "no_key" => (
-            format!("`{about}` names no {}: the registry speaks HTTP without TLS", &word[3..]),
+            format!(
+                "`{about}` names no {}: the registry speaks HTTP without TLS, or has its certificate from Let's Encrypt",
+                &word[3..]
+            ),
             "give it `http.tls.certificate` and `http.tls.key` (or REGISTRY_HTTP_TLS_CERTIFICATE and \
-             REGISTRY_HTTP_TLS_KEY) first"
+             REGISTRY_HTTP_TLS_KEY) first, in the place of `letsencrypt`"
                 .to_owned(),
         ),
         "not_mounted" => (
