@@ -382,6 +382,22 @@ fn fetch_gives_the_chain_and_says_what_proves_it() {
 }
 
 #[test]
+fn a_result_that_is_not_written_whole_is_no_success() {
+    let world = World::new();
+    world.dtrctl(&["cert", "generate", "--ca", "--name", "Example CA"]).any_stderr().run();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+        .args(["cert", "inspect"])
+        .arg(world.path("ca.pem"))
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output cannot be written"), "{said}");
+}
+
+#[test]
 fn fetch_says_of_plain_http_that_it_is() {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
