@@ -69,10 +69,12 @@ pub enum PemError {
         line: usize,
     },
     /// The end is missing.
-    #[error("line {line}: this block has no `-----END {LABEL}-----` line of its own")]
+    #[error("line {line}: this block has no `-----END {label}-----` line of its own")]
     Unclosed {
         /// Where it begins.
         line: usize,
+        /// What it says it is.
+        label: String,
     },
     /// The block's content.
     #[error("line {line}: this block is not base64")]
@@ -365,7 +367,7 @@ impl PemError {
             | Self::Binary { line }
             | Self::Label { line, .. }
             | Self::Boundary { line }
-            | Self::Unclosed { line }
+            | Self::Unclosed { line, .. }
             | Self::Base64 { line }
             | Self::Headers { line }
             | Self::Certificate { line, .. } => *line,
@@ -388,6 +390,10 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    fn unclosed<'b>(&self) -> Piece<'b> {
+        Piece::Broken(PemError::Unclosed { line: self.line, label: self.label.clone().into_owned() })
+    }
+
     fn decode(&self) -> Result<Certificate, PemError> {
         let line = self.line;
         if self.headers {
@@ -427,7 +433,7 @@ fn pieces(input: &[u8]) -> Vec<Piece<'_>> {
                 found.extend(open.take().map(Piece::Block));
             }
             (Some(block), Some((kind, label))) => {
-                found.push(Piece::Broken(PemError::Unclosed { line: block.line }));
+                found.push(block.unclosed());
                 open = (kind == "BEGIN").then(|| new_block(line, label));
             }
             (Some(block), None) => {
@@ -436,7 +442,7 @@ fn pieces(input: &[u8]) -> Vec<Piece<'_>> {
             }
         }
     }
-    found.extend(open.map(|block| Piece::Broken(PemError::Unclosed { line: block.line })));
+    found.extend(open.map(|block| block.unclosed()));
     found
 }
 

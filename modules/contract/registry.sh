@@ -54,7 +54,7 @@ tls_of_config() {
     }
     function say(entry, at, name) {
       at = index(entry, ":"); name = bare(substr(entry, 1, at - 1))
-      if (name == "certificate" || name == "key") print name " " bare(substr(entry, at + 1))
+      if (name == "certificate" || name == "key") { said[name] = 1; print name " " bare(substr(entry, at + 1)) }
     }
     { sub(/\r$/, "") }
     /^[ \t]*(#|$)/ || /^---/ { next }
@@ -63,6 +63,8 @@ tls_of_config() {
       rest = text; sub(/^[^:]*:/, "", rest); sub(/^[ \t]+/, "", rest); sub(/(^|[ \t]+)#.*$/, "", rest); sub(/[ \t]+$/, "", rest) }
     indent == 0 { http = tls = 0; if (text ~ /^["\047]?http["\047]?:/) { if (rest == "") http = 1; else print "odd" } next }
     !http { next }
+    !h || indent == h || (tls && (!t || indent == t)) { if (text ~ /^["\047]?<<["\047]? *:/) merged = 1 }
+    tls && !t && text ~ /^-( |$)/ { print "odd"; next }
     !h { h = indent }
     indent <= h { tls = t = 0
       if (text ~ /^["\047]?tls["\047]?:/) {
@@ -72,7 +74,9 @@ tls_of_config() {
       }
       next }
     tls && !t { t = indent }
-    tls && indent == t { say(text) }'
+    tls && indent == t { say(text) }
+    # What is merged in (`<<: *defaults`) is not followed.
+    END { if (merged && !(said["certificate"] && said["key"])) print "odd" }'
 }
 of() { printf '%s\n' "$2" | sed -n "s/^$1 //p" | tail -n 1; } # NAME, lines of `NAME VALUE`
 both() { [ -n "$(of certificate "$found")" ] && [ -n "$(of key "$found")" ]; }

@@ -53,6 +53,28 @@ impl Files {
         Ok(Self { certificate, key, user })
     }
 
+    /// Whether the service, which does not run as root, will be able to read them once it is started anew: one that runs may
+    /// have read them before they were given to somebody else.
+    pub fn can_be_read_by(&self, service: &str) -> Result<(), PlanError> {
+        let Some(user) = self.user.as_ref().map(Account::as_str).filter(|user| *user != "root") else {
+            return Ok(());
+        };
+        for file in [&self.certificate, &self.key] {
+            let FileKind::File(now, _) = &file.kind else { continue };
+            // Of its group nothing is known, and others may read it where they may.
+            if now.owner == user || now.uid.to_string() == user || now.mode.bits() & 0o044 != 0 {
+                continue;
+            }
+            let path = &file.path;
+            return Err(PlanError::new(format!(
+                "`{path}` belongs to `{}` and has mode {}, but {service} runs as `{user}`: it would not start again",
+                now.owner, now.mode
+            ))
+            .help(format!("give it to `{user}` first: `file` with `path: {path}` and `owner: {user}`")));
+        }
+        Ok(())
+    }
+
     /// Whether they hold this pair. How a certificate's file is written does not matter; of the key only the digest is known.
     pub fn hold(&self, pair: &Pair) -> bool {
         let same = match &self.certificate.kind {
@@ -147,9 +169,12 @@ fn problem(word: &str, about: &str) -> PlanError {
             GIVE_PATHS.to_owned(),
         ),
         "no_certificate" | "no_key" => (
-            format!("`{about}` names no {}: the registry speaks HTTP without TLS", &word[3..]),
+            format!(
+                "`{about}` names no {}: the registry speaks HTTP without TLS, or has its certificate from Let's Encrypt",
+                &word[3..]
+            ),
             "give it `http.tls.certificate` and `http.tls.key` (or REGISTRY_HTTP_TLS_CERTIFICATE and \
-             REGISTRY_HTTP_TLS_KEY) first"
+             REGISTRY_HTTP_TLS_KEY) first, in the place of `letsencrypt`"
                 .to_owned(),
         ),
         "not_mounted" => (

@@ -296,6 +296,9 @@ impl RegistryTls {
                 return Ok(());
             }
         };
+        if let RegistryService::Service(name) = service {
+            files.can_be_read_by(name)?;
+        }
         if !state.sandbox {
             self.announce(service, state.found, plan);
         }

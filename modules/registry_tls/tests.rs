@@ -129,6 +129,29 @@ fn a_new_pair_is_one_change_and_its_key_is_nowhere_in_the_plan() {
 }
 
 #[test]
+fn a_service_that_could_not_read_its_files_again_is_not_restarted() {
+    let owned = |owner: &str, mode: u16| {
+        let mut scene = Scene::new();
+        let mut key = file("/etc/tls/dtr.key", Some(b"old key"), true);
+        let FileKind::File(attributes, _) = &mut key.kind else { panic!("a file") };
+        (attributes.owner, attributes.mode) = (owner.to_owned(), crate::contract::Mode::new(mode));
+        scene.found().key = Some(key);
+        scene
+    };
+    owned("root", 0o600).refused(&[
+        "`/etc/tls/dtr.key` belongs to `root`",
+        "runs as `docker-registry`",
+        "owner: docker-registry",
+    ]);
+    for (owner, mode) in [("docker-registry", 0o600), ("root", 0o640), ("root", 0o604)] {
+        assert_eq!(owned(owner, mode).plan().expect("a plan").changes.len(), 1, "{owner} {mode:o}");
+    }
+    let mut as_root = owned("root", 0o600);
+    as_root.found().user = None;
+    assert_eq!(as_root.plan().expect("a plan").changes.len(), 1);
+}
+
+#[test]
 fn what_is_served_already_is_left_alone_however_its_file_is_written() {
     let mut scene = Scene::new().written();
     let new = scene.new.clone();

@@ -58,6 +58,7 @@ impl Pair {
     pub fn read(certificate: Given, key: Given) -> Result<Self, PlanError> {
         let name = certificate.name.clone();
         let chain = certs::read(&certificate.bytes).map_err(|error| unreadable(&name, &error))?;
+        text(&certificate)?;
         let private = PrivateKey::read(&key.bytes).map_err(|error| no_key(&key.name, &error))?;
         order(&chain, &private, &name, &key.name)?;
         let bytes = key.ended();
@@ -167,6 +168,19 @@ impl Pair {
         };
         Err(PlanError::new(message).help(help))
     }
+}
+
+/// A lone certificate in DER is read everywhere else, and by no registry.
+fn text(certificate: &Given) -> Result<(), PlanError> {
+    let bytes = &certificate.bytes;
+    if bytes.first() != Some(&0x30) || !certs::read_bundle(bytes).certificates.is_empty() {
+        return Ok(());
+    }
+    let name = &certificate.name;
+    Err(PlanError::new(format!(
+        "{name}: the file is binary (DER), and a registry reads its certificate as PEM"
+    ))
+    .help("convert it with `openssl x509 -inform DER -in FILE -out NEW`"))
 }
 
 fn unreadable(name: &str, error: &PemError) -> PlanError {

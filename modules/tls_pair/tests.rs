@@ -102,6 +102,17 @@ fn a_key_that_is_not_its_own_is_named() {
 }
 
 #[test]
+fn a_certificate_that_only_we_can_read_is_refused() {
+    let (leaf, key) = self_signed_pair(&[NAME]);
+    let binary = Given { name: "`new.der`".to_owned(), bytes: leaf.der().to_vec() };
+    let error = Pair::read(binary, given("new.key", &key)).expect_err("a registry cannot read it");
+    assert!(error.message.contains("`new.der`: the file is binary (DER)"), "{}", error.message);
+    assert!(error.help.is_some_and(|help| help.contains("openssl x509 -inform DER")));
+    // Text before the blocks may begin with the very byte that DER does.
+    assert_eq!(said(&format!("0 s:CN = x\n{}", pem(&[&leaf])), &key, &[]), Ok(vec![]));
+}
+
+#[test]
 fn names_dates_and_uses_are_judged_as_clients_will() {
     let root = Authority::root("Root");
     let cas = [root.certificate.clone()];

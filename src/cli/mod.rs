@@ -60,10 +60,10 @@ pub fn main() -> ExitCode {
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
     };
-    ExitCode::from(done.unwrap_or_else(|failure| {
+    ExitCode::from(output::code(done.unwrap_or_else(|failure| {
         output::fail(&failure);
         failure.code()
-    }))
+    })))
 }
 
 /// What a subcommand gives back: the exit code, or why it could not begin.

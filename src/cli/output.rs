@@ -1,6 +1,7 @@
 //! The process's two streams, as far as no run is under way.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Failure, render};
 use crate::yaml::Problems;
@@ -35,10 +36,24 @@ pub fn warn(problems: &Problems) {
     }
 }
 
-/// Prints a result. A reader that has gone is no error.
+/// A result did not reach its reader.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints a result. A reader that has gone is no error; a full disk is, and the process ends with it.
 pub fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            LOST.store(true, Ordering::Relaxed);
+            fail(&Failure::said(format!("standard output cannot be written: {error}")));
+        }
+        _ => {}
+    }
+}
+
+/// The exit code, which is never 0 where a result was not written whole.
+pub fn code(code: u8) -> u8 {
+    if code == 0 && LOST.load(Ordering::Relaxed) { 1 } else { code }
 }
 
 /// Says a line beside a result.

@@ -100,7 +100,9 @@ fn what_a_registry_could_not_read_is_refused_by_name_and_without_a_word_of_it() 
     assert!(matches!(refused(&marked), PrivateKeyError::Pem(PemError::ByteOrderMark)));
     assert!(matches!(refused(&[&plain[..], &plain[..]].concat()), PrivateKeyError::Several { line: 29 }));
     assert!(matches!(refused(&sh(at, "openssl pkey -in key -pubout")), PrivateKeyError::None));
-    assert!(matches!(refused(&plain[..plain.len() - 30]), PrivateKeyError::Pem(PemError::Unclosed { .. })));
+    let cut = refused(&plain[..plain.len() - 30]);
+    assert!(matches!(&cut, PrivateKeyError::Pem(PemError::Unclosed { .. })));
+    assert!(cut.to_string().contains("PRIVATE KEY"), "what is not closed is named: {cut}");
     assert!(matches!(
         refused(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
         PrivateKeyError::Unknown { line: 1 }

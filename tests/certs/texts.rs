@@ -74,8 +74,9 @@ fn other_things_are_refused_with_their_name() {
     }
     let lines: Vec<&str> = pem.lines().collect();
     let without_end = lines[..lines.len() - 1].join("\n");
-    assert_eq!(error(without_end.as_bytes()), PemError::Unclosed { line: 1 });
-    assert_eq!(error(format!("{without_end}\n{pem}").as_bytes()), PemError::Unclosed { line: 1 });
+    let unclosed = PemError::Unclosed { line: 1, label: "CERTIFICATE".to_owned() };
+    assert_eq!(error(without_end.as_bytes()), unclosed);
+    assert_eq!(error(format!("{without_end}\n{pem}").as_bytes()), unclosed);
     assert_eq!(error(lines[1..].join("\n").as_bytes()), PemError::Boundary { line: lines.len() - 1 });
     let indented = format!("  {}\n", lines.join("\n  "));
     assert_eq!(error(indented.as_bytes()), PemError::Boundary { line: 1 });

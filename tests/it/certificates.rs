@@ -318,6 +318,8 @@ fn a_wrong_command_line_says_what_to_do_and_touches_nothing() {
         (&["--self-signed", "--for", "dtr.corp", "-o", "full.pem"], "full.key"),
         (&["--self-signed", "--for", "dtr.corp", "--days", "9999"], "1 to 824"),
         (&["--self-signed", "--for", "https://dtr.corp"], "has a scheme"),
+        (&["--self-signed", "--for", "dtr.corp", "-o", "-"], "a key is never printed"),
+        (&["--self-signed", "--for", "dtr.corp", "--key", "-"], "a key is never printed"),
     ] {
         let before = everything(&world.path(""));
         let ran = world.dtrctl(&["cert", "generate"]).args(args).code(1).any_stderr().run();
@@ -349,6 +351,18 @@ fn fetch_gives_the_chain_and_says_what_proves_it() {
     world.dtrctl(&fetch).args(&["--ca", "root.pem", "--anchor", "-o", "anchor.pem"]).any_stderr().run();
     let root = certs::read(stand_in.root.as_bytes()).unwrap();
     assert_eq!(certs::read(&fs::read(world.path("anchor.pem")).unwrap()).unwrap(), root);
+    // `-` is standard output, what a link leads to is written, and what is no file stays what it is.
+    let printed = world.dtrctl(&fetch).args(&["-o", "-"]).any_stderr().run();
+    assert_eq!(printed.stdout, bare.stdout);
+    std::os::unix::fs::symlink("got.pem", world.path("link.pem")).unwrap();
+    world.dtrctl(&fetch).args(&["--ca", "root.pem", "--anchor", "-o", "link.pem"]).any_stderr().run();
+    assert!(world.path("link.pem").is_symlink());
+    assert_eq!(certs::read(&fs::read(world.path("got.pem")).unwrap()).unwrap(), root);
+    let socket = std::os::unix::net::UnixListener::bind(world.path("socket")).unwrap();
+    let ran = world.dtrctl(&fetch).args(&["-o", "socket"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("is no file"), "{}", ran.stderr);
+    assert!(!world.path("socket").is_file());
+    drop(socket);
     // Whatever goes wrong, the file that is there stays.
     let wrong = format!("sha256:{}", "0".repeat(64));
     let down = format!("localhost:{}", crate::sshd::free_port());
@@ -365,6 +379,22 @@ fn fetch_gives_the_chain_and_says_what_proves_it() {
         assert!(ran.stderr.contains(says) && ran.stdout.is_empty(), "{}", ran.stderr);
         assert_eq!(fs::read(world.path("old.pem")).unwrap(), b"the old file\n");
     }
+}
+
+#[test]
+fn a_result_that_is_not_written_whole_is_no_success() {
+    let world = World::new();
+    world.dtrctl(&["cert", "generate", "--ca", "--name", "Example CA"]).any_stderr().run();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+        .args(["cert", "inspect"])
+        .arg(world.path("ca.pem"))
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output cannot be written"), "{said}");
 }
 
 #[test]

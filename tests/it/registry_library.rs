@@ -376,6 +376,7 @@ fn the_files_are_found_in_the_configuration_and_the_key_is_not_sent() {
         for config in [
             "version: 0.1\nhttp:\n  addr: :5000\n  tls:\n    certificate: /tls/c # ours\n    key: \"/tls/k\"\nauth:\n  tls:\n    key: /no\n",
             "http:\r\n    tls: {certificate: /tls/c, key: '/tls/k'}\r\n",
+            "http:\n  <<: *more\n  tls:\n    clientcas:\n    - /ca.pem\n    certificate: /tls/c\n    key: /tls/k\n    <<: *rest\n",
         ] {
             let found = asked(host, config, None, None);
             let (certificate, key) = (found.certificate.unwrap(), found.key.unwrap());
@@ -404,6 +405,14 @@ fn the_files_are_found_in_the_configuration_and_the_key_is_not_sent() {
             problem("http:\n  tls:\n    certificate: *c\n    key: /tls/k\n"),
             Some("odd_config".to_owned())
         );
+        for merged in [
+            "http:\n  <<: *defaults\n",
+            "http:\n  tls:\n    <<: *defaults\n    key: /tls/k\n",
+            "http:\n  tls:\n    - certificate: /tls/c\n",
+            "http:\n  tls:\n  - certificate: /tls/c\n",
+        ] {
+            assert_eq!(problem(merged), Some("odd_config".to_owned()), "{:?}: {merged}", host.shell);
+        }
         assert_eq!(
             problem("http:\n  tls:\n    certificate: tls/c\n    key: /tls/k\n"),
             Some("relative".to_owned())

@@ -1,7 +1,7 @@
 //! `dtrctl cert fetch`
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -25,7 +25,7 @@ pub struct Fetch {
     /// The registry: `HOST` or `HOST:PORT`; port 443 where none is given.
     #[arg(value_name = "HOST[:PORT]")]
     registry: RegistryHost,
-    /// Writes to this file, whole or not at all; a file that is there stays as it is when anything goes wrong.
+    /// Writes to this file (`-`: standard output), whole or not at all; a file that is there stays as it is when anything goes wrong.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// A fingerprint (`sha256:`) or key (`spki:`) that has to be on the path. May be given again.
@@ -108,7 +108,7 @@ impl Fetch {
     }
 
     fn give(&self, text: &str) -> Result<(), Failure> {
-        let Some(path) = &self.output else {
+        let Some(path) = self.output.as_ref().filter(|path| *path != Path::new("-")) else {
             output::print(text);
             return Ok(());
         };

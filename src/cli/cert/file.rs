@@ -29,6 +29,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Writes beside the file, then renames: whatever goes wrong, the old file stays as it is. False where it is already so.
 pub fn write(path: &Path, text: &str) -> Result<bool, Failure> {
+    // What a link leads to is written, and the link stays; a device would be replaced by a file.
+    let followed = std::fs::canonicalize(path);
+    let path = followed.as_deref().unwrap_or(path);
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Failure::said(format!("`{}` is no file", path.display()))
+            .help("name a file; without `-o` it goes to standard output"));
+    }
     if std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
         return Ok(false);
     }

@@ -145,6 +145,10 @@ impl Generate {
 
     fn arguments(&self) -> Result<Json, Failure> {
         let kind = self.kind()?;
+        if [&self.output, &self.key].into_iter().flatten().any(|path| path == Path::new("-")) {
+            return Err(Failure::said("`-` is no file, and a key is never printed")
+                .help("name the files: `-o FILE`, and `--key FILE` for the key"));
+        }
         let path = absolute(&self.output.clone().unwrap_or_else(|| self.default_path(kind)))?;
         let key = self.key.clone().unwrap_or_else(|| PathBuf::from(&path).with_extension("key"));
         let mut names: Vec<String> = self.r#for.iter().map(|host| host.host().to_owned()).collect();
