@@ -234,7 +234,7 @@ pub struct Running {
     pub pid: u32,
     /// Start time: boot id and clock ticks since boot, as one opaque word.
     pub start: String,
-    /// Start time in seconds since 1970.
+    /// Start time in seconds since 1970: what was written in an earlier second, it has found as it is.
     pub started: i64,
     /// Its command line.
     pub cmdline: Vec<String>,

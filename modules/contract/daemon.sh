@@ -95,7 +95,12 @@ ask_process() {
   say pid "$pid"
   start=$(started "$pid"); ticks=${start#*:}
   say start "$start"
-  say started "$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))"
+  # It writes its pid as it starts, before it reads any certificate. The kernel's own numbers are up to two seconds early.
+  written=
+  for f in $pid_files; do
+    if [ "$(cat "$f" 2>/dev/null)" = "$pid" ]; then written=$(stat -c %Y -- "$f"); break; fi
+  done
+  say started "${written:-$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))}"
   say cmdline "$(enc <"/proc/$pid/cmdline")"
   # An upgrade has replaced the program of a daemon that runs on: the new one is what a restart starts.
   exe=$(readlink "/proc/$pid/exe"); say program "$(word "${exe% (deleted)}")"

@@ -102,7 +102,8 @@ fn the_daemons_store_of_roots_is_not_primed() {
     assert!(pending["restart"].is_string() && pending["trusted_by"][0]["store"] == "system", "{pending}");
     look(&lab, "web2", registry, &[]).ends(2).says("unknown 1").says("restart the daemon");
     assert!(pull(&lab, "web2", registry).contains(TRUSTED), "the daemon has read it without a restart");
-    lab.on("web2", "systemctl reset-failed docker docker.socket; systemctl restart docker");
+    // Times of files are told in seconds.
+    lab.on("web2", "sleep 1; systemctl reset-failed docker docker.socket; systemctl restart docker");
     let trusted = answer(&lab, "web2", registry, 0);
     assert_eq!((&trusted["status"], &trusted["daemon"]["status"]), (&"trusted".into(), &"trusted".into()));
     let file = "/usr/local/share/ca-certificates/lab.crt";
