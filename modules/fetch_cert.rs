@@ -86,9 +86,12 @@ impl Module for FetchCert {
         let chain = self.chain(&seen)?;
         let (basis, proof) = self.proof(&seen)?;
         let served = Served { host: self.registry.clone(), chain };
-        let choice =
-            certs::choose(&served, &proof, seen.now).map_err(|error| self.refusal(&error, &basis))?;
-        self.check_name(&choice)?;
+        let chosen = certs::choose(&served, &proof, seen.now);
+        // Nobody shall compare fingerprints of a certificate that its name rules out.
+        if matches!(chosen, Ok(_) | Err(ChooseError::Unproven { .. })) {
+            self.check_name(&served)?;
+        }
+        let choice = chosen.map_err(|error| self.refusal(&error, &basis))?;
         self.report(&served, &choice, &basis, &proof)
     }
 }
@@ -217,12 +220,9 @@ impl FetchCert {
     }
 
     /// A name that the certificate does not have is a fault that no trust mends.
-    fn check_name(&self, choice: &Choice) -> Result<(), PlanError> {
-        let wrong = choice.warnings.iter().find_map(|warning| match warning {
-            Warning::Name { verdict, .. } => Some(verdict),
-            _ => None,
-        });
-        let Some(verdict) = wrong else { return Ok(()) };
+    fn check_name(&self, served: &Served) -> Result<(), PlanError> {
+        let named = served.chain.first().map(|leaf| certs::verify_name(leaf, &served.host));
+        let Some(Err(verdict)) = named else { return Ok(()) };
         if verdict.fault == Fault::CommonNameOnly && self.allow_common_name {
             return Ok(());
         }

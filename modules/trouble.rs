@@ -135,7 +135,7 @@ impl Trouble {
                 "something else than a registry answers on port {port} of `{host}`, or a proxy between: name the registry's own port (`-e registry={host}:PORT`), and look at what `curl -v https://{registry}/v2/` shows"
             ),
             Self::UnknownAuthority | Self::SystemStore => format!(
-                "install its anchor with playbooks/trust-registry.yml (`-e registry={registry}`); where only the system's store has it, the daemon needs a restart first"
+                "install its anchor with playbooks/trust-registry.yml (`-e registry={registry}`); where only the system's store has it, the daemon needs a restart first (`-e restart=true`)"
             ),
             Self::CommonName => format!(
                 "trust cannot mend it: have the certificate issued again with subjectAltName `{}` (for DTR: set the domain, then upload a certificate of your own), or accept the risk with playbooks/insecure-registry.yml",

@@ -218,7 +218,7 @@ fn process(lines: Lines<'_>) -> Result<Process, AskError> {
             start: lines.get("start").unwrap_or_default().to_owned(),
             started: lines.number("started")?,
             cmdline: command_line(lines)?,
-            program: path(lines.get("program").ok_or_else(|| garbled("program"))?)?,
+            program: program(lines.get("program").ok_or_else(|| garbled("program"))?)?,
             environ: environ(&lines.text("environ")?),
         }),
     };
@@ -227,6 +227,16 @@ fn process(lines: Lines<'_>) -> Result<Process, AskError> {
         running,
         units: lines.all("unit").filter_map(unit).collect(),
     })
+}
+
+/// The daemon's program. /proc/PID/exe is shown to root and to the daemon's own user only.
+fn program(word: &str) -> Result<HostPath, AskError> {
+    if text(word)?.is_empty() {
+        return Err(AskError::Host(
+            "the docker daemon is not this user's, and is seen by root only; does the task need `become: true`?".to_owned(),
+        ));
+    }
+    path(word)
 }
 
 /// The words of the daemon's command line: one text on Windows.
@@ -475,4 +485,19 @@ fn os_release(text: &str, key: &str) -> Option<String> {
         let unquoted = unquoted.or_else(|| value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')));
         Some(unquoted.unwrap_or(value).to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AskError, program};
+
+    #[test]
+    fn a_daemon_whose_program_is_hidden_is_anothers() {
+        for hidden in ["b:", "x:"] {
+            let Err(AskError::Host(why)) = program(hidden) else { panic!("it is no path") };
+            assert!(why.ends_with("does the task need `become: true`?"), "{why}");
+        }
+        assert_eq!(program("x:2f62").unwrap().as_str(), "/b");
+        assert!(matches!(program("x:62"), Err(AskError::Garbled(_))));
+    }
 }

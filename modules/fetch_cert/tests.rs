@@ -77,6 +77,14 @@ fn without_proof_the_fingerprints_and_the_argument_to_give_are_shown() {
 }
 
 #[test]
+fn a_name_that_rules_it_out_is_said_before_any_proof_is_asked_for() {
+    let leaf = self_signed(&["other.example.com"]);
+    let error = fetch(&mut world(&[&leaf]), json!({})).unwrap_err();
+    assert!(error.message.contains("whatever is trusted: `x509: certificate is valid for other"), "{error}");
+    assert!(help(&error).contains("trust cannot mend it"), "{error:?}");
+}
+
+#[test]
 fn a_given_root_suffices_where_it_is_not_sent() {
     let root = Authority::root("Root");
     let between = root.intermediate("Between");

@@ -206,7 +206,8 @@ impl RestartDocker {
         }
         let restart = decision.restart_reason();
         let Some(risk) = &found.risk else {
-            plan.owed = Some(owed(&restart, "as `restart: never` says", "`restart: auto`"));
+            plan.owed =
+                Some(owed(&restart, "as `restart: never` says", "`restart: auto` (`-e restart=true`)"));
             reload(plan, decision, daemon);
             return Ok(());
         };
@@ -220,7 +221,11 @@ impl RestartDocker {
         plan.set("stays_down", stays_down.clone());
         if !running.is_empty() && self.containers == ContainerRule::Keep {
             let containers = listed(&stops, &stays_down);
-            plan.owed = Some(owed(&restart, &format!("as it would stop {containers}"), "`containers: stop`"));
+            plan.owed = Some(owed(
+                &restart,
+                &format!("as it would stop {containers}"),
+                "`containers: stop` (`-e containers=stop`)",
+            ));
             reload(plan, decision, daemon);
             return Ok(());
         }

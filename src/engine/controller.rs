@@ -40,7 +40,7 @@ impl Controller {
     pub async fn answer(&self, ask: &Ask, directory: &Path, epoch: &str) -> Answer {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
-            Ask::LocalFile(file) => local_file(&directory.join(&file.path)).await,
+            Ask::LocalFile(file) => local_file(directory, Path::new(&file.path)).await,
             Ask::LockedPin(ask) => {
                 let read = lock_file::read(&lock_path(directory), &ask.registry);
                 read.map_or_else(|error| Answer::Failed(AskError::Host(error)), Answer::LockedPin)
@@ -122,18 +122,21 @@ fn lock_path(directory: &Path) -> PathBuf {
     directory.join("dtrctl.lock")
 }
 
-async fn local_file(path: &Path) -> Answer {
+async fn local_file(directory: &Path, file: &Path) -> Answer {
     const LIMIT: u64 = 1 << 20;
+    let path = directory.join(file);
     let shown = path.display();
-    match tokio::fs::metadata(path).await {
+    let unreadable = |error| {
+        let hint =
+            if file.is_relative() { "; a relative path begins at the playbook's directory" } else { "" };
+        Answer::Failed(AskError::Host(format!("`{shown}` cannot be read here: {error}{hint}")))
+    };
+    match tokio::fs::metadata(&path).await {
         Ok(metadata) if metadata.len() > LIMIT => Answer::Failed(AskError::Host(format!(
             "`{shown}` has {} bytes, more than the {LIMIT} that are read",
             metadata.len()
         ))),
-        Ok(_) => match tokio::fs::read(path).await {
-            Ok(bytes) => Answer::LocalFile(bytes),
-            Err(error) => Answer::Failed(AskError::Host(format!("`{shown}` cannot be read here: {error}"))),
-        },
-        Err(error) => Answer::Failed(AskError::Host(format!("`{shown}` cannot be read here: {error}"))),
+        Ok(_) => tokio::fs::read(&path).await.map_or_else(unreadable, Answer::LocalFile),
+        Err(error) => unreadable(error),
     }
 }

@@ -188,7 +188,7 @@ pub fn template_problem(node: &Node, error: &TemplateError) -> Problem {
     };
     let problem = Problem::new(error.to_string(), place);
     match &*error.kind {
-        ErrorKind::Undefined { name: Some(name), closest: None, .. } => {
+        ErrorKind::Undefined { name: Some(name), .. } => {
             problem.help(format!("set it in the inventory or the play, or give it with `-e {name}=…`"))
         }
         _ => problem,

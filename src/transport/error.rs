@@ -180,7 +180,7 @@ pub enum Cause {
         detail: String,
     },
     /// sudo did not run a section.
-    #[error("sudo does not run section {section} as `{user}`: {} ({detail})", match .fault {
+    #[error("sudo does not become `{user}`: {} ({detail})", match .fault {
         SudoFault::NeedsPassword => "it asks for a password",
         SudoFault::WrongPassword => "the password is wrong",
         SudoFault::NotAllowed => "it is not allowed",
@@ -399,6 +399,17 @@ mod tests {
         };
         insta::assert_snapshot!(error, @"the host's name cannot be resolved (Name or service not known): check the name, or set `ansible_host` to an address; to see it by hand: `ssh web1 true`");
         assert!(!error.may_have_started());
+    }
+
+    #[test]
+    fn sudo_is_told_of_in_plain_words() {
+        let cause = Cause::Sudo {
+            user: "root".into(),
+            section: 1,
+            fault: super::SudoFault::NeedsPassword,
+            detail: "sudo: a password is required".into(),
+        };
+        insta::assert_snapshot!(cause, @"sudo does not become `root`: it asks for a password (sudo: a password is required)");
     }
 
     #[test]

@@ -117,9 +117,41 @@ fn without_the_registry_nothing_begins() {
         let ran = world.dtrctl(&["apply", &path, "-i", "hosts.yml"]).any_stderr();
         let before = world.trees();
         let said = ran.code(3).run();
-        assert!((said.stdout + &said.stderr).contains("`registry` is undefined"));
+        let said = said.stdout + &said.stderr;
+        assert!(said.contains("`registry` is undefined"), "{said}");
         assert_eq!(before, world.trees());
     }
+}
+
+#[test]
+fn a_misspelt_variable_is_told_how_to_give_it() {
+    let world = World::new();
+    let path = shipped("trust-registry.yml").display().to_string();
+    let ran = world.dtrctl(&["apply", &path, "-i", "hosts.yml", "-e", "registri=dtr.corp"]).any_stderr();
+    let said = ran.code(3).run().stdout;
+    assert!(said.contains("did you mean `registri`?") && said.contains("`-e registry=…`"), "{said}");
+}
+
+#[test]
+fn a_relative_file_that_is_not_there_says_where_it_was_looked_for() {
+    let (world, registry) = registry(World::new());
+    let name = format!("registry={}", registry.name);
+    let flags = ["-e", &name, "-e", "registry_ca=none.pem"];
+    let call = world.dtrctl(&["apply", "trust-registry.yml", "-i", "hosts.yml"]).args(&flags);
+    let said = call.any_stderr().code(3).run().stdout;
+    let why = "none.pem` cannot be read here: No such file or directory (os error 2); a relative path begins at the playbook's directory";
+    assert!(said.contains(why), "{said}");
+}
+
+#[test]
+fn a_state_that_is_none_is_refused() {
+    let world = World::new();
+    let path = shipped("insecure-registry.yml").display().to_string();
+    let args = ["apply", &path, "-i", "hosts.yml", "-e", "registry=dtr.corp", "-e", "state=gone"];
+    let before = world.trees();
+    let said = world.dtrctl(&args).any_stderr().code(3).run().stdout;
+    assert!(said.contains("`state` is `present` or `absent`"), "{said}");
+    assert_eq!(before, world.trees());
 }
 
 const DAEMON_JSON: &str = "{\n\t\"log-driver\" : \"json-file\",\r\n\t\"x-big\": 12345678901234567890123 ,\n\t\"insecure-registries\":[\"old:5000\"]\n}";

@@ -47,6 +47,12 @@ fn what_goes_wrong_on_the_way_is_told_apart() {
         .says("the password is wrong");
     run(&[&config[..], &["-l", "asks", "--become-password-file", &right]].concat()).good();
     assert_eq!(lab.on("web1", "cat /etc/dtrctl-login; rm /etc/dtrctl-login"), "x\n");
+    // Without `become` the daemon's process is hidden, and the task says so.
+    let unprivileged = lab
+        .file("unprivileged.yml", "- hosts: docker\n  tasks:\n    - daemon_json: {merge: {debug: true}}\n");
+    lab.apply(&unprivileged.display().to_string(), &["-l", "web1"])
+        .ends(3)
+        .says("does the task need `become: true`?");
     // Without the lab's known_hosts the host's key is not known: nothing is sent.
     let sessions = lab.sessions("web1");
     run(&["-l", "asks"]).ends(4).says("the host's key is not known");

@@ -54,7 +54,9 @@ fn the_systems_store_is_taken_back_with_a_restart_that_has_to_be_permitted() {
 
     let untrust = Lab::playbook("untrust-registry.yml");
     let daemon = lab.on("web1", "cat /var/run/docker.pid");
-    lab.apply(&untrust, &["-e", &named, "-l", "web1"]).good().says("permit it with `restart: auto`");
+    lab.apply(&untrust, &["-e", &named, "-l", "web1"])
+        .good()
+        .says("permit it with `restart: auto` (`-e restart=true`)");
     lab.apply(&untrust, &["-e", &named, "-l", "web1", "-e", "restart=true"])
         .good()
         .says("it would stop 2 containers: always (starts again by policy), keep (stays down)");

@@ -66,7 +66,7 @@ fn a_key_that_is_gone_needs_a_restart() {
     assert_eq!(
         plan.owed.as_deref(),
         Some(
-            "a restart of the docker daemon is owed because the daemon still has `a=b` in `labels`, and a key that is gone from /etc/docker/daemon.json keeps its value on a reload; not done, as `restart: never` says; permit it with `restart: auto`"
+            "a restart of the docker daemon is owed because the daemon still has `a=b` in `labels`, and a key that is gone from /etc/docker/daemon.json keeps its value on a reload; not done, as `restart: never` says; permit it with `restart: auto` (`-e restart=true`)"
         )
     );
     assert_eq!(plan.changes, []);
@@ -86,7 +86,7 @@ fn containers_are_not_stopped_unless_permitted() {
     assert_eq!(
         plan.owed.as_deref(),
         Some(
-            "a restart of the docker daemon is owed because of store; not done, as it would stop 4 containers: a, b (start again by policy), c, d (stay down); permit it with `containers: stop`"
+            "a restart of the docker daemon is owed because of store; not done, as it would stop 4 containers: a, b (start again by policy), c, d (stay down); permit it with `containers: stop` (`-e containers=stop`)"
         )
     );
     // What a reload pays is paid.
