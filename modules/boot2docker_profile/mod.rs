@@ -163,9 +163,12 @@ impl Found {
             let line = before.split(|&byte| byte == b'\n').count();
             let shown =
                 text.unwrap_or_default().split(|&byte| byte == b'\n').nth(line - 1).unwrap_or_default();
-            let shown = String::from_utf8_lossy(shown);
-            let shown = shown.trim();
-            PlanError::new(format!("{path}:{line}: {}: {}", refusal.what, shown.escape_debug()))
+            let text_of = String::from_utf8_lossy(shown);
+            // As it stands in the file, but for what a terminal would take for something else.
+            let as_is = |c: char| matches!(c, '"' | '\'' | '\\');
+            let shown = |c: char| if as_is(c) { c.to_string() } else { c.escape_debug().to_string() };
+            let shown: String = text_of.trim().chars().map(shown).collect();
+            PlanError::new(format!("{path}:{line}: {}: {shown}", refusal.what))
                 .help(format!("nothing was written; {}", refusal.help))
         };
         let before = Profile::read(text).map_err(refused)?;

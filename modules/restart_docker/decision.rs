@@ -37,12 +37,13 @@ impl Decision {
     pub fn new(found: &Found, info: &DaemonInfo) -> Self {
         let engine = found.engine();
         let cmdline = found.process.running.as_ref().map_or(&[][..], |running| &running.cmdline);
-        let (config, broken) = match read(&found.file, engine) {
+        let (config, broken, next_start) = match read(&found.file, engine) {
             Ok(config) => {
                 let broken = broken(&config, cmdline, engine, found, info);
-                (Some(with_flags(cmdline, &config)), broken)
+                let next_start = at_the_next_start(found, &config);
+                (Some(with_flags(cmdline, &config)), broken, next_start)
             }
-            Err(error) => (None, Some(error)),
+            Err(error) => (None, Some(error), None),
         };
         let drift = match &config {
             // What it shows is not yet what it will have read.
@@ -56,7 +57,8 @@ impl Decision {
             path: path.clone(),
             records: found.owed.clone(),
             broken: broken
-                .map(|fault| format!("dockerd would neither reload nor start with {path}: {fault}")),
+                .map(|fault| format!("dockerd would neither reload nor start with {path}: {fault}"))
+                .or(next_start),
             visible: drift.iter().any(|key| key.reload),
             live_restore,
             live_restore_first: live_restore && drift.iter().any(wanted),
@@ -171,6 +173,13 @@ fn read(file: &File, engine: Option<Version>) -> Result<Value, String> {
     strict_json(text).map_err(|error| error.to_string())
 }
 
+/// What stops a daemon that runs as yet at its next start.
+fn at_the_next_start(found: &Found, config: &Value) -> Option<String> {
+    let profile = found.profile.as_ref()?;
+    let both = next_start::conflict(profile, config).ok()??;
+    Some(format!("dockerd would not start again: {}; the flag is in {}", both.sentence, profile.path))
+}
+
 /// What dockerd refuses in it.
 fn broken(
     config: &Value,
@@ -184,10 +193,6 @@ fn broken(
     let restarted = info.fresh || found.owed.iter().any(|record| record.id == boot2docker_profile::OWED);
     if !(both.is_empty() || restarted && next_start::ends_with_a_restart(profile, config, &both)) {
         return Some(sentence(&both));
-    }
-    let upcoming = profile.and_then(|profile| Some((profile, next_start::conflict(profile, config).ok()??)));
-    if let Some((profile, both)) = upcoming {
-        return Some(format!("{}; the flag is in {}", both.sentence, profile.path));
     }
     let windows = found.file.path.is_windows();
     let mut problems = judge(config, engine);

@@ -466,6 +466,7 @@ fn what_stands_in_the_way_is_named_as_its_writer_sees_it() {
     let folder = Folder::new("joined");
     round_trip(&folder.0, b"A=b\n\\\n", &insecure, &["--insecure-registry", HOST]).expect("it joins nothing");
     let error = World::with(b"EXTRA_ARGS+=' --debug'\n").plan(&insecure).expect_err("an operator");
+    assert!(error.message.ends_with(": EXTRA_ARGS+=' --debug'"), "the line as it stands: {error}");
     assert!(error.help.is_some_and(|help| help.ends_with("write `EXTRA_ARGS=\"$EXTRA_ARGS …\"`")));
     let plan = World::with(b"\xef\xbb\xbfEXTRA_ARGS='--debug'\n").plan(&insecure).expect("a plan");
     assert!(plan.notes[0].text.contains("begins with a byte order mark"), "{plan:?}");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
-    Inventory, name,
+    Inventory, docker_machine, name,
     ssh_args::{self, SshOption},
     vars::{Definition, Sourced},
 };
@@ -212,8 +212,10 @@ impl ConnectionVars {
     /// Every variable that cannot be used, or still is a template.
     pub fn resolve(&self) -> Result<Connection, Problems> {
         let mut problems = Problems::new();
-        for setting in self.settings.values() {
-            problems.0.extend(refuse(setting));
+        for (topic, setting) in &self.settings {
+            let unknown =
+                (*topic == Topic::Host).then(|| docker_machine::no_address(&self.host, setting.node()));
+            problems.0.extend(unknown.flatten().or_else(|| refuse(setting)));
         }
         problems.or(())?;
         let mut problems = Problems::new();

@@ -67,6 +67,22 @@ pub(super) fn read(graph: &mut Graph, path: &Path, problems: &mut Problems) {
     }
 }
 
+/// What is wrong with the address of a machine that has none.
+pub(super) fn no_address(host: &str, address: &Node) -> Option<Problem> {
+    if address.as_str() != Some("") || !address.source.path.ends_with("config.json") {
+        return None;
+    }
+    let place = address.place();
+    let mend = if place.text().contains("none") {
+        "docker-machine has no ssh to a machine of the driver `none`: list it in an inventory of its own"
+            .to_owned()
+    } else {
+        format!("start the machine (`docker-machine start {host}`)")
+    };
+    let message = format!("docker-machine knows no address by which ssh reaches `{host}`");
+    Some(Problem::new(message, place).help(format!("{mend}, or leave it out: `-l '!{host}'`")))
+}
+
 /// What config.json says.
 struct Machine<'n> {
     name: String,

@@ -286,7 +286,9 @@ fn a_flag_of_the_profile_that_is_not_in_force_yet_conflicts_too() {
     assert!(plan.notes[0].text.ends_with("; the flag is in /var/lib/boot2docker/profile"), "{plan:?}");
     let restart =
         host.plan("restart_docker", &json!({"containers": "stop"})).expect_err("it would not start");
-    assert!(restart.message.contains("the flag is in /var/lib/boot2docker/profile"), "{}", restart.message);
+    let said = &restart.message;
+    assert!(said.contains("not done: dockerd would not start again: "), "{said}");
+    assert!(said.ends_with("; the flag is in /var/lib/boot2docker/profile"), "{said}");
     host.apply("daemon_json", &json!({"remove": {"insecure-registries": null}}));
     // A profile whose flags are not known is warned of.
     let plan = boot2docker("eval \"$X\"\n").apply("daemon_json", &insecure("b"));
