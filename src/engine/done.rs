@@ -5,7 +5,7 @@ use modules::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::event::{Outcome, Reason};
+use crate::event::{Outcome, Reason, visible};
 use crate::yaml::Problem;
 
 /// How a step ended.
@@ -44,7 +44,8 @@ impl Done {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Self {
-        let message = message.into();
+        let message = visible::without_keys(&message.into());
+        let help = help.map(|help| visible::without_keys(&help));
         let mut result = Map::new();
         result.insert("msg".to_owned(), message.clone().into());
         let reason = Reason { kind: kind.to_owned(), message, help, place: None };

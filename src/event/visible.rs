@@ -14,6 +14,23 @@ pub fn text(text: &str) -> String {
     shown(text, |c| matches!(c, '\n' | '\t'))
 }
 
+/// The text with every private key in PEM, whole or cut short, taken out: given where something else belongs, one would be
+/// repeated by the error.
+#[must_use]
+pub fn without_keys(text: &str) -> String {
+    const MARK: &str = "PRIVATE KEY-----";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        let (head, tail) = rest.split_at(at);
+        out.push_str(head.rfind("-----BEGIN").map_or(head, |begin| &head[..begin]));
+        out.push_str("(a private key, not shown)");
+        let tail = &tail[MARK.len()..];
+        rest = tail.find(MARK).map_or("", |end| &tail[end + MARK.len()..]);
+    }
+    out + rest
+}
+
 /// Control characters as `less` shows them: `^[` for escape, `<U+202E>` for what is beyond ASCII.
 fn shown(text: &str, kept: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
@@ -61,6 +78,20 @@ mod tests {
         assert_eq!(text("a\tb\r\nc\x1b]0;title\x07"), "a\tb^M\nc^[]0;title^G");
         assert_eq!(line("\u{9b}2J\u{202e}txt\u{feff}\u{200b}"), "<U+009B>2J<U+202E>txt<U+FEFF><U+200B>");
         assert_eq!(text("Zürich 東京 ✓"), "Zürich 東京 ✓");
+    }
+
+    #[test]
+    fn no_key_is_repeated() {
+        let key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQ==\n-----END EC PRIVATE KEY-----\n";
+        let shown = "`(a private key, not shown)\n` is no file";
+        assert_eq!(without_keys(&format!("`{key}` is no file")), shown);
+        assert_eq!(
+            without_keys(&format!("`{}` is no file", key.replace('\n', " "))),
+            shown.replace('\n', " ")
+        );
+        assert_eq!(without_keys(&format!("{key}and {key}")).matches("(a private key, not shown)").count(), 2);
+        assert_eq!(without_keys(&format!("a {}", &key[..40])), "a (a private key, not shown)");
+        assert_eq!(without_keys("a PRIVATE KEY stands here"), "a PRIVATE KEY stands here");
     }
 
     proptest! {

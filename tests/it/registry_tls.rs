@@ -45,3 +45,25 @@ fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
         (old.certificate, old.key)
     );
 }
+
+#[test]
+fn a_key_that_is_given_in_the_place_of_its_file_is_not_repeated() {
+    let (certificate, key) = made();
+    let world = World::new()
+        .host_file("web1", "/etc/docker/registry/config.yml", CONFIG)
+        .file("new.pem", &certificate)
+        .file("vars.json", serde_json::json!({"key_file": key, "secret": key}).to_string())
+        .tasks(
+            "- name: as a file\n  registry_tls: {registry: localhost, certificate_file: new.pem, key_file: '{{ key_file }}', service: r}\n  \
+             ignore_errors: true\n- name: as a name\n  registry_tls: {registry: localhost, certificate_file: new.pem, key_file: k, service: '{{ secret }}'}\n",
+        );
+    let given = ["-e", "@vars.json", "--events", "events.jsonl", "--junit", "report.xml"];
+    for format in ["human", "jsonl"] {
+        let ran = world.apply(&given).args(&["--format", format]).code(3).any_stderr().run();
+        let files =
+            ["events.jsonl", "report.xml"].map(|name| std::fs::read_to_string(world.path(name)).unwrap());
+        let shown = ran.stdout + &ran.stderr + &files.concat();
+        assert!(shown.contains("(a private key, not shown)"), "{shown}");
+        assert!(lines(&key).all(|line| !shown.contains(line)), "{shown}");
+    }
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A lab that is up.
 pub struct Lab {
     settings: BTreeMap<String, String>,
-    home: tempfile::TempDir,
+    pub home: tempfile::TempDir,
 }
 
 /// What a run of dtrctl gave.

@@ -127,3 +127,97 @@ fn a_host_that_would_lose_the_registry_is_left_behind_only_by_name() {
     run(&["-t", "switch", "-e", "missing=web2"]).good();
     ["web1", "web2", "reg1"].iter().for_each(|host| lab.reset(host));
 }
+
+#[test]
+fn the_whole_story_with_certificates_of_our_own() {
+    let Some(lab) = Lab::up("the_whole_story_with_certificates_of_our_own") else { return };
+    ["deb26", "reg1"].iter().for_each(|host| lab.reset(host));
+    let registry = lab.get("REG");
+    let folder = |name: &str| lab.home.path().join(name).display().to_string();
+    let run = |playbook: &str, given: &[String]| {
+        let named = [format!("registry={registry}"), "target=deb26".to_owned()];
+        let args: Vec<&str> = named.iter().chain(given).flat_map(|text| ["-e", text.as_str()]).collect();
+        let of_registry: &[&str] =
+            if playbook == "registry-certificate.yml" { &["-e", "target=reg1"] } else { &[] };
+        lab.apply(&Lab::playbook(playbook), &[&args[..], of_registry].concat())
+    };
+    let tagged = |tag: &str, pki: &str| {
+        let given = [
+            format!("registry={registry}"),
+            "target=deb26".to_owned(),
+            format!("registry_ca={pki}/ca.pem"),
+            format!("certificate={pki}/reg1.lab.pem"),
+            format!("key={pki}/reg1.lab.key"),
+        ];
+        let args: Vec<&str> = given.iter().flat_map(|text| ["-e", text.as_str()]).collect();
+        lab.apply(
+            &Lab::playbook("rotate-registry.yml"),
+            &[&args[..], &["-t", tag, "--format", "jsonl"]].concat(),
+        )
+    };
+    let pull = || {
+        let image = format!("{registry}/idle:1");
+        lab.on("deb26", &format!("docker rmi -f {image} >/dev/null 2>&1; docker pull -q {image}"))
+    };
+    let anchors = || lab.on("deb26", &format!("ls /etc/docker/certs.d/{registry} 2>/dev/null"));
+    let first = folder("first");
+
+    // A CA and a certificate, to the registry, and to a host.
+    let before = lab.snapshot("deb26");
+    run("make-certificates.yml", &[format!("folder={first}")]).good();
+    run(
+        "registry-certificate.yml",
+        &[
+            format!("certificate_file={first}/reg1.lab.pem"),
+            format!("key_file={first}/reg1.lab.key"),
+            format!("registry_ca={first}/ca.pem"),
+        ],
+    )
+    .good();
+    assert!(pull().contains("unknown authority"));
+    run("trust-registry.yml", &[format!("registry_ca={first}/ca.pem")]).good();
+    assert!(pull().starts_with(registry));
+
+    // A renewal by the same CA: the hosts notice nothing.
+    let held = anchors();
+    let file = |name: &str| format!("{first}/{name}");
+    let (ca, pem) = (file("ca.pem"), file("reg1.lab.pem"));
+    let renew = ["cert", "generate", "--for", registry, "--san", "mirror.reg1.lab", "--ca", &ca, "-o", &pem];
+    lab.dtrctl(&renew).good().says("made");
+    assert_eq!(tagged("announce", &first).good().recap("deb26")["changed"], 0);
+    let switched = tagged("switch", &first).good();
+    assert_eq!(
+        (&switched.recap("reg1")["changed"], &switched.recap("deb26")["changed"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(tagged("retire", &first).good().recap("deb26")["changed"], 0);
+    assert!(pull().starts_with(registry));
+    assert_eq!(anchors(), held);
+
+    // Another CA: its anchor beside the old one, the switch, and the old one goes.
+    let second = folder("second");
+    run("make-certificates.yml", &[format!("folder={second}")]).good();
+    tagged("switch", &second).ends(3);
+    tagged("announce", &second).good();
+    assert_eq!(anchors().lines().count(), 2);
+    assert!(pull().starts_with(registry));
+    tagged("switch", &second).good();
+    assert!(pull().starts_with(registry));
+    tagged("retire", &second).good();
+    assert!(pull().starts_with(registry));
+    assert!(anchors().lines().count() == 1 && anchors() != held);
+    for tag in ["announce", "switch", "retire"] {
+        assert_eq!(tagged(tag, &second).good().planned(), Vec::<serde_json::Value>::new(), "{tag} again");
+    }
+
+    // And back.
+    run("untrust-registry.yml", &[]).good();
+    assert!(pull().contains("unknown authority"));
+    let changed = difference(&before, &lab.snapshot("deb26"));
+    assert!(!changed.iter().any(|line| line.contains("certs.d")), "{changed:?}");
+    for pki in [first, second] {
+        run("make-certificates.yml", &[format!("folder={pki}"), "state=absent".to_owned()]).good();
+        assert_eq!(fs::read_dir(pki).expect("the folder stays").count(), 0);
+    }
+    ["deb26", "reg1"].iter().for_each(|host| lab.reset(host));
+}
