@@ -248,21 +248,6 @@ fn note(fault: &Fault) -> Option<EngineNote> {
     }
 }
 
-impl Fault {
-    /// The chain is good and the name is not: no anchor can mend that.
-    #[must_use]
-    pub fn is_about_the_name(&self) -> bool {
-        matches!(
-            self,
-            Self::CommonNameOnly
-                | Self::NoIpNames { .. }
-                | Self::NoNames { .. }
-                | Self::OtherNames { .. }
-                | Self::ManyNames { .. }
-        )
-    }
-}
-
 fn at(time: &OffsetDateTime) -> String {
     let seconds = time.replace_nanosecond(0).unwrap_or(*time);
     seconds.format(&Rfc3339).unwrap_or_else(|_| time.to_string())

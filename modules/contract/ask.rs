@@ -1,6 +1,6 @@
 //! What a module may ask: of the host, or of the machine that runs dtrctl.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answer::{
     Answer, AskError, Containers, DaemonInfo, Dir, Distribution, File, HostCheck, HttpAnswer, LockedPin,
@@ -257,11 +257,6 @@ pub struct AskLockedPin {
     /// The registry.
     pub registry: RegistryHost,
 }
-
-/// The path of a file beside the playbook, or anywhere on the controller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LocalPath(pub String);
 
 impl Ask {
     /// The call that asks the host; none for what the controller answers.

@@ -132,7 +132,6 @@ impl Draft {
     fn against_profile(&self, profile: &File, path: &HostPath) -> Result<Option<String>, PlanError> {
         let from = &profile.path;
         match next_start::conflict(profile, &self.value) {
-            Ok(None) => Ok(None),
             Ok(Some(found)) => {
                 let message = format!("dockerd would not start again: {}", found.sentence);
                 if !self.changed {
@@ -146,7 +145,7 @@ impl Draft {
             Err(why) if self.changed => Ok(Some(format!(
                 "which flags {from} gives dockerd is not known ({why}): one that {path} gives too would stop it at its next start"
             ))),
-            Err(_) => Ok(None),
+            Ok(None) | Err(_) => Ok(None),
         }
     }
 

@@ -3,13 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::is_about_the_connection;
 use crate::yaml::{self, Problem, Problems, Source};
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A report for people.
+    Human,
+    /// One JSON document.
+    Json,
+}
 
 /// Where hosts come from.
 #[derive(Debug, Clone, Args)]

@@ -5,11 +5,11 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use modules::certs::RegistryHost;
 use serde_json::{Value as Json, json};
 
-use super::options::InventoryOptions;
+use super::options::{Format, InventoryOptions};
 use super::run::{ConnectionOptions, Job};
 use super::{Done, output};
 use crate::engine::{Options, Renderer, Selected, Tags, plays};
@@ -48,15 +48,6 @@ pub struct Ask {
     /// What goes to standard output: a report for people, or one JSON document.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-}
-
-/// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A report for people.
-    Human,
-    /// One JSON document.
-    Json,
 }
 
 impl Trust {

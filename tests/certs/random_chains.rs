@@ -456,8 +456,8 @@ fn leaf(dice: &mut Dice, key: &KeyPair, issuer: Option<&Vec<u8>>, by: usize, wit
 }
 
 /// What is sent behind the leaf, and what is trusted.
-fn deal(dice: &mut Dice, leaf: &Vec<u8>, made: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let mut sent = vec![leaf.clone()];
+fn deal(dice: &mut Dice, leaf: &[u8], made: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let mut sent = vec![leaf.to_owned()];
     let mut anchors = Vec::new();
     for certificate in made {
         for _ in 0..dice.roll(3) {
@@ -469,7 +469,7 @@ fn deal(dice: &mut Dice, leaf: &Vec<u8>, made: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec
         }
     }
     if dice.one_in(5) {
-        anchors.push(leaf.clone());
+        anchors.push(leaf.to_owned());
     }
     (sent, anchors)
 }

@@ -255,7 +255,7 @@ fn flags_and_file_must_not_say_the_same() {
 /// A Boot2Docker host with this profile, and a daemon that has not been started with it yet.
 fn boot2docker(profile: &str) -> FakeHost {
     let mut host = FakeHost::new(None);
-    host.facts.id = "boot2docker".to_owned();
+    "boot2docker".clone_into(&mut host.facts.id);
     host.profile(profile);
     host
 }

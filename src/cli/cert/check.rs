@@ -9,7 +9,8 @@ use modules::review::Review;
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 
-use super::super::trust::{Ask, Format, Given};
+use super::super::options::Format;
+use super::super::trust::{Ask, Given};
 use super::super::{Done, output};
 use super::file;
 use crate::error::Failure;

@@ -8,8 +8,8 @@ use modules::certs::{RegistryHost, San, Subtree};
 use modules::{CertificateKind, KeyType, Level};
 use serde_json::{Map, Value as Json, json};
 
+use super::super::options::Format;
 use super::super::{Done, output};
-use super::Format;
 use super::task::{self, Ended};
 use crate::error::Failure;
 use crate::event::Outcome;
@@ -78,7 +78,7 @@ pub struct Generate {
     /// With --check: exits with 2 where something would be made.
     #[arg(long)]
     detailed_exitcode: bool,
-    #[arg(long, value_enum, default_value_t = Format::Text, hide_possible_values = true, help = "What goes to standard output: `text` or `json`.")]
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true, help = "What goes to standard output: `human` or `json`.")]
     format: Format,
 }
 
@@ -121,7 +121,7 @@ impl Generate {
             output::note(&format!("{level}: {}", note.text));
         }
         match self.format {
-            Format::Text => output::print(&self.text(&ended)),
+            Format::Human => output::print(&self.text(&ended)),
             Format::Json => output::print(&format!("{}\n", json(&ended))),
         }
         let pending = self.check && self.detailed_exitcode && ended.outcome == Outcome::Changed;

@@ -8,8 +8,9 @@ use modules::certs::{self, Certificate, Found, Held, Pin};
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 
+use super::super::options::Format;
 use super::super::{Done, output};
-use super::{Format, file};
+use super::file;
 use crate::event::visible;
 
 /// Says what a file of certificates holds: each certificate, what dockerd and the stores of RHEL's family make of it, and what
@@ -18,7 +19,7 @@ use crate::event::visible;
 pub struct Inspect {
     /// PEM or DER; `-` for standard input.
     file: PathBuf,
-    #[arg(long, value_enum, default_value_t = Format::Text, hide_possible_values = true, help = "What goes to standard output: `text` or `json`.")]
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true, help = "What goes to standard output: `human` or `json`.")]
     format: Format,
 }
 
@@ -32,7 +33,7 @@ impl Inspect {
         let found = certs::inspect(&bytes);
         let whole = remarks(&found, &bytes);
         match self.format {
-            Format::Text => output::print(&text(&found, &whole, now)),
+            Format::Human => output::print(&text(&found, &whole, now)),
             Format::Json => output::print(&format!("{:#}\n", as_json(&found, &whole, now))),
         }
         if let Some(key) = found.iter().find(|item| matches!(item.held, Held::PrivateKey(_))) {

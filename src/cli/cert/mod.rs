@@ -7,7 +7,7 @@ mod generate;
 mod inspect;
 mod task;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::Done;
 
@@ -24,15 +24,6 @@ enum Command {
     Inspect(inspect::Inspect),
     Check(Box<check::Check>),
     Generate(Box<generate::Generate>),
-}
-
-/// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 impl Cert {
