@@ -48,7 +48,8 @@ fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
 
 #[test]
 fn a_key_that_is_given_in_the_place_of_its_file_is_not_repeated() {
-    let (certificate, key) = made();
+    let made = self_signed(&["localhost"]);
+    let (certificate, key) = (made.certificate, made.key);
     let world = World::new()
         .host_file("web1", "/etc/docker/registry/config.yml", CONFIG)
         .file("new.pem", &certificate)
