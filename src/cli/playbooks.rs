@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::engine::check_templates;
+use crate::error::Failure;
 use crate::playbook::Playbook;
-use crate::yaml::Problems;
+use crate::yaml::{Problems, Source};
 
 /// Reads playbooks and their templates. All mistakes are found at once, and said in the order in which they stand.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
@@ -20,4 +21,11 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
         all.extend(problems);
     }
     all.or(playbooks)
+}
+
+/// The playbook that a subcommand writes for what its command line asks.
+pub fn of_text(text: String) -> Result<Playbook, Failure> {
+    let mut problems = Problems::new();
+    let playbook = Playbook::read(&Source::new("the command line", text), &mut problems);
+    problems.or(playbook)?.ok_or_else(|| Failure::said("the arguments cannot be read"))
 }

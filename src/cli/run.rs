@@ -1,7 +1,6 @@
 //! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +10,7 @@ use clap::{Args, ValueEnum};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::output;
 use crate::engine::{Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared};
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
@@ -215,7 +215,7 @@ fn watch_signals(stop: Arc<AtomicBool>) {
             if stop.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
-            _ = writeln!(std::io::stderr(), "\nending after the step in hand; once more ends at once");
+            output::note("\nending after the step in hand; once more ends at once");
         }
     });
 }

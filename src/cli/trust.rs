@@ -11,13 +11,12 @@ use serde_json::{Value as Json, json};
 
 use super::options::{Format, InventoryOptions};
 use super::run::{ConnectionOptions, Job};
-use super::{Done, output};
+use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays};
 use crate::error::{Failure, overview_exit_code};
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::Playbook;
 use crate::report::{DiffMode, Look, Progress, Question, Trust as Overview};
-use crate::yaml::{Problems, Source};
 
 /// Says who trusts a registry: by which certificate, where, until when, and whether the renewal of the registry's
 /// certificate breaks that. Reads only, and asks no daemon for what would change it.
@@ -114,9 +113,7 @@ impl Ask {
         let text = format!(
             "- hosts: all\n  gather_facts: false\n  become_user: \"{{{{ (docker_daemon | default('')).partition('rootless:')[2] or 'root' }}}}\"\n  tasks:\n    - registry_trust: !unsafe {arguments}\n"
         );
-        let mut problems = Problems::new();
-        let playbook = Playbook::read(&Source::new("the command line", text), &mut problems);
-        problems.or(playbook)?.ok_or_else(|| Failure::said("the arguments cannot be read"))
+        playbooks::of_text(text)
     }
 
     fn report(

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::super::playbooks;
 use crate::engine::{
     Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, plays,
 };
@@ -17,7 +18,6 @@ use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
-use crate::yaml::{Problems, Source};
 
 /// How the task ended.
 #[derive(Debug)]
@@ -40,9 +40,7 @@ pub fn run(module: &str, arguments: &Json, check: bool) -> Result<Ended, Failure
     let text = format!(
         "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - name: {module}\n      {module}: !unsafe {arguments}\n"
     );
-    let mut problems = Problems::new();
-    let playbook = Playbook::read(&Source::new("the command line", text), &mut problems);
-    let playbook = problems.or(playbook)?.ok_or_else(|| Failure::said("the arguments cannot be read"))?;
+    let playbook = playbooks::of_text(text)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
