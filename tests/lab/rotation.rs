@@ -146,8 +146,8 @@ fn the_whole_story_with_certificates_of_our_own() {
             format!("registry={registry}"),
             "target=deb26".to_owned(),
             format!("registry_ca={pki}/ca.pem"),
-            format!("certificate={pki}/reg1.lab.pem"),
-            format!("key={pki}/reg1.lab.key"),
+            format!("certificate_file={pki}/reg1.lab.pem"),
+            format!("key_file={pki}/reg1.lab.key"),
         ];
         let args: Vec<&str> = given.iter().flat_map(|text| ["-e", text.as_str()]).collect();
         lab.apply(
