@@ -28,6 +28,28 @@ impl Overlay {
         self.changes.extend_from_slice(changes);
     }
 
+    /// Those of its changes that are seen from everywhere: a registry that serves another certificate.
+    #[must_use]
+    pub fn seen_everywhere(&self) -> Self {
+        Self { changes: self.changes.iter().filter(|change| serves_anew(change)).cloned().collect() }
+    }
+
+    /// Adds what another host has planned.
+    pub fn join(&mut self, other: &Self) {
+        self.extend(&other.changes);
+    }
+
+    /// The answer as it will be once what other hosts have planned is done: their files are theirs.
+    #[must_use]
+    pub fn lay_from_elsewhere(&self, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
+        match ask {
+            Ask::Tls(_) | Ask::Http(_) | Ask::HostCheck(_) | Ask::Distribution(_) => {
+                self.lay(ask, answer, facts)
+            }
+            _ => answer,
+        }
+    }
+
     /// Whether nothing was planned.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

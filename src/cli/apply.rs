@@ -1,5 +1,6 @@
 //! `dtrctl apply`
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,6 +116,7 @@ impl Apply {
         renderer: &Renderer,
         options: &Options,
     ) -> Result<Vec<Selected>, Failure> {
+        self.refuse_unknown_tags(playbooks, &options.tags)?;
         let scope = Arc::new(options.extra_scope());
         let mut problems = Problems::new();
         let mut selected = Vec::new();
@@ -146,6 +148,22 @@ impl Apply {
             }
         }
         Ok(problems.or(selected)?)
+    }
+
+    /// A tag that no task has would leave nothing to do, and say that all is well.
+    fn refuse_unknown_tags(&self, playbooks: &[Playbook], tags: &Tags) -> Result<(), Failure> {
+        let plays = plays(playbooks);
+        let tasks = plays.iter().flat_map(|play| play.tasks.iter().chain(&play.handlers));
+        let used: BTreeSet<&str> = tasks.flat_map(|task| task.tags.iter().map(String::as_str)).collect();
+        match tags.unknown(&used).first() {
+            Some(tag) if !self.allow_empty => {
+                let known: Vec<&str> = used.into_iter().collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(Failure::said(format!("`-t {tag}`: no task has this tag"))
+                    .help(format!("these are there: {known}; or permit it with --allow-empty")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn listing(&self, selected: &[Selected], tags: &Tags) -> String {

@@ -29,6 +29,8 @@ pub struct HostRun<'a> {
     pub(super) memory: HostMemory,
     pub(super) memory_key: String,
     pub(super) overlay: Overlay,
+    /// What other hosts have planned in earlier plays and this one sees.
+    pub(super) elsewhere: Overlay,
     /// What delegated tasks have planned for the controller.
     pub(super) controller_overlay: Overlay,
     /// Counts what this host has changed, so that answers of the controller are not shared across a change.
@@ -98,6 +100,7 @@ impl<'a> HostRun<'a> {
         if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
+            self.elsewhere = self.shared.elsewhere(&self.host.name);
         }
         for section in [Section::Before, Section::Main] {
             let tasks = &self.play.tasks;

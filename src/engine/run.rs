@@ -72,6 +72,8 @@ pub struct Shared {
     groups: Json,
     events: mpsc::UnboundedSender<Event>,
     overlays: Mutex<HashMap<String, Overlay>>,
+    /// Of what hosts have planned, what all others see too.
+    seen: Mutex<BTreeMap<String, Overlay>>,
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
@@ -148,6 +150,7 @@ impl Shared {
             groups,
             events: parts.events,
             overlays: Mutex::default(),
+            seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
             local: OnceCell::new(),
@@ -193,8 +196,19 @@ impl Shared {
         self.overlays.lock().unwrap_or_else(PoisonError::into_inner).remove(host).unwrap_or_default()
     }
 
+    /// What earlier plays have planned for other hosts, as far as this one sees it.
+    #[must_use]
+    pub fn elsewhere(&self, host: &str) -> Overlay {
+        let mut elsewhere = Overlay::default();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().filter(|(name, _)| *name != host).for_each(|(_, overlay)| elsewhere.join(overlay));
+        elsewhere
+    }
+
     /// Keeps the changes that a play has planned for a host.
     pub fn keep_overlay(&self, host: &str, overlay: Overlay) {
+        let seen = overlay.seen_everywhere();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), seen);
         self.overlays.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), overlay);
     }
 
@@ -330,6 +344,7 @@ impl Shared {
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
+            elsewhere: Overlay::default(),
             controller_overlay: Overlay::default(),
             epoch: 0,
             acting: false,

@@ -1,5 +1,7 @@
 //! Which tasks a run is about: `-t` and `--skip-tags`.
 
+use std::collections::BTreeSet;
+
 /// Tags asked for and tags left out.
 #[derive(Debug, Clone, Default)]
 pub struct Tags {
@@ -32,6 +34,14 @@ impl Tags {
             || (asks(&self.skip, "tagged") && tagged)
             || (asks(&self.skip, "untagged") && tags.is_empty());
         wanted && !skipped
+    }
+
+    /// Those of `-t` that no task has: they are misspelt, or meant for another playbook.
+    #[must_use]
+    pub fn unknown<'a>(&'a self, used: &BTreeSet<&str>) -> Vec<&'a str> {
+        const WORDS: [&str; 5] = ["all", "always", "never", "tagged", "untagged"];
+        let asked = self.only.iter().map(String::as_str);
+        asked.filter(|tag| !used.contains(tag) && !WORDS.contains(tag)).collect()
     }
 }
 

@@ -237,6 +237,7 @@ impl<'a> HostRun<'a> {
             if let Answer::TrustStore(modules::TrustStore { bundle: Some(bundle), .. }) = &answer {
                 self.shared.memory.keep_bundle(&bundle.content);
             }
+            let answer = self.elsewhere.lay_from_elsewhere(ask, answer, &self.host.facts);
             answers.push(overlay.lay(ask, answer, &self.host.facts));
         }
         answers

@@ -99,6 +99,10 @@ fn tags_choose_tasks() {
     assert_eq!(names(&["-t", "c,never"]), ["b", "always", "never"]);
     assert_eq!(names(&["--skip-tags", "b,always"]), ["a", "plain"]);
     assert_eq!(names(&["-t", "untagged"]), ["always", "plain"]);
+    let ran = world.apply(&["-t", "a,bb"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("`-t bb`: no task has this tag"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("these are there: a, always, b, c, never"), "{}", ran.stderr);
+    assert_eq!(names(&["-t", "bb", "--allow-empty"]), ["always"]);
 }
 
 #[test]
