@@ -170,6 +170,32 @@ fn a_conflict_and_what_is_not_followed_are_refused_untouched() {
 }
 
 #[test]
+fn a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json() {
+    let Some(lab) = Lab::up("a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json") else {
+        return;
+    };
+    reset(&lab, "18.09.9");
+    let named = format!("registry={}", lab.get("PLAIN"));
+    let flag = Lab::playbook("insecure-registry-boot2docker.yml");
+    let key = Lab::playbook("insecure-registry.yml");
+    let args = ["-e", "target=boot2docker", "-e", &named];
+    // The proof fails: the daemon has not read the flag yet.
+    lab.apply(&flag, &[&args[..], &["-e", "restart=false"]].concat()).ends(3);
+    lab.apply(&key, &args).ends(3).says("dockerd would not start again");
+    assert!(!lab.on(HOST, "ls /etc/docker").contains("daemon.json"));
+    reboot(&lab);
+    assert!(pull(&lab, lab.get("PLAIN")).contains("not found"), "it has started, with the flag");
+    // From the flag to the key.
+    lab.law(HOST, &flag, &[&args[..], &["-e", "state=absent"]].concat());
+    lab.apply(&key, &args).good();
+    lab.apply(&key, &args).good().says("every host is as desired");
+    reboot(&lab);
+    assert!(pull(&lab, lab.get("PLAIN")).contains("not found"), "it has started, with the key");
+    lab.apply(&flag, &args).ends(3).says("specified both as a flag and in the configuration file");
+    reset(&lab, "18.09.9");
+}
+
+#[test]
 fn docker_machines_store_leads_to_the_machine() {
     let Some(lab) = Lab::up("docker_machines_store_leads_to_the_machine") else { return };
     reset(&lab, "18.09.9");
