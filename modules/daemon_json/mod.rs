@@ -28,6 +28,7 @@ pub const OWED: &str = "daemon.json";
 /// New settings are owed to the daemon; `restart_docker` pays. What is taken back is paid here where a reload does: the
 /// daemon keeps a value whose key is gone, so an empty value is written, reloaded and seen to be in force, and only then
 /// the key is removed. A file that would be left as `{}` is removed.
+/// On a host without docker nothing is set, unless `path` names the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DaemonJson {
@@ -162,6 +163,10 @@ impl Module for DaemonJson {
     fn plan(&self, host: &Host, found: Found) -> Result<Plan, PlanError> {
         if self.merge.is_empty() && self.remove.is_empty() {
             return Err(PlanError::new("neither `merge` nor `remove` names a key"));
+        }
+        // What is taken back is taken back wherever it stands, and a file that is named is meant.
+        if !self.merge.is_empty() && self.path.is_none() && !found.process.installed {
+            return Ok(Plan::skip("no docker daemon is installed on this host, so its file has no reader"));
         }
         let daemon = Daemon::of(host)?;
         let reader = found.reader(host);

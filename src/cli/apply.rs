@@ -195,7 +195,8 @@ impl Apply {
         let mut reports: Vec<Box<dyn Report>> = Vec::new();
         let terminal = stdout.is_terminal();
         let progress = if terminal && stderr.is_terminal() { Progress::stderr() } else { Progress::none() };
-        let look = Look { colour: output::colour(terminal), width: terminal.then(output::width), diff };
+        let look =
+            Look { colour: output::colour(terminal), width: terminal.then(|| output::width(&stdout)), diff };
         reports.push(match self.format {
             Format::Human => Box::new(report::Human::new(Box::new(stdout), Box::new(stderr), look, progress)),
             Format::Jsonl => Box::new(report::Jsonl::new(Box::new(stdout))),

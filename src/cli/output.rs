@@ -1,6 +1,7 @@
 //! The process's two streams, as far as no run is under way.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Failure, render};
@@ -11,19 +12,22 @@ pub fn colour(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The width of the terminal, or a good width for a file.
-pub fn width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .filter(|width| *width >= 40)
-        .unwrap_or(100)
+/// The width of the terminal behind a stream, or a good width for a file. Shells seldom hand `COLUMNS` on.
+pub fn width(stream: impl AsFd) -> usize {
+    let terminal = || rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col.into());
+    columns(std::env::var("COLUMNS").ok().as_deref(), terminal)
+}
+
+fn columns(said: Option<&str>, terminal: impl FnOnce() -> Option<usize>) -> usize {
+    let wide = |width: &usize| *width >= 40;
+    let said = said.and_then(|text| text.parse().ok()).filter(wide);
+    said.or_else(|| terminal().filter(wide)).unwrap_or(100)
 }
 
 /// Says why a command could not begin.
 pub fn fail(failure: &Failure) {
     let stderr = std::io::stderr();
-    let text = failure.render(colour(stderr.is_terminal()), width());
+    let text = failure.render(colour(stderr.is_terminal()), width(&stderr));
     _ = stderr.lock().write_all(text.as_bytes());
 }
 
@@ -31,7 +35,7 @@ pub fn fail(failure: &Failure) {
 pub fn warn(problems: &Problems) {
     let stderr = std::io::stderr();
     for problem in &problems.0 {
-        let text = render(problem, colour(stderr.is_terminal()), width());
+        let text = render(problem, colour(stderr.is_terminal()), width(&stderr));
         _ = write!(stderr.lock(), "warning:\n{text}");
     }
 }
@@ -59,4 +63,18 @@ pub fn code(code: u8) -> u8 {
 /// Says a line beside a result.
 pub fn note(text: &str) {
     _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn lines_are_broken_for_the_terminal_that_is_there() {
+        assert_eq!(columns(None, || Some(80)), 80);
+        assert_eq!(columns(Some("72"), || Some(80)), 72);
+        assert_eq!(columns(Some("wide"), || Some(80)), 80);
+        assert_eq!(columns(None, || Some(0)), 100);
+        assert_eq!(columns(Some("10"), || None), 100);
+    }
 }

@@ -126,7 +126,7 @@ impl Ask {
         let terminal = stdout.is_terminal();
         let look = Look {
             colour: output::colour(terminal),
-            width: terminal.then(output::width),
+            width: terminal.then(|| output::width(&stdout)),
             diff: DiffMode::None,
         };
         let progress = if terminal && stderr.is_terminal() { Progress::stderr() } else { Progress::none() };

@@ -108,12 +108,26 @@ impl<'a> Keys<'a> {
                     .help("write it without; what is not understood is never ignored")
             } else {
                 let candidates = self.known.iter().copied().chain(more.iter().copied());
-                Problem::new(format!("{what} has no `{name}`"), key.place())
-                    .label("unknown")
-                    .did_you_mean(name, candidates)
+                let problem = Problem::new(format!("{what} has no `{name}`"), key.place()).label("unknown");
+                match instead_of(name) {
+                    Some(instead) if !more.is_empty() => problem.help(instead),
+                    _ => problem.did_you_mean(name, candidates),
+                }
             };
             problems.push(problem);
         }
+    }
+}
+
+/// What does here what a module of Ansible's is used for on hosts of Docker.
+fn instead_of(name: &str) -> Option<&'static str> {
+    match name.rsplit('.').next().unwrap_or(name) {
+        "service" | "systemd" | "systemd_service" => {
+            Some("`restart_docker` reloads or restarts the docker daemon, where that is owed")
+        }
+        "shell" | "raw" => Some("use `command`, with a program and its arguments; there is no shell"),
+        "get_certificate" => Some("use `fetch_cert`, which wants a pin, a root or an explicit first use"),
+        _ => None,
     }
 }
 

@@ -112,10 +112,8 @@ fn body(page: &mut Page, group: &Group, setting: Setting) {
     for part in plain {
         details(page, BODY, part, group, setting);
     }
-    let quiet = |part: &Part| {
-        part.changes.is_empty() && part.notes.is_empty() && part.owed.is_none() && part.reason.is_none()
-    };
-    if items.iter().all(|part| quiet(part) && part.outcome == Some(Outcome::Ok)) {
+    let bare = |part: &Part| part.changes.is_empty() && part.notes.is_empty() && part.owed.is_none();
+    if items.iter().all(|part| bare(part) && part.reason.is_none() && part.outcome == Some(Outcome::Ok)) {
         return;
     }
     let mut items = items.into_iter().peekable();
@@ -123,9 +121,10 @@ fn body(page: &mut Page, group: &Group, setting: Setting) {
         let outcome = part.outcome.unwrap_or(Outcome::Skipped);
         let (word, tone) = said(outcome, setting.check);
         let mut names = vec![named(part)];
-        // Items of which nothing is to be said share a line.
-        while quiet(part)
-            && let Some(next) = items.next_if(|next| quiet(next) && next.outcome == part.outcome)
+        // Items of which the same is to be said share it.
+        let alike = |next: &&Part| bare(next) && next.outcome == part.outcome && next.reason == part.reason;
+        while bare(part)
+            && let Some(next) = items.next_if(alike)
         {
             names.push(named(next));
         }

@@ -38,6 +38,15 @@ const TEN: &str = "- name: ten mistakes
 ";
 
 #[test]
+fn a_module_of_ansible_names_what_does_its_work_here() {
+    let play = "- hosts: docker\n  tasks:\n    - service: {name: docker, state: restarted}\n    - ansible.builtin.shell: ls\n";
+    let ran = World::new().playbook(play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("a task has no `service`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: `restart_docker` reloads or restarts"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: use `command`, with a program"), "{}", ran.stderr);
+}
+
+#[test]
 fn ten_mistakes_are_found_at_once() {
     let world = World::new().playbook(TEN);
     let ran = world.dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();

@@ -75,6 +75,22 @@ fn a_missing_directory_is_made_first() {
 }
 
 #[test]
+fn a_host_without_docker_is_skipped_unless_something_is_taken_back() {
+    let mut host = FakeHost::new(None).without_daemon();
+    host.installed = false;
+    let plan = host.apply("daemon_json", &insecure("r:5000"));
+    assert_eq!(
+        plan.skipped.as_deref(),
+        Some("no docker daemon is installed on this host, so its file has no reader")
+    );
+    assert_eq!((plan.changes.len(), host.text()), (0, None));
+    let mut left = FakeHost::new(Some("{\"insecure-registries\": [\"r:5000\"]}")).without_daemon();
+    left.installed = false;
+    left.apply("daemon_json", &json!({"remove": {"insecure-registries": ["r:5000"]}}));
+    assert_eq!(left.text(), None, "the way back does not need a daemon");
+}
+
+#[test]
 fn what_is_taken_back_is_emptied_reloaded_and_then_removed() {
     let mut host = FakeHost::new(Some("{\"insecure-registries\": [\"r:5000\"]}"));
     let remove = json!({"remove": {"insecure-registries": ["r:5000"]}});

@@ -131,10 +131,10 @@ impl Fetch {
             _ = writeln!(text, "  {}. {}", at + 1, facts.subject);
             _ = writeln!(
                 text,
-                "     issuer {}, until {}, {} days left",
+                "     issuer {}, until {}, {}",
                 facts.issuer,
                 facts.not_after.date(),
-                (facts.not_after - now).whole_days()
+                super::inspect::left(facts.not_after, now)
             );
             _ = writeln!(text, "     {}  spki:{}", Pin::of(certificate), facts.spki_sha256);
         }

@@ -152,14 +152,18 @@ fn text(found: &[Found], remarks: &[String], now: OffsetDateTime) -> String {
     text
 }
 
+/// How many days are left, or have gone by since.
+pub(super) fn left(end: OffsetDateTime, now: OffsetDateTime) -> String {
+    let days = (end - now).whole_days();
+    if now > end { format!("ended {} days ago", -days) } else { format!("{days} days left") }
+}
+
 fn describe(text: &mut String, line: usize, certificate: &Certificate, now: OffsetDateTime) {
     let facts = certificate.facts();
     let mut names: Vec<String> = facts.dns_names.iter().map(|name| format!("DNS:{name}")).collect();
     names.extend(facts.ip_addresses.iter().map(|address| format!("IP:{address}")));
     names.extend(facts.other_names.iter().cloned());
-    let days = (facts.not_after - now).whole_days();
-    let left =
-        if now > facts.not_after { format!("ended {} days ago", -days) } else { format!("{days} days left") };
+    let left = left(facts.not_after, now);
     let bits = facts
         .key_bits
         .filter(|_| facts.key_type == "RSA")

@@ -317,7 +317,9 @@ fn items_stand_under_their_task() {
         let change = [write("/etc/three", None, "3\n")];
         events.push(planned(host, item(0, "pull images", "three"), &change));
         events.push(end(host, item(0, "pull images", "three"), Outcome::Changed));
-        events.push(end_with(host, item(0, "pull images", "four"), Outcome::Failed, why.clone()));
+        for name in ["four", "five"] {
+            events.push(end_with(host, item(0, "pull images", name), Outcome::Failed, why.clone()));
+        }
         events.push(gone(host));
     }
     insta::assert_snapshot!(printed(look(80, DiffMode::Grouped), &events).0, @"
@@ -331,7 +333,7 @@ fn items_stand_under_their_task() {
             +++ /etc/three
             @@ -0,0 +1 @@
             +3
-          failed: `four`
+          failed: `four`, `five`
             no such image
             help: push it first
     ");
