@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use miette::Diagnostic as _;
 
 use crate::event::overview::{Overview, Standing};
+use crate::event::visible::without_keys;
 use crate::event::{Recap, State};
 use crate::yaml::{Problem, Problems};
 
@@ -42,7 +43,9 @@ impl Failure {
     pub fn render(&self, colour: bool, width: usize) -> String {
         match self {
             Self::Input(problems) => {
-                problems.0.iter().map(|problem| render(problem, colour, width)).collect()
+                // The text that caused it is shown with it, and may hold a key that was written in the wrong place.
+                let each = problems.0.iter().map(|problem| without_keys(&render(problem, colour, width)));
+                each.collect()
             }
             Self::Said { message, help } => {
                 let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();

@@ -26,7 +26,9 @@ pub fn without_keys(text: &str) -> String {
         out.push_str(head.rfind("-----BEGIN").map_or(head, |begin| &head[..begin]));
         out.push_str("(a private key, not shown)");
         let tail = &tail[MARK.len()..];
-        rest = tail.find(MARK).map_or("", |end| &tail[end + MARK.len()..]);
+        // One that is cut short takes what follows with it: a line of it must not pass for the text after it.
+        let end = tail.find("-----END").and_then(|end| Some(end + tail[end..].find(MARK)? + MARK.len()));
+        rest = end.map_or("", |end| &tail[end..]);
     }
     out + rest
 }

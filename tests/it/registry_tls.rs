@@ -47,6 +47,19 @@ fn the_shipped_playbook_keeps_the_law_and_the_key_to_itself() {
 }
 
 #[test]
+fn a_key_that_stands_in_the_playbook_itself_is_not_shown_with_the_mistake() {
+    let made = self_signed(&["localhost"]);
+    let indented: String = made.key.lines().map(|line| format!("    {line}\n")).collect();
+    let world = World::new().tasks(&format!(
+        "- registry_tls:\n    registry: localhost\n    certificate_file: new.pem\n    key_file: k\n    service: |\n  {}",
+        indented.replace('\n', "\n  ")
+    ));
+    let ran = world.apply(&[]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("(a private key, not shown)"), "{}", ran.stderr);
+    assert!(lines(&made.key).all(|line| !ran.stderr.contains(line)), "{}", ran.stderr);
+}
+
+#[test]
 fn a_key_that_is_given_in_the_place_of_its_file_is_not_repeated() {
     let made = self_signed(&["localhost"]);
     let (certificate, key) = (made.certificate, made.key);
