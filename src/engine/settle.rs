@@ -57,13 +57,8 @@ impl<'a> HostRun<'a> {
             Ok(plan) => plan,
             Err(error) => return Ok(Done::refused(error)),
         };
-        if let Some(reason) = plan.skipped.clone() {
-            return Ok(Done {
-                notes: plan.notes,
-                ..Done::reason(Outcome::Skipped, "platform", reason, None)
-            });
-        }
         if plan.changes.is_empty() {
+            // A task that does not apply to the host has nothing to do either, as long as the host answers the same.
             if let Some((key, digests)) = &step.answered
                 && self.overlay.is_empty()
                 && !step.delegated
@@ -71,7 +66,12 @@ impl<'a> HostRun<'a> {
                 self.memory.settled.insert(key.clone(), digests.clone());
                 self.witnesses.push(Witness::of(step));
             }
-            return Ok(Done::planned(plan, Outcome::Ok));
+            return Ok(match plan.skipped.clone() {
+                None => Done::planned(plan, Outcome::Ok),
+                Some(reason) => {
+                    Done { notes: plan.notes, ..Done::reason(Outcome::Skipped, "platform", reason, None) }
+                }
+            });
         }
         if let Some(refusal) = self.beyond(step, &plan) {
             return Ok(Done::refused(refusal));
