@@ -44,6 +44,7 @@ pub struct Guards {
 impl Module for Command {
     const NAME: &'static str = "command";
     const EXAMPLE: &'static str = "- name: unpack the images that come with the host\n  command:\n    argv: [docker, load, -i, /srv/images.tar]\n    creates: /srv/.images-loaded\n";
+    const BARE: Option<&'static str> = Some("cmd");
     type State = Guards;
 
     fn probe(&self, _host: &Host) -> Probe<Guards> {

@@ -42,7 +42,7 @@ impl Module for Copy {
 
     fn probe(&self, _host: &Host) -> Probe<Self::State> {
         let wanted = match (&self.content, &self.src) {
-            (None, Some(path)) => Probe::ask(AskLocalFile { path: path.clone() }),
+            (None, Some(path)) => Probe::ask(AskLocalFile::new(path.clone())),
             (content, _) => Probe::ready(content.clone().unwrap_or_default().into_bytes()),
         };
         // Whether there is a directory to write into has to be known before, or check mode would promise too much.

@@ -104,7 +104,7 @@ impl Module for DtrTls {
         let certificate = given("certificate", self.certificate.as_deref(), self.certificate_file.as_ref());
         let key = given("key", self.key.as_ref().map(Secret::reveal), self.key_file.as_ref());
         let file = |path: &Option<String>| match path.clone() {
-            Some(path) => Probe::ask(AskLocalFile { path }).map(Some),
+            Some(path) => Probe::ask(AskLocalFile::new(path)).map(Some),
             None => Probe::ready(None),
         };
         let served = Probe::ask(AskTls { registry: self.registry.clone() });

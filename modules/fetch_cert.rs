@@ -66,7 +66,7 @@ impl Module for FetchCert {
     fn probe(&self, _host: &Host) -> Probe<Seen> {
         let registry = self.registry.clone();
         let ca = match self.ca.clone() {
-            Some(path) => Probe::ask(AskLocalFile { path }).map(Some),
+            Some(path) => Probe::ask(AskLocalFile::new(path)).map(Some),
             None => Probe::ready(None),
         };
         let served = Probe::ask(AskTls { registry: registry.clone() });

@@ -247,8 +247,28 @@ pub struct AskNow;
 /// A file of the controller.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskLocalFile {
-    /// Where; a relative path begins at the playbook's directory.
+    /// Where; a relative path is looked for where the task's files are.
     pub path: String,
+    /// What kind of file it is, which says where it is looked for.
+    pub kind: LocalKind,
+}
+
+/// A kind of file of the controller: where a relative path is looked for, beside the role's and the playbook's directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalKind {
+    /// Below `files/`.
+    File,
+    /// Below `templates/`.
+    Template,
+}
+
+impl AskLocalFile {
+    /// A file that is taken as it is.
+    #[must_use]
+    pub fn new(path: impl Into<String>) -> Self {
+        Self { path: path.into(), kind: LocalKind::File }
+    }
 }
 
 /// What `dtrctl.lock` holds for a registry.

@@ -20,6 +20,11 @@ pub trait Module: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const EXAMPLE: &'static str;
     /// Arguments that are conditions or expressions: the engine evaluates them, as it does `when`.
     const EVALUATED: &'static [&'static str] = &[];
+    /// The argument that names a template: a file of the controller whose text the engine renders with the task's variables, and
+    /// gives to the module as its argument `content`.
+    const RENDERS: Option<&'static str> = None;
+    /// The argument that a task may give as bare text, as in `command: echo hello`.
+    const BARE: Option<&'static str> = None;
     /// What its probe finds out.
     type State: Send + 'static;
 
@@ -56,6 +61,10 @@ pub struct Entry {
     pub example: &'static str,
     /// Arguments that are conditions or expressions.
     pub evaluated: &'static [&'static str],
+    /// The argument that names a template, whose rendered text it takes as `content`.
+    pub renders: Option<&'static str>,
+    /// The argument that a task may give as bare text.
+    pub bare: Option<&'static str>,
     /// Its arguments as a JSON Schema; the descriptions are the reference.
     pub schema: fn() -> Schema,
     /// Reads arguments.
@@ -80,6 +89,8 @@ impl Entry {
             name: M::NAME,
             example: M::EXAMPLE,
             evaluated: M::EVALUATED,
+            renders: M::RENDERS,
+            bare: M::BARE,
             schema: schema::<M>,
             read: read::<M>,
         }

@@ -22,6 +22,9 @@ pub struct Plan {
     /// What `register` keeps, beside `changed`, `failed` and `msg`.
     #[serde(skip)]
     pub result: Map<String, Value>,
+    /// Variables that later tasks of this host see, as Ansible's `set_fact` sets them.
+    #[serde(skip)]
+    pub facts: Map<String, Value>,
     /// Set where the task does not apply to this host: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,

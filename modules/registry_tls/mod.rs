@@ -125,7 +125,7 @@ impl Module for RegistryTls {
         let certificate = given("certificate", self.certificate.as_deref(), self.certificate_file.as_ref());
         let key = given("key", self.key.as_ref().map(Secret::reveal), self.key_file.as_ref());
         let ca = match self.ca.clone() {
-            Some(path) => Probe::ask(AskLocalFile { path }).map(Some),
+            Some(path) => Probe::ask(AskLocalFile::new(path)).map(Some),
             None => Probe::ready(None),
         };
         let found = match self.service() {

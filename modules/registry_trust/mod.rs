@@ -119,7 +119,7 @@ impl RegistryTrust {
         let read = |bytes: &[u8]| certs::read(bytes).map_err(|error| error.to_string());
         match &self.certificate {
             Some(text) if is_text(text) => Probe::ready(read(text.as_bytes())),
-            Some(path) => Probe::ask(AskLocalFile { path: path.clone() }).map(move |bytes| read(&bytes)),
+            Some(path) => Probe::ask(AskLocalFile::new(path.clone())).map(move |bytes| read(&bytes)),
             None => Probe::ask(AskTls { registry: self.registry.clone() }).map(|served| {
                 let chain: Result<Vec<_>, _> =
                     served?.certificates.iter().map(|der| Certificate::from_der(der)).collect();

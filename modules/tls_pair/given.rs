@@ -43,7 +43,7 @@ pub fn given(
         }
         (None, Some(path)) => {
             let name = format!("`{path}`");
-            Probe::ask(AskLocalFile { path: path.clone() }).map(move |bytes| Ok(Given { name, bytes }))
+            Probe::ask(AskLocalFile::new(path.clone())).map(move |bytes| Ok(Given { name, bytes }))
         }
         (None, None) => Probe::ready(Err(PlanError::new(format!("there is no {argument}"))
             .help(format!("give `{argument}_file`, a file beside the playbook, or `{argument}`, its text")))),

@@ -18,7 +18,7 @@ pub(super) fn check_arguments(
     let schema = modules::schema(module);
     let known: Vec<&str> =
         schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
-    let arguments = normal_form(module, key, value, &known)?;
+    let arguments = normal_form(module, key, value)?;
     let mut problems = Problems::new();
     let entries = arguments.as_ref().and_then(Node::as_map).unwrap_or_default();
     for (name, _) in entries {
@@ -54,13 +54,12 @@ pub(super) fn check_arguments(
 }
 
 /// A mapping of arguments, whichever way they were written.
-fn normal_form(module: &Entry, key: &Node, value: &Node, known: &[&str]) -> Result<Option<Node>, Problem> {
-    match &value.value {
-        Value::Null => Ok(None),
-        Value::Map(_) => Ok(Some(value.clone())),
-        // `command: echo hello` is how everyone writes it.
-        Value::String(_) if known.contains(&"cmd") => {
-            let name = Node { value: Value::String(text("cmd")), ..key.clone() };
+fn normal_form(module: &Entry, key: &Node, value: &Node) -> Result<Option<Node>, Problem> {
+    match (&value.value, module.bare) {
+        (Value::Null, _) => Ok(None),
+        (Value::Map(_), _) => Ok(Some(value.clone())),
+        (Value::String(_), Some(bare)) => {
+            let name = Node { value: Value::String(text(bare)), ..key.clone() };
             Ok(Some(Node { value: Value::Map(vec![(name, value.clone())]), ..value.clone() }))
         }
         _ => Err(Problem::new(
