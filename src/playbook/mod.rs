@@ -2,11 +2,19 @@
 //!
 //! Reading finds every mistake that can be found without a host, all at once.
 
+mod action;
 mod arguments;
+mod keys;
 mod keywords;
+mod part;
 mod play;
+mod read;
 mod task;
 
+pub use action::{Action, Meta};
 pub use arguments::{argument_place, read_arguments};
+pub use keywords::{Become, Keywords};
+pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
-pub use task::{Become, Section, Task, is_about_the_connection};
+pub use read::{IncludedRole, Library, Reader};
+pub use task::{LoopControl, Repeated, Task, is_about_the_connection};

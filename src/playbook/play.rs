@@ -4,8 +4,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::keywords::{Keys, texts};
-use super::task::{Become, Section, Task, boolean, first_key, variables};
+use super::action::Action;
+use super::keys::{Keys, nodes};
+use super::keywords::{Keywords, Level};
+use super::part::{Around, Part, Role};
+use super::read::{Library, Reader};
+use super::task::{Task, boolean, first_key};
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Value};
 
 /// A playbook.
@@ -24,24 +28,32 @@ pub struct Play {
     pub name: Option<Node>,
     /// Where it begins.
     pub place: Place,
-    /// The directory that relative paths of its tasks begin at.
+    /// The directory of its playbook: relative paths of its tasks begin there.
     pub directory: PathBuf,
+    /// Where its roles are looked for.
+    pub library: Arc<Library>,
     /// The pattern of its hosts, perhaps a template.
     pub hosts: Node,
-    /// Its variables.
-    pub vars: Vec<(String, Node)>,
-    /// As whom its tasks run.
-    pub identity: Become,
+    /// The order of its hosts.
+    pub order: Option<String>,
+    /// What it says of all its tasks.
+    pub keywords: Keywords,
+    /// `vars_files`: each the candidates of which the first that exists is read.
+    pub vars_files: Vec<Vec<Node>>,
     /// Whether `ansible_facts` is filled.
     pub gather_facts: bool,
     /// The sizes of its batches; empty: all hosts at once.
     pub serial: Vec<Serial>,
-    /// Whether one host that fails or cannot be reached ends the whole run.
-    pub any_errors_fatal: bool,
-    /// `pre_tasks`, then `tasks`.
-    pub tasks: Vec<Task>,
-    /// `handlers`, in order.
-    pub handlers: Vec<Task>,
+    /// The share of a batch's hosts, in percent, that may be lost.
+    pub max_fail_percentage: Option<f64>,
+    /// Whether handlers run on hosts that have failed.
+    pub force_handlers: bool,
+    /// Its roles, with those that they depend on, in the order in which they run.
+    pub roles: Vec<Arc<Role>>,
+    /// `pre_tasks`; the roles' tasks, then `tasks`; `post_tasks`. Handlers that were notified run after each.
+    pub sections: [Vec<Part>; 3],
+    /// `handlers`, those of roles first, in order.
+    pub handlers: Vec<Arc<Task>>,
 }
 
 /// The size of a batch.
@@ -58,13 +70,13 @@ pub type Batch = Vec<String>;
 
 impl Playbook {
     /// Reads as much of a playbook as can be read; every mistake that can be found without a host goes to `problems`.
-    pub fn load(path: &Path, problems: &mut Problems) -> Option<Self> {
+    pub fn load(path: &Path, roles_path: &[PathBuf], problems: &mut Problems) -> Option<Self> {
         let source = problems.take(Source::read(path))?;
-        Self::read(&source, problems)
+        Self::read(&source, roles_path, problems)
     }
 
     /// The same from its text.
-    pub fn read(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
+    pub fn read(source: &Arc<Source>, roles_path: &[PathBuf], problems: &mut Problems) -> Option<Self> {
         let root = problems.take(yaml::parse(source))?;
         let Some(items) = root.as_seq() else {
             problems.push(
@@ -74,8 +86,9 @@ impl Playbook {
             return None;
         };
         let directory = source.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let library = Arc::new(Library { playbook: directory, roles_path: roles_path.to_vec() });
         let before = problems.0.len();
-        let plays: Vec<_> = items.iter().filter_map(|item| Play::read(item, &directory, problems)).collect();
+        let plays: Vec<_> = items.iter().filter_map(|item| Play::read(item, &library, problems)).collect();
         if plays.is_empty() && problems.0.len() == before {
             problems.push(Problem::new("the playbook holds no play", root.place()));
         }
@@ -84,7 +97,7 @@ impl Playbook {
 }
 
 impl Play {
-    fn read(node: &Node, directory: &Path, problems: &mut Problems) -> Option<Self> {
+    fn read(node: &Node, library: &Arc<Library>, problems: &mut Problems) -> Option<Self> {
         let mut keys = problems.take(Keys::of(node, "a play"))?;
         // The rest of the play is read all the same, so that its mistakes are told too.
         let hosts = keys.take("hosts").cloned().unwrap_or_else(|| {
@@ -94,50 +107,71 @@ impl Play {
             );
             Node { value: Value::Null, ..node.clone() }
         });
-        let tags =
-            keys.take("tags").and_then(|node| problems.take(texts(node, "`tags`", true))).unwrap_or_default();
-        let mut tasks = Vec::new();
-        for (key, section) in [("pre_tasks", Section::Before), ("tasks", Section::Main)] {
-            tasks.extend(list(keys.take(key), key, section, &tags, problems));
-        }
-        let mut play = Self {
+        let keywords = Keywords::take(&mut keys, Level::Play, problems);
+        let mut reader = Reader::new(library, problems);
+        let around = Around::of_play(&keywords, &library.playbook);
+        let sections =
+            ["pre_tasks", "tasks", "post_tasks"].map(|key| reader.list(keys.take(key), key, &around));
+        let among_handlers = Around { handler: true, ..around };
+        let handlers = reader.list(keys.take("handlers"), "handlers", &among_handlers);
+        let play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
-            directory: directory.to_path_buf(),
-            vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
-            identity: Become::take(&mut keys, problems),
-            gather_facts: keys
-                .take("gather_facts")
-                .and_then(|node| problems.take(boolean(node, "`gather_facts`")))
-                .unwrap_or(true),
-            any_errors_fatal: keys
-                .take("any_errors_fatal")
-                .and_then(|node| problems.take(boolean(node, "`any_errors_fatal`")))
-                .unwrap_or(false),
+            directory: library.playbook.clone(),
+            library: Arc::clone(library),
+            vars_files: keys.take("vars_files").map(vars_files).unwrap_or_default(),
+            order: keys.take("order").and_then(|node| problems.take(order(node))),
+            gather_facts: fixed(&mut keys, "gather_facts", problems).unwrap_or(true),
             serial: keys.take("serial").and_then(|node| problems.take(serial(node))).unwrap_or_default(),
-            handlers: list(keys.take("handlers"), "handlers", Section::Handler, &tags, problems),
-            tasks,
+            max_fail_percentage: keys
+                .take("max_fail_percentage")
+                .and_then(|node| problems.take(percentage(node))),
+            force_handlers: fixed(&mut keys, "force_handlers", problems).unwrap_or(false),
+            roles: Vec::new(),
+            handlers: handlers.iter().flat_map(Part::tasks).cloned().collect(),
+            sections,
+            keywords,
             hosts,
         };
         keys.finish("a play", &[], problems);
-        for task in play.tasks.iter_mut().chain(&mut play.handlers) {
-            task.identity = task.identity.within(&play.identity);
-        }
         play.check_notifications(problems);
         Some(play)
     }
 
+    /// All tasks that can be known without a host, in order; handlers are not among them.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.sections.iter().flatten().flat_map(Part::tasks)
+    }
+
+    /// Whether one host that is lost ends the whole run.
+    #[must_use]
+    pub fn any_errors_fatal(&self) -> bool {
+        self.keywords.any_errors_fatal.as_ref().is_some_and(|node| boolean(node, "").unwrap_or(false))
+    }
+
     /// An unknown handler is a mistake that can be seen now, not when a host first changes.
     fn check_notifications(&self, problems: &mut Problems) {
-        let names = |task: &Task| {
+        let names = |task: &Arc<Task>| {
             let name = task.name.as_ref().and_then(Node::as_str).map(str::to_owned);
-            name.into_iter().chain(task.listen.iter().cloned()).collect::<Vec<_>>()
+            let of_role = name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
+            of_role.chain(name.clone()).chain(task.listen.iter().cloned()).collect::<Vec<_>>()
         };
         let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
-        for (name, place) in self.tasks.iter().chain(&self.handlers).flat_map(|task| &task.notify) {
-            if !known.contains(name) {
+        // What is read while the play runs may bring handlers, and a name may be a template.
+        let brings = |task: &Arc<Task>| matches!(task.action, Action::IncludeRole | Action::IncludeTasks);
+        let templates = self.handlers.iter().filter_map(|task| task.name.as_ref()).any(Node::has_template);
+        if templates || self.tasks().chain(&self.handlers).any(brings) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        for node in self.tasks().chain(&self.handlers).flat_map(|task| &task.keywords.notify) {
+            let Some(name) = node.as_str() else {
+                problems.push(Problem::new("`notify` has to be text", node.place()));
+                continue;
+            };
+            if !node.has_template() && !known.contains(name) && seen.insert(node.span) {
                 problems.push(
-                    Problem::new(format!("no handler is named `{name}`"), place.clone())
+                    Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
@@ -172,22 +206,36 @@ impl Play {
     }
 }
 
-fn list(
-    node: Option<&Node>,
-    key: &str,
-    section: Section,
-    tags: &[String],
-    problems: &mut Problems,
-) -> Vec<Task> {
-    let Some(node) = node.filter(|node| !node.is_null()) else { return Vec::new() };
-    let Some(items) = node.as_seq() else {
-        problems.push(
-            Problem::new(format!("`{key}` is {}, not a list", node.kind()), node.place())
-                .help("begin each task with `- `"),
-        );
-        return Vec::new();
+/// The candidates of each item.
+fn vars_files(node: &Node) -> Vec<Vec<Node>> {
+    nodes(node).iter().map(nodes).collect()
+}
+
+fn fixed(keys: &mut Keys<'_>, name: &'static str, problems: &mut Problems) -> Option<bool> {
+    let node = keys.take(name)?;
+    problems.take(boolean(node, &format!("`{name}`")))
+}
+
+fn order(node: &Node) -> Result<String, Problem> {
+    const ORDERS: [&str; 5] = ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"];
+    let name = node.as_str().unwrap_or_default();
+    if ORDERS.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    Err(Problem::new(format!("`order` is one of {}", ORDERS.map(|name| format!("`{name}`")).join(", ")), node.place())
+        .did_you_mean(name, ORDERS))
+}
+
+fn percentage(node: &Node) -> Result<f64, Problem> {
+    let number = match &node.value {
+        Value::Int(number) => number.to_string().parse().ok(),
+        Value::Float(number) => Some(*number),
+        Value::String(text) => text.text.trim().trim_end_matches('%').parse().ok(),
+        _ => None,
     };
-    items.iter().filter_map(|item| Task::read(item, section, tags, problems)).collect()
+    number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
+        Problem::new("`max_fail_percentage` takes a number from 0 to 100", node.place())
+    })
 }
 
 fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
@@ -201,7 +249,7 @@ fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
         },
         _ => None,
     };
-    let items = super::keywords::nodes(node);
+    let items = nodes(node);
     items
         .iter()
         .map(|item| {

@@ -171,7 +171,7 @@ fn ask(context: &Context<'_>, plugin: &str, terms: &[Val], options: &[(Arc<str>,
     for (name, value) in options {
         map.insert(name.to_string(), value.to_json(&context.budget)?);
     }
-    let request = Request { plugin: known, terms: &terms, options: &map };
+    let request = Request { plugin: known, terms: &terms, options: &map, directories: scope.directories() };
     let found = context.templater.lookups().lookup(&request).map_err(|message| call_error(known, message))?;
     Ok(found.iter().map(Val::from_json).collect())
 }
