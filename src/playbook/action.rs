@@ -5,7 +5,7 @@ use modules::Entry;
 use crate::yaml::Node;
 
 /// What a task does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Action {
     /// A module does it.
     Module(&'static Entry),
@@ -82,6 +82,12 @@ impl Action {
             Self::IncludeRole => "include_role",
             Self::Meta(_) => "meta",
         }
+    }
+
+    /// Whether it is `set_fact`.
+    #[must_use]
+    pub const fn sets_facts(&self) -> bool {
+        matches!(self, Self::SetFact)
     }
 
     /// Whether one host decides it for all hosts of its batch, as Ansible has it.

@@ -21,14 +21,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Ansible's keywords that this version of dtrctl does not read yet.
-const NOT_YET: &[&str] = &[
-    "roles",
-    "import_tasks",
-    "import_role",
-    "import_playbook",
-    "become_flags",
-    "become_exe",
-];
+const NOT_YET: &[&str] =
+    &["roles", "import_tasks", "import_role", "import_playbook", "become_flags", "become_exe"];
 
 /// A mapping whose keys are taken one by one.
 pub struct Keys<'a> {

@@ -17,4 +17,4 @@ pub use keywords::{Become, Keywords};
 pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
 pub use read::{IncludedRole, Library, Reader};
-pub use task::{LoopControl, Repeated, Task, is_about_the_connection};
+pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};

@@ -90,7 +90,8 @@ impl Files {
     /// at which it would be looked for last.
     #[must_use]
     pub fn find(&self, folder: &str, name: &Path) -> PathBuf {
-        let mut candidates = self.directories.iter().flat_map(|at| [at.join(folder).join(name), at.join(name)]);
+        let mut candidates =
+            self.directories.iter().flat_map(|at| [at.join(folder).join(name), at.join(name)]);
         let last = self.directories.last().map_or_else(|| name.to_path_buf(), |at| at.join(name));
         candidates.find(|path| path.exists()).unwrap_or(last)
     }

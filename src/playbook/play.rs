@@ -153,7 +153,8 @@ impl Play {
     fn check_notifications(&self, problems: &mut Problems) {
         let names = |task: &Arc<Task>| {
             let name = task.name.as_ref().and_then(Node::as_str).map(str::to_owned);
-            let of_role = name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
+            let of_role =
+                name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
             of_role.chain(name.clone()).chain(task.listen.iter().cloned()).collect::<Vec<_>>()
         };
         let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
@@ -169,7 +170,7 @@ impl Play {
                 problems.push(Problem::new("`notify` has to be text", node.place()));
                 continue;
             };
-            if !node.has_template() && !known.contains(name) && seen.insert(node.span) {
+            if !node.has_template() && !known.contains(name) && seen.insert(node.place().to_string()) {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),
@@ -222,8 +223,11 @@ fn order(node: &Node) -> Result<String, Problem> {
     if ORDERS.contains(&name) {
         return Ok(name.to_owned());
     }
-    Err(Problem::new(format!("`order` is one of {}", ORDERS.map(|name| format!("`{name}`")).join(", ")), node.place())
-        .did_you_mean(name, ORDERS))
+    Err(Problem::new(
+        format!("`order` is one of {}", ORDERS.map(|name| format!("`{name}`")).join(", ")),
+        node.place(),
+    )
+    .did_you_mean(name, ORDERS))
 }
 
 fn percentage(node: &Node) -> Result<f64, Problem> {
@@ -233,9 +237,9 @@ fn percentage(node: &Node) -> Result<f64, Problem> {
         Value::String(text) => text.text.trim().trim_end_matches('%').parse().ok(),
         _ => None,
     };
-    number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
-        Problem::new("`max_fail_percentage` takes a number from 0 to 100", node.place())
-    })
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| Problem::new("`max_fail_percentage` takes a number from 0 to 100", node.place()))
 }
 
 fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {

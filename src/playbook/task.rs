@@ -41,6 +41,8 @@ pub struct Task {
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
+    /// `apply` of an include: what it says of the tasks that it brings.
+    pub apply: Option<Box<Keywords>>,
     /// What it says itself, and what it has from around it.
     pub keywords: Keywords,
     /// What else it has from around it.
@@ -123,6 +125,7 @@ impl Task {
             listen,
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
+            apply: None,
             keywords,
             around: around.clone(),
         };
@@ -174,7 +177,7 @@ impl LoopControl {
         let Some(mut keys) = node.and_then(|node| problems.take(Keys::of(node, "`loop_control`"))) else {
             return control;
         };
-        let mut name = |keys: &mut Keys<'_>, key: &'static str, problems: &mut Problems| {
+        let name = |keys: &mut Keys<'_>, key: &'static str, problems: &mut Problems| {
             keys.take(key).and_then(|node| problems.take(variable_name(node, &format!("`{key}`"))))
         };
         if let Some(name) = name(&mut keys, "loop_var", problems) {
@@ -198,14 +201,15 @@ impl LoopControl {
 
 fn variable_name(node: &Node, what: &str) -> Result<String, Problem> {
     let name = text(node, what)?;
-    valid_name(&name).then_some(name).ok_or_else(|| {
+    is_variable_name(&name).then_some(name).ok_or_else(|| {
         Problem::new("this is no variable name", node.place())
             .help("use letters, digits and `_`, not beginning with a digit")
     })
 }
 
 /// Whether a text can name a variable.
-pub(super) fn valid_name(name: &str) -> bool {
+#[must_use]
+pub fn is_variable_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -247,7 +251,7 @@ pub(super) fn variables(node: &Node) -> Result<Vec<(String, Node)>, Problems> {
             );
             None
         }
-        Some(name) if valid_name(name) => Some((name.to_owned(), value.clone())),
+        Some(name) if is_variable_name(name) => Some((name.to_owned(), value.clone())),
         _ => {
             problems.push(
                 Problem::new("this is no variable name", key.place())
