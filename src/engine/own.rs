@@ -10,7 +10,7 @@ use super::host::{HostRun, Left, Window, requeue};
 use super::program::{Queue, Work, of_parts};
 use super::scope::NoValue;
 use super::step::{Ready, Stage, item_layer};
-use crate::playbook::{Action, Around, Meta, Part, is_variable_name};
+use crate::playbook::{Action, Around, Meta, Part, WantedRole, is_variable_name};
 use crate::template::Layer;
 use crate::yaml::{Node, Problem};
 
@@ -34,7 +34,11 @@ impl HostRun {
                 plan.info(format!("included {}", path.display()));
                 plan.set("include", path.display().to_string());
             }
-            Action::IncludeRole => {}
+            Action::IncludeRole => {
+                let name = self.include_role(step, queue)?;
+                plan.info(format!("included the role `{name}`"));
+                plan.set("include", name);
+            }
             Action::Meta(_) | Action::Module(_) => {}
         }
         step.stage = Stage::Known(Box::new(Ok(plan)));
@@ -93,6 +97,55 @@ impl HostRun {
         let mut candidates = places.into_iter().flatten().map(|place| place.join(file));
         let last = around.files.tasks.join(file);
         candidates.find(|path| path.is_file()).unwrap_or(last)
+    }
+
+    fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
+        let wanted = self.wanted_role(step)?;
+        let name = wanted.name.clone();
+        if !step.work.expanded {
+            let around = self.around_included(step);
+            let read = self.shared.included_role(step.task(), &wanted, &around, &self.play.library);
+            let included = read.map_err(NoValue::Wrong)?;
+            for handler in &included.handlers {
+                if !self.handlers.iter().any(|known| Arc::ptr_eq(known, handler)) {
+                    self.handlers.push(Arc::clone(handler));
+                }
+            }
+            if included.role.public {
+                self.variables.publish(&included.role);
+            }
+            self.expand(step, &included.parts, queue)?;
+        }
+        Ok(name)
+    }
+
+    /// The role that `include_role` names.
+    fn wanted_role(&self, step: &Ready) -> Result<WantedRole, NoValue> {
+        let node = argument(step, "name");
+        let renderer = &self.shared.renderer;
+        let mut wanted = WantedRole::new(renderer.text(node, &step.scope)?, node.place());
+        let arguments = step.task().arguments.as_ref();
+        let given = |name: &str| arguments.and_then(|node| node.get(name));
+        for (name, field) in [
+            ("tasks_from", &mut wanted.tasks_from),
+            ("vars_from", &mut wanted.vars_from),
+            ("defaults_from", &mut wanted.defaults_from),
+            ("handlers_from", &mut wanted.handlers_from),
+        ] {
+            if let Some(node) = given(name) {
+                *field = renderer.text(node, &step.scope)?;
+            }
+        }
+        for (name, field) in [
+            ("public", &mut wanted.public),
+            ("allow_duplicates", &mut wanted.allow_duplicates),
+            ("rolespec_validate", &mut wanted.validate),
+        ] {
+            if let Some(node) = given(name) {
+                *field = renderer.flag(node, &step.scope)?;
+            }
+        }
+        Ok(wanted)
     }
 
     /// What the tasks of an include have from it: not its own keywords, as in Ansible, but what is around it, `apply`, and its

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value as Json;
 
 use super::run::Shared;
-use crate::playbook::{Around, Library, Part, Reader, Task, is_about_the_connection, is_variable_name};
+use crate::playbook::{
+    Around, IncludedRole, Library, Part, Reader, Task, WantedRole, is_about_the_connection, is_variable_name,
+};
 use crate::yaml::{self, Node, Problem, Problems, Source};
 
 /// Variables of a file, in their order.
@@ -17,6 +19,7 @@ pub type FileVariables = Arc<Vec<(String, Json)>>;
 #[derive(Default)]
 pub struct Reading {
     tasks: Mutex<HashMap<(usize, PathBuf), Read<Arc<Vec<Part>>>>>,
+    roles: Mutex<HashMap<(usize, String), Read<Arc<IncludedRole>>>>,
     variables: Mutex<HashMap<PathBuf, Read<FileVariables>>>,
 }
 
@@ -42,6 +45,28 @@ impl Shared {
             problems.or(Arc::new(parts)).map_err(first)
         });
         parts.clone()
+    }
+
+    /// A role that a task includes.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn included_role(
+        &self,
+        task: &Task,
+        wanted: &WantedRole,
+        around: &Around,
+        library: &Library,
+    ) -> Read<Arc<IncludedRole>> {
+        let key = (std::ptr::from_ref(task) as usize, wanted.key());
+        let mut read = self.reading.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        let role = read.entry(key).or_insert_with(|| {
+            let mut problems = Problems::new();
+            let role = Reader::new(library, &mut problems).role(wanted, around).map(Arc::new);
+            let missing = || Box::new(Problem::new("the role cannot be read", wanted.place.clone()));
+            problems.or(role).map_err(first)?.ok_or_else(missing)
+        });
+        role.clone()
     }
 
     /// The variables of a file.

@@ -2,6 +2,7 @@
 
 use modules::Entry;
 
+use super::keywords::Keywords;
 use crate::yaml::Node;
 
 /// What a task does.
@@ -51,6 +52,8 @@ pub struct Named {
     pub key: Node,
     /// Its arguments; none where it has none.
     pub arguments: Option<Node>,
+    /// `apply` of an include.
+    pub apply: Option<Box<Keywords>>,
 }
 
 impl Meta {
@@ -67,9 +70,24 @@ impl Meta {
     ];
 }
 
+impl PartialEq for Action {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Module(one), Self::Module(other)) => one.name == other.name,
+            (Self::Meta(one), Self::Meta(other)) => one == other,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl Eq for Action {}
+
 impl Action {
     /// The names of what the engine does itself.
     pub const OWN: [&'static str; 5] = ["set_fact", "include_vars", "include_tasks", "include_role", "meta"];
+
+    /// The names of what is put in the place of a task while it is read.
+    pub const IMPORTS: [&'static str; 2] = ["import_tasks", "import_role"];
 
     /// Its name.
     #[must_use]

@@ -10,19 +10,15 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("vars_prompt", "give the variable with `-e NAME=VALUE` or `-e @FILE`"),
     ("debugger", "use `-v`, `dtrctl validate` and `--check`"),
     ("collections", "name dtrctl's own module; `dtrctl modules` lists them"),
-    ("module_defaults", "write the arguments at the tasks"),
-    ("local_action", "write the module and `delegate_to: localhost`"),
-    ("action", "write the module's own name as the key"),
     ("gather_subset", "facts are few and always the same; leave it away"),
+    ("gather_timeout", "facts are read with the first script; `-T` and `--task-timeout` bound it"),
     ("fact_path", "facts are few and always the same; leave it away"),
     ("connection", "set `ansible_connection` in the inventory"),
     ("remote_user", "set `ansible_user` in the inventory, or give `-u`"),
     ("port", "set `ansible_port` in the inventory"),
+    ("become_flags", "leave it away; dtrctl becomes another user by sudo, whose own configuration says how"),
+    ("become_exe", "leave it away; dtrctl finds sudo on the host's PATH"),
 ];
-
-/// Ansible's keywords that this version of dtrctl does not read yet.
-const NOT_YET: &[&str] =
-    &["roles", "import_tasks", "import_role", "import_playbook", "become_flags", "become_exe"];
 
 /// A mapping whose keys are taken one by one.
 pub struct Keys<'a> {
@@ -47,6 +43,12 @@ impl<'a> Keys<'a> {
         Ok(Self { entries: entries.collect::<Result<_, Problem>>()?, known: Vec::new() })
     }
 
+    /// The value of a key that is there and was not taken; it stays.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a Node> {
+        self.entries.iter().find(|(key, ..)| *key == name).map(|(.., value)| *value)
+    }
+
     /// The value of a key, which is thereby known.
     pub fn take(&mut self, name: &'static str) -> Option<&'a Node> {
         self.known.push(name);
@@ -63,53 +65,46 @@ impl<'a> Keys<'a> {
     /// Whether the key is there and was not taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.entries.iter().any(|(key, ..)| *key == name)
+        self.get(name).is_some()
     }
 
-    /// Says that a key would be taken.
-    pub fn know(&mut self, names: &[&'static str]) {
-        for name in names {
-            self.take(name);
-        }
+    /// The entries that were not taken.
+    pub fn left(&self) -> impl Iterator<Item = (&'a str, &'a Node)> {
+        self.entries.iter().map(|(name, key, _)| (*name, *key))
     }
 
-    /// Whether what is left over are keywords that a task has, so that no name of a module can be among them.
-    #[must_use]
-    pub fn only_keywords(&self, keywords: &[&str]) -> bool {
-        self.entries.iter().all(|(key, ..)| keywords.contains(key) || key.starts_with("with_"))
+    /// Takes all that is left.
+    pub fn rest(self) -> Vec<(&'a Node, &'a Node)> {
+        self.entries.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
 
     /// Reports every key that was not taken.
     pub fn finish(self, what: &str, more: &[&str], problems: &mut Problems) {
-        for (name, key, _) in &self.entries {
-            let problem = if let Some((_, instead)) = LEFT_OUT.iter().find(|(left_out, _)| left_out == name) {
-                Problem::new(format!("`{name}` is left out of dtrctl"), key.place()).help(*instead)
-            } else if NOT_YET.contains(name) || name.starts_with("with_") {
-                Problem::new(format!("`{name}` is not supported yet"), key.place())
-                    .help("write it without; what is not understood is never ignored")
-            } else {
-                let candidates = self.known.iter().copied().chain(more.iter().copied());
-                let problem = Problem::new(format!("{what} has no `{name}`"), key.place()).label("unknown");
-                match instead_of(name) {
-                    Some(instead) if !more.is_empty() => problem.help(instead),
-                    _ => problem.did_you_mean(name, candidates),
-                }
-            };
-            problems.push(problem);
+        let candidates: Vec<&str> = self.known.iter().chain(more).copied().collect();
+        for (name, key, _) in self.entries {
+            problems.push(unknown(what, name, key, &candidates));
         }
     }
 }
 
-/// What does here what a module of Ansible's is used for on hosts of Docker.
-fn instead_of(name: &str) -> Option<&'static str> {
-    match name.rsplit('.').next().unwrap_or(name) {
-        "service" | "systemd" | "systemd_service" => {
-            Some("`restart_docker` reloads or restarts the docker daemon, where that is owed")
-        }
-        "shell" | "raw" => Some("use `command`, with a program and its arguments; there is no shell"),
-        "get_certificate" => Some("use `fetch_cert`, which wants a pin, a root or an explicit first use"),
-        _ => None,
+/// What is wrong with a key that nobody has taken.
+pub(super) fn unknown(what: &str, name: &str, key: &Node, candidates: &[&str]) -> Problem {
+    if let Some(problem) = left_out(name, key) {
+        return problem;
     }
+    if name.starts_with("with_") {
+        return Problem::new(format!("{what} has one loop; `{name}` is not read"), key.place())
+            .help("leave it away, or the other loop");
+    }
+    Problem::new(format!("{what} has no `{name}`"), key.place())
+        .label("unknown")
+        .did_you_mean(name, candidates.iter().copied())
+}
+
+/// What is wrong with a keyword of Ansible's that is left out.
+pub(super) fn left_out(name: &str, key: &Node) -> Option<Problem> {
+    let (_, instead) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == name)?;
+    Some(Problem::new(format!("`{name}` is left out of dtrctl"), key.place()).help(*instead))
 }
 
 /// A text.
@@ -119,11 +114,10 @@ pub fn text(node: &Node, what: &str) -> Result<String, Problem> {
         .ok_or_else(|| Problem::new(format!("{what} has to be text, not {}", node.kind()), node.place()))
 }
 
-/// A text or a list of texts; commas separate where `commas` says so.
-pub fn texts(node: &Node, what: &str, commas: bool) -> Result<Vec<String>, Problem> {
+/// A text or a list of texts.
+pub fn texts(node: &Node, what: &str) -> Result<Vec<String>, Problem> {
     match node.as_seq() {
         Some(items) => items.iter().map(|item| text(item, what)).collect(),
-        None if commas => Ok(text(node, what)?.split(',').map(|part| part.trim().to_owned()).collect()),
         None => Ok(vec![text(node, what)?]),
     }
 }

@@ -1,6 +1,8 @@
 //! The keywords that plays, blocks and tasks share, each handed down to what stands inside.
 
-use super::keys::{Keys, nodes, texts};
+use super::call::is_action;
+use super::foreign;
+use super::keys::{Keys, nodes, text};
 use super::task::variables;
 use crate::yaml::{Node, Problem, Problems, Value};
 
@@ -69,7 +71,7 @@ impl Keywords {
     /// Takes the keywords of a mapping.
     pub fn take(keys: &mut Keys<'_>, level: Level, problems: &mut Problems) -> Self {
         let mut all = Self {
-            tags: list(keys.take("tags"), "`tags`", problems),
+            tags: keys.take("tags").and_then(|node| problems.take(tags(node))).unwrap_or_default(),
             vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
             identity: Become::take(keys, problems),
             environment: keys.take("environment").map(nodes).unwrap_or_default(),
@@ -82,7 +84,10 @@ impl Keywords {
             run_once: flag(keys, "run_once", problems),
             throttle: keys.take("throttle").cloned(),
             timeout: keys.take("timeout").cloned(),
-            module_defaults: keys.take("module_defaults").map(nodes).unwrap_or_default(),
+            module_defaults: keys
+                .take("module_defaults")
+                .map(|node| module_defaults(node, problems))
+                .unwrap_or_default(),
             ..Self::default()
         };
         if level != Level::Play {
@@ -92,6 +97,23 @@ impl Keywords {
             all.notify = keys.take("notify").map(nodes).unwrap_or_default();
         }
         all
+    }
+
+    /// Takes what may stand beside `import_playbook`.
+    pub fn of_import(keys: &mut Keys<'_>, problems: &mut Problems) -> Self {
+        Self {
+            when: keys.take("when").map(nodes).unwrap_or_default(),
+            tags: keys.take("tags").and_then(|node| problems.take(tags(node))).unwrap_or_default(),
+            vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// What a play says with what its import says: the import's variables hide the play's.
+    #[must_use]
+    pub fn imported(self, import: &Self) -> Self {
+        let vars = self.vars.iter().chain(&import.vars).cloned().collect();
+        Self { vars, ..self.within(import) }
     }
 
     /// What this says, and for the rest what `outer` says. Conditions, tags, variables, environment and notifications add up.
@@ -171,8 +193,38 @@ impl Become {
     }
 }
 
-fn list(node: Option<&Node>, what: &str, problems: &mut Problems) -> Vec<String> {
-    node.and_then(|node| problems.take(texts(node, what, true))).unwrap_or_default()
+/// Tags: a text or a list, each perhaps several with commas between them.
+fn tags(node: &Node) -> Result<Vec<String>, Problem> {
+    let mut tags = Vec::new();
+    for node in nodes(node) {
+        let text = match &node.value {
+            Value::Int(number) => number.to_string(),
+            _ => text(&node, "a tag")?,
+        };
+        if node.has_template() {
+            return Err(Problem::new(
+                "tags are needed before the play runs, and this is a template",
+                node.place(),
+            )
+            .help("write the tags out; `when:` can hold templates"));
+        }
+        tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
+    }
+    Ok(tags)
+}
+
+/// Default arguments: a mapping by module name; a name that nobody knows is a mistake.
+fn module_defaults(node: &Node, problems: &mut Problems) -> Vec<Node> {
+    let all = nodes(node);
+    for (key, _) in all.iter().flat_map(|node| node.as_map().unwrap_or_default()) {
+        let name = key.as_str().unwrap_or_default();
+        let names = modules::MODULES.iter().map(|entry| entry.name);
+        if !name.starts_with("group/") && !is_action(name) && foreign::module(name, key).is_none() {
+            let problem = Problem::new(format!("there is no module `{name}`"), key.place());
+            problems.push(problem.label("unknown").did_you_mean(name, names));
+        }
+    }
+    all
 }
 
 /// A boolean that may be a template; one that can be neither is reported and left out.

@@ -47,6 +47,8 @@ pub struct Role {
     pub vars: Vec<(String, Node)>,
     /// The roles that it stands in, the innermost first, by name.
     pub parents: Vec<String>,
+    /// Whether it runs again where it has run already with the same `key` on a host.
+    pub allow_duplicates: bool,
     /// Whether its variables are seen by tasks of others: always, but for a role that is included.
     pub public: bool,
     /// The tags and conditions at its use are those of `Keywords`; what tells two uses apart is this text.
@@ -77,13 +79,53 @@ pub struct Files {
     pub directories: Arc<[PathBuf]>,
     /// The directory of the file that the task stands in: `include_tasks` and `include_vars` look there first.
     pub tasks: PathBuf,
+    /// The directories of the roles that it stands in, the innermost first.
+    pub roles: Arc<[PathBuf]>,
 }
 
 impl Files {
     /// Those of a playbook's own tasks.
     #[must_use]
     pub fn of_playbook(directory: &Path) -> Self {
-        Self { directories: Arc::from([directory.to_path_buf()]), tasks: directory.to_path_buf() }
+        Self::of(Arc::from([]), directory, directory)
+    }
+
+    /// Those of tasks in a directory, in these roles.
+    #[must_use]
+    pub fn of(roles: Arc<[PathBuf]>, tasks: &Path, playbook: &Path) -> Self {
+        let mut directories = roles.to_vec();
+        for more in [tasks, playbook] {
+            if !directories.iter().any(|known| known == more) {
+                directories.push(more.to_path_buf());
+            }
+        }
+        Self { directories: directories.into(), tasks: tasks.to_path_buf(), roles }
+    }
+
+    /// The file of tasks of this name. What is imported is looked for beside the importing file first, what is included in the
+    /// role's own folder first; `folder` is `tasks` or `handlers`.
+    ///
+    /// # Errors
+    /// Where it was looked for in vain.
+    pub fn tasks_file(&self, name: &Path, folder: &str, included: bool) -> Result<PathBuf, Vec<PathBuf>> {
+        let role = self
+            .roles
+            .first()
+            .into_iter()
+            .flat_map(|role| [role.join(folder), role.join("tasks"), role.clone()]);
+        let mut places: Vec<PathBuf> = role.collect();
+        places.insert(usize::from(included && !places.is_empty()), self.tasks.clone());
+        places.extend(self.directories.last().cloned());
+        let found = places.iter().map(|place| place.join(name)).find(|path| path.is_file());
+        found.ok_or_else(|| {
+            let mut once: Vec<PathBuf> = Vec::new();
+            for place in places {
+                if !once.contains(&place) {
+                    once.push(place);
+                }
+            }
+            once
+        })
     }
 
     /// The first file of this name: in each directory below `folder`, such as `files`, then in itself. Where there is none, the path

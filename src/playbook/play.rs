@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::action::Action;
-use super::keys::{Keys, nodes};
+use super::call::short;
+use super::import::{known_path, missing};
+use super::keys::{Keys, nodes, texts};
 use super::keywords::{Keywords, Level};
 use super::part::{Around, Part, Role};
-use super::read::{Library, Reader};
+use super::read::{Library, Reader, real};
 use super::task::{Task, boolean, first_key};
+use super::vocabulary::ORDERS;
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Value};
 
 /// A playbook.
@@ -79,16 +82,12 @@ impl Playbook {
     pub fn read(source: &Arc<Source>, roles_path: &[PathBuf], problems: &mut Problems) -> Option<Self> {
         let root = problems.take(yaml::parse(source))?;
         let Some(items) = root.as_seq() else {
-            problems.push(
-                Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
-                    .help("begin each play with `- hosts: PATTERN`"),
-            );
+            problems.push(no_playbook(&root));
             return None;
         };
-        let directory = source.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let library = Arc::new(Library { playbook: directory, roles_path: roles_path.to_vec() });
         let before = problems.0.len();
-        let plays: Vec<_> = items.iter().filter_map(|item| Play::read(item, &library, problems)).collect();
+        let mut reading = Reading { roles_path, within: vec![real(&source.path)], problems };
+        let plays = reading.plays(&source.path, items, &Keywords::default());
         if plays.is_empty() && problems.0.len() == before {
             problems.push(Problem::new("the playbook holds no play", root.place()));
         }
@@ -96,8 +95,81 @@ impl Playbook {
     }
 }
 
+/// The plays of a playbook and of those that it imports.
+struct Reading<'a> {
+    roles_path: &'a [PathBuf],
+    /// The playbooks that are being read, the innermost last.
+    within: Vec<PathBuf>,
+    problems: &'a mut Problems,
+}
+
+impl Reading<'_> {
+    fn plays(&mut self, path: &Path, items: &[Node], outer: &Keywords) -> Vec<Play> {
+        let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let library = Arc::new(Library { playbook: directory, roles_path: self.roles_path.to_vec() });
+        let mut plays = Vec::new();
+        for item in items {
+            let import =
+                |(key, _): &&(Node, Node)| key.as_str().is_some_and(|name| short(name) == "import_playbook");
+            match item.as_map().and_then(|entries| entries.iter().find(import)) {
+                Some((key, file)) => plays.extend(self.imported(item, key, file, &library, outer)),
+                None => plays.extend(Play::read(item, &library, outer, self.problems)),
+            }
+        }
+        plays
+    }
+
+    /// `import_playbook`: the plays of another file, with what is said here of all their tasks.
+    fn imported(
+        &mut self,
+        item: &Node,
+        key: &Node,
+        file: &Node,
+        library: &Library,
+        outer: &Keywords,
+    ) -> Vec<Play> {
+        let Some(mut keys) = self.problems.take(Keys::of(item, "`import_playbook`")) else {
+            return Vec::new();
+        };
+        keys.take_where(|name| Some(name) == key.as_str());
+        keys.take("name");
+        let own = Keywords::of_import(&mut keys, self.problems).within(outer);
+        keys.finish("`import_playbook`", &[], self.problems);
+        let Some(name) = self.problems.take(known_path(file, &library.playbook, None)) else {
+            return Vec::new();
+        };
+        let path = library.playbook.join(&name);
+        if !path.is_file() {
+            self.problems.push(missing("playbook", &name, file, std::slice::from_ref(&library.playbook)));
+            return Vec::new();
+        }
+        if self.within.contains(&real(&path)) {
+            self.problems.push(
+                Problem::new(format!("the playbook `{name}` imports itself"), file.place())
+                    .help("leave one of the imports away"),
+            );
+            return Vec::new();
+        }
+        let read = Source::read(&path).map_err(Problems::from).and_then(|source| yaml::parse(&source));
+        let Some(root) = self.problems.take(read) else { return Vec::new() };
+        let Some(items) = root.as_seq() else {
+            self.problems.push(no_playbook(&root));
+            return Vec::new();
+        };
+        self.within.push(real(&path));
+        let plays = self.plays(&path, items, &own);
+        self.within.pop();
+        plays
+    }
+}
+
+fn no_playbook(root: &Node) -> Problem {
+    Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
+        .help("begin each play with `- hosts: PATTERN`")
+}
+
 impl Play {
-    fn read(node: &Node, library: &Arc<Library>, problems: &mut Problems) -> Option<Self> {
+    fn read(node: &Node, library: &Arc<Library>, outer: &Keywords, problems: &mut Problems) -> Option<Self> {
         let mut keys = problems.take(Keys::of(node, "a play"))?;
         // The rest of the play is read all the same, so that its mistakes are told too.
         let hosts = keys.take("hosts").cloned().unwrap_or_else(|| {
@@ -107,13 +179,26 @@ impl Play {
             );
             Node { value: Value::Null, ..node.clone() }
         });
-        let keywords = Keywords::take(&mut keys, Level::Play, problems);
+        let keywords = Keywords::take(&mut keys, Level::Play, problems).imported(outer);
+        check_connection(&mut keys, &hosts);
         let mut reader = Reader::new(library, problems);
         let around = Around::of_play(&keywords, &library.playbook);
-        let sections =
-            ["pre_tasks", "tasks", "post_tasks"].map(|key| reader.list(keys.take(key), key, &around));
+        let before = reader.list(keys.take("pre_tasks"), "`pre_tasks`", &around);
+        let mut imported = std::mem::take(&mut reader.handlers);
+        let mut main = reader.roles(keys.take("roles"), &around);
+        let of_roles = std::mem::take(&mut reader.handlers);
+        main.extend(reader.list(keys.take("tasks"), "`tasks`", &around));
+        let after = reader.list(keys.take("post_tasks"), "`post_tasks`", &around);
+        imported.append(&mut reader.handlers);
+        // Of handlers with one name the last wins: the play's own hide those of its roles, imported ones come last.
+        reader.handlers = of_roles;
+        let mut handlers = reader.handlers();
         let among_handlers = Around { handler: true, ..around };
-        let handlers = reader.list(keys.take("handlers"), "handlers", &among_handlers);
+        let own = reader.list(keys.take("handlers"), "`handlers`", &among_handlers);
+        handlers.extend(own.iter().flat_map(Part::tasks).cloned());
+        reader.handlers = imported;
+        handlers.extend(reader.handlers());
+        let roles = std::mem::take(&mut reader.roles);
         let play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
@@ -127,9 +212,9 @@ impl Play {
                 .take("max_fail_percentage")
                 .and_then(|node| problems.take(percentage(node))),
             force_handlers: fixed(&mut keys, "force_handlers", problems).unwrap_or(false),
-            roles: Vec::new(),
-            handlers: handlers.iter().flat_map(Part::tasks).cloned().collect(),
-            sections,
+            roles,
+            handlers,
+            sections: [before, main, after],
             keywords,
             hosts,
         };
@@ -170,7 +255,10 @@ impl Play {
                 problems.push(Problem::new("`notify` has to be text", node.place()));
                 continue;
             };
-            if !node.has_template() && !known.contains(name) && seen.insert(node.place().to_string()) {
+            if !node.has_template()
+                && !known.contains(name)
+                && seen.insert((node.span.start, Arc::as_ptr(&node.source)))
+            {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),
@@ -217,17 +305,25 @@ fn fixed(keys: &mut Keys<'_>, name: &'static str, problems: &mut Problems) -> Op
     problems.take(boolean(node, &format!("`{name}`")))
 }
 
+/// `connection: local` is said of plays on this machine, and true there; elsewhere the inventory says how a host is reached.
+fn check_connection(keys: &mut Keys<'_>, hosts: &Node) {
+    const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+    let Some(node) = keys.get("connection") else { return };
+    let patterns = texts(hosts, "`hosts`").unwrap_or_default();
+    let mut names = patterns.iter().flat_map(|pattern| pattern.split(',')).map(str::trim);
+    if short(node.as_str().unwrap_or_default()) == "local" && names.all(|name| HERE.contains(&name)) {
+        keys.take("connection");
+    }
+}
+
 fn order(node: &Node) -> Result<String, Problem> {
-    const ORDERS: [&str; 5] = ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"];
     let name = node.as_str().unwrap_or_default();
     if ORDERS.contains(&name) {
         return Ok(name.to_owned());
     }
-    Err(Problem::new(
-        format!("`order` is one of {}", ORDERS.map(|name| format!("`{name}`")).join(", ")),
-        node.place(),
-    )
-    .did_you_mean(name, ORDERS))
+    let listed: Vec<String> = ORDERS.iter().map(|name| format!("`{name}`")).collect();
+    Err(Problem::new(format!("`order` is one of {}", listed.join(", ")), node.place())
+        .did_you_mean(name, ORDERS.iter().copied()))
 }
 
 fn percentage(node: &Node) -> Result<f64, Problem> {

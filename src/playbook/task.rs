@@ -3,9 +3,11 @@
 use modules::Entry;
 
 use super::action::{Action, Named};
-use super::keys::{Keys, nodes, text, texts};
-use super::keywords::{Keywords, Level, flag};
+use super::foreign;
+use super::keys::{Keys, nodes, text, texts, unknown};
+use super::keywords::{Keywords, flag};
 use super::part::Around;
+use super::vocabulary::of_tasks;
 use crate::yaml::{Node, Place, Problem, Problems, Value};
 
 /// A task as it was written, with what it has from around it.
@@ -41,10 +43,10 @@ pub struct Task {
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
-    /// `apply` of an include: what it says of the tasks that it brings.
-    pub apply: Option<Box<Keywords>>,
     /// What it says itself, and what it has from around it.
     pub keywords: Keywords,
+    /// `apply` of an include: what it says of the tasks that it brings.
+    pub apply: Option<Box<Keywords>>,
     /// What else it has from around it.
     pub around: Around,
 }
@@ -97,14 +99,14 @@ impl Task {
         node: &Node,
         mut keys: Keys<'_>,
         named: Named,
+        keywords: Keywords,
         around: &Around,
         problems: &mut Problems,
     ) -> Self {
-        let keywords = Keywords::take(&mut keys, Level::Task, problems).within(&around.keywords);
         let conditions = |node: Option<&Node>| node.map(nodes).unwrap_or_default();
         let listen = if around.handler {
             let node = keys.take("listen");
-            node.and_then(|node| problems.take(texts(node, "`listen`", false))).unwrap_or_default()
+            node.and_then(|node| problems.take(texts(node, "`listen`"))).unwrap_or_default()
         } else {
             Vec::new()
         };
@@ -125,12 +127,11 @@ impl Task {
             listen,
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
-            apply: None,
             keywords,
+            apply: named.apply,
             around: around.clone(),
         };
-        let names: Vec<&str> = modules::MODULES.iter().map(|entry| entry.name).collect();
-        keys.finish("a task", &names, problems);
+        finish(keys, problems);
         task
     }
 
@@ -147,6 +148,17 @@ impl Task {
     #[must_use]
     pub fn shown_name(&self) -> &str {
         self.name.as_ref().and_then(Node::as_str).unwrap_or(self.action.name())
+    }
+}
+
+/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module.
+pub(super) fn finish(keys: Keys<'_>, problems: &mut Problems) {
+    let modules = modules::MODULES.iter().map(|entry| entry.name);
+    let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
+    for (key, _) in keys.rest() {
+        let name = key.as_str().unwrap_or_default();
+        let problem = foreign::module(name, key);
+        problems.push(problem.unwrap_or_else(|| unknown("a task", name, key, &candidates)));
     }
 }
 
@@ -201,10 +213,7 @@ impl LoopControl {
 
 fn variable_name(node: &Node, what: &str) -> Result<String, Problem> {
     let name = text(node, what)?;
-    is_variable_name(&name).then_some(name).ok_or_else(|| {
-        Problem::new("this is no variable name", node.place())
-            .help("use letters, digits and `_`, not beginning with a digit")
-    })
+    is_variable_name(&name).then_some(name).ok_or_else(|| no_name(node))
 }
 
 /// Whether a text can name a variable.
@@ -242,24 +251,34 @@ pub(super) fn variables(node: &Node) -> Result<Vec<(String, Node)>, Problems> {
         Problem::new(format!("`vars` is {}, not a mapping", node.kind()), node.place())
             .label("expected `name: value` lines")
     })?;
+    named(entries.iter().map(|(key, value)| (key, value)))
+}
+
+/// Variables by their names.
+pub(super) fn named<'a>(
+    entries: impl IntoIterator<Item = (&'a Node, &'a Node)>,
+) -> Result<Vec<(String, Node)>, Problems> {
     let mut problems = Problems::new();
-    let variables = entries.iter().filter_map(|(key, value)| match key.as_str() {
-        Some(name) if is_about_the_connection(name) => {
-            problems.push(
-                Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
-                    .help("set it in the inventory"),
-            );
-            None
+    let mut variables = Vec::new();
+    for (key, value) in entries {
+        match key.as_str().ok_or(()).map(|name| check_name(name, key)) {
+            Ok(Ok(name)) => variables.push((name, value.clone())),
+            Ok(Err(problem)) => problems.push(problem),
+            Err(()) => problems.push(no_name(key)),
         }
-        Some(name) if is_variable_name(name) => Some((name.to_owned(), value.clone())),
-        _ => {
-            problems.push(
-                Problem::new("this is no variable name", key.place())
-                    .help("use letters, digits and `_`, not beginning with a digit"),
-            );
-            None
-        }
-    });
-    let variables = variables.collect();
+    }
     problems.or(variables)
+}
+
+fn check_name(name: &str, key: &Node) -> Result<String, Problem> {
+    if is_about_the_connection(name) {
+        return Err(Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
+            .help("set it in the inventory"));
+    }
+    is_variable_name(name).then(|| name.to_owned()).ok_or_else(|| no_name(key))
+}
+
+fn no_name(key: &Node) -> Problem {
+    Problem::new("this is no variable name", key.place())
+        .help("use letters, digits and `_`, not beginning with a digit")
 }
