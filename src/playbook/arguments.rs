@@ -3,6 +3,7 @@
 use modules::{ArgumentError, Entry};
 use serde_json::Value as Json;
 
+use super::bare::{RAW, words_of};
 use crate::yaml::{Node, Place, Problem, Problems, Value};
 
 /// Checks a task's arguments as far as they can be without a host: unknown and missing keys always, values where no
@@ -59,8 +60,11 @@ fn normal_form(module: &Entry, key: &Node, value: &Node) -> Result<Option<Node>,
         (Value::Null, _) => Ok(None),
         (Value::Map(_), _) => Ok(Some(value.clone())),
         (Value::String(_), Some(bare)) => {
-            let name = Node { value: Value::String(text(bare)), ..key.clone() };
-            Ok(Some(Node { value: Value::Map(vec![(name, value.clone())]), ..value.clone() }))
+            let words = if bare == RAW { words_of(value) } else { vec![(bare.to_owned(), value.clone())] };
+            let named = |(name, value): (String, Node)| {
+                (Node { value: Value::String(text(&name)), ..key.clone() }, value)
+            };
+            Ok(Some(Node { value: Value::Map(words.into_iter().map(named).collect()), ..value.clone() }))
         }
         _ => Err(Problem::new(
             format!("the arguments of `{}` are {}, not a mapping", module.name, value.kind()),

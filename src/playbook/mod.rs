@@ -3,6 +3,7 @@
 //! Reading finds every mistake that can be found without a host, all at once.
 
 mod arguments;
+mod bare;
 mod keywords;
 mod play;
 mod task;
