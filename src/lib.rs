@@ -12,4 +12,5 @@ pub mod reference;
 pub mod report;
 pub mod template;
 pub mod transport;
+pub mod vault;
 pub mod yaml;

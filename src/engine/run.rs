@@ -160,7 +160,7 @@ impl Shared {
 
     /// Says what happened. A report that is gone is no reason to stop.
     pub fn emit(&self, event: Event) {
-        _ = self.events.send(event);
+        _ = self.events.send(event.masked());
     }
 
     /// 32 random hex digits.

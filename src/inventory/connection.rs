@@ -185,7 +185,12 @@ impl Inventory {
         let mut settings = BTreeMap::new();
         for (name, topic) in NAMES {
             if let Some(sourced) = vars.get(name) {
-                settings.insert(topic, Setting { name, definition: Arc::clone(&sourced.definition) });
+                let mut setting = Setting { name, definition: Arc::clone(&sourced.definition) };
+                // One that stays closed is refused when the host is used.
+                if let Ok(text) = setting.node().opened() {
+                    setting.set(Value::String(text));
+                }
+                settings.insert(topic, setting);
             }
         }
         ConnectionVars { host: host.into(), at: self.host_place(host).cloned(), settings }
@@ -343,9 +348,7 @@ fn refuse(setting: &Setting) -> Option<Problem> {
         Topic::Unsupported => {
             problem("is not supported").map(|it| it.help("put it into `~/.ssh/config`, which is read"))
         }
-        _ if matches!(node.value, Value::Vault(_)) => {
-            problem("is a vault value, and no vault password is at hand")
-        }
+        _ if matches!(node.value, Value::Vault(_)) => node.opened().err(),
         _ => fault(topic, setting.name, node),
     }
 }

@@ -85,12 +85,12 @@ impl Sourced {
         &self.definition.value
     }
 
-    /// The value, untemplated.
+    /// The value, untemplated and not decrypted.
     ///
     /// # Errors
-    /// It has no JSON form: see [`Node::to_json`].
+    /// It has no JSON form: see [`Node::to_listing`].
     pub fn json(&self) -> Result<Json, Problems> {
-        self.node().to_json()
+        self.node().to_listing()
     }
 }
 
@@ -111,10 +111,10 @@ impl Inventory {
         merged
     }
 
-    /// The same as values, untemplated.
+    /// The same as values, untemplated and not decrypted.
     ///
     /// # Errors
-    /// Every value that has no JSON form: vault values, infinite numbers.
+    /// Every value that has no JSON form, such as an infinite number.
     pub fn vars_json(&self, host: &str) -> Result<Map<String, Json>, Problems> {
         let mut problems = Problems::new();
         let mut object = Map::new();

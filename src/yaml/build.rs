@@ -45,7 +45,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
     builder.problems.0.sort_by_key(|problem| problem.at.as_ref().map(|place| place.span.start));
     builder.problems.or(())?;
     // Whatever stops the building has been noted as a problem.
-    Ok(built.unwrap_or_else(|Stop| null(source)))
+    let root = built.unwrap_or_else(|Stop| null(source));
+    if source.encrypted {
+        root.hide();
+    }
+    Ok(root)
 }
 
 fn is_json(text: &str) -> bool {
