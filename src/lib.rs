@@ -1,6 +1,7 @@
 //! dtrctl: everything that touches the world.
 
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod event;

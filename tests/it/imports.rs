@@ -8,6 +8,7 @@ const MAY: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "config",
             "engine",
             "error",
             "event",
@@ -22,6 +23,7 @@ const MAY: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine", &["playbook", "inventory", "issue", "template", "transport", "net", "event", "yaml", "vault"]),
+    ("config", &["yaml"]),
     ("issue", &[]),
     ("report", &["event", "vault"]),
     ("net", &[]),
