@@ -25,4 +25,5 @@ mod shipped;
 mod sshd;
 mod transport;
 mod tree;
+mod vault;
 mod windows;
