@@ -233,7 +233,7 @@ pub(super) fn add_hosts(
     }
 }
 
-fn same_name(host: &str, at: &Node) -> Problem {
+pub(super) fn same_name(host: &str, at: &Node) -> Problem {
     let message = format!("the host `{host}` has the name of a group");
     Problem::new(message, at.place())
         .label("its variables would go to the group")

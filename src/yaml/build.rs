@@ -38,7 +38,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         anchors: HashMap::new(),
         anchor_names: HashSet::new(),
         aliased: 0,
-        json: is_json(&source.text),
+        json: source.is_json(),
     };
     let built = builder.document();
     // What can be told only at the end of a mapping is noted late.
@@ -50,10 +50,6 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         root.hide();
     }
     Ok(root)
-}
-
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn null(source: &Arc<Source>) -> Node {

@@ -11,11 +11,17 @@ enum Form {
     Plain,
     /// Templates in it will be read.
     Source,
-    /// It will be printed.
+    /// It will be printed: `!vault` and `!unsafe` as Ansible writes them in JSON.
     Listed,
+    /// It will be printed, and only vault values are marked.
+    HostListed,
 }
 
 impl Form {
+    fn is_listing(self) -> bool {
+        matches!(self, Self::Listed | Self::HostListed)
+    }
+
     fn text(self, text: &Text) -> String {
         if self == Self::Source { quoted(text) } else { text.text.to_string() }
     }
@@ -43,13 +49,13 @@ impl Node {
         problems.or(json)
     }
 
-    /// The same for a listing of the inventory: vault values stay encrypted.
+    /// The same for a listing of the inventory: vault values stay encrypted. `whole` marks `!unsafe` texts, too.
     ///
     /// # Errors
     /// As [`Node::to_json`], but for vault values.
-    pub fn to_listing(&self) -> Result<Json, Problems> {
+    pub fn to_listing(&self, whole: bool) -> Result<Json, Problems> {
         let mut problems = Problems::new();
-        let json = self.convert(Form::Listed, &mut problems);
+        let json = self.convert(if whole { Form::Listed } else { Form::HostListed }, &mut problems);
         problems.or(json)
     }
 
@@ -59,10 +65,13 @@ impl Node {
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Json::Number(integer(*value)),
             Value::Float(value) => self.float(*value, problems),
+            Value::String(text) if text.literal && form == Form::Listed => {
+                json!({ "__ansible_unsafe": &*text.text })
+            }
             Value::String(text) => Json::String(form.text(text)),
             Value::Seq(items) => Json::Array(items.iter().map(|item| item.convert(form, problems)).collect()),
             Value::Map(entries) => Json::Object(object(entries, form, problems)),
-            Value::Vault(armoured) if form == Form::Listed => json!({ "__ansible_vault": &**armoured }),
+            Value::Vault(armoured) if form.is_listing() => json!({ "__ansible_vault": &**armoured }),
             // As in Ansible, what is encrypted on its own is no template, whatever it holds.
             Value::Vault(_) => {
                 let opened = problems.take(self.opened());

@@ -51,6 +51,12 @@ impl Source {
         }
     }
 
+    /// Whether the text is JSON as well.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok()
+    }
+
     /// The place of the byte range in this text.
     #[must_use]
     pub fn place(self: &Arc<Self>, range: Range<usize>) -> Place {
