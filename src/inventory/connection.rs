@@ -211,6 +211,12 @@ impl ConnectionVars {
         self.settings.values_mut().filter(|setting| setting.is_template())
     }
 
+    /// What is wrong where nobody knows the host's address: it cannot be reached, and all others can.
+    #[must_use]
+    pub fn no_address(&self) -> Option<Problem> {
+        docker_machine::no_address(&self.host, self.settings.get(&Topic::Host)?.node())
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -218,8 +224,7 @@ impl ConnectionVars {
     pub fn resolve(&self) -> Result<Connection, Problems> {
         let mut problems = Problems::new();
         for (topic, setting) in &self.settings {
-            let unknown =
-                (*topic == Topic::Host).then(|| docker_machine::no_address(&self.host, setting.node()));
+            let unknown = (*topic == Topic::Host).then(|| self.no_address());
             problems.0.extend(unknown.flatten().or_else(|| refuse(setting)));
         }
         problems.or(())?;

@@ -11,6 +11,7 @@ mod files;
 mod harness;
 mod hostile;
 mod imports;
+mod inventories;
 mod killed;
 mod language;
 mod mistakes;
