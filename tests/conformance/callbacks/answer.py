@@ -69,7 +69,9 @@ class CallbackModule(CallbackBase):
         self.items.setdefault(key, []).append((f" [{shown}]", outcome, self.spoken(result, outcome)))
 
     def whole(self, result, outcome):
-        """A loop's items are its lines; they failed as the whole did: ignored or not."""
+        """A loop's items are its lines; they failed as the whole did: ignored or not. A meta task has no line."""
+        if bare(result.task.action) == "meta":
+            return
         host = result.host.get_name()
         items = self.items.pop((host, result.task._uuid), None)
         lines = items or [("", outcome, self.spoken(result, outcome))]
