@@ -32,6 +32,7 @@ class CallbackModule(CallbackBase):
         self.items = {}
         self.handlers = set()
         self.names = {}
+        self.gathered = {}
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self.names[task._uuid] = bare(task.name or task.action)
@@ -70,9 +71,16 @@ class CallbackModule(CallbackBase):
 
     def whole(self, result, outcome):
         """A loop's items are its lines; they failed as the whole did: ignored or not. A meta task has no line."""
+        host = result.host.get_name()
         if bare(result.task.action) == "meta":
             return
-        host = result.host.get_name()
+        if self.name(result.task) == "Gathering Facts":
+            self.gathered[host] = self.gathered.get(host, 0) + 1
+            return
+        if outcome == "unreachable":
+            self.hosts.setdefault(host, []).append(outcome)
+            self.write([])
+            return
         items = self.items.pop((host, result.task._uuid), None)
         lines = items or [("", outcome, self.spoken(result, outcome))]
         for label, each, spoken in lines:
@@ -99,7 +107,7 @@ class CallbackModule(CallbackBase):
         recap = []
         for host in sorted(stats.processed):
             summary = stats.summarize(host)
-            counts = {"ok": summary["ok"], "failed": summary["failures"]} | summary
+            counts = summary | {"ok": summary["ok"] - self.gathered.get(host, 0), "failed": summary["failures"]}
             shown = [f"{count}={counts[count]}" for count in COUNTS if counts[count]]
             recap.append(" ".join([f"recap {host}:", *shown]))
         self.write(recap)
