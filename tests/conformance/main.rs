@@ -4,6 +4,7 @@
 //! `DTRCTL_SCENARIOS=PART` runs those whose name holds that part.
 
 mod answer;
+mod corpus;
 mod scenario;
 mod table;
 

@@ -4,37 +4,60 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::corpus::{self, Counts};
 use crate::scenario::{Scenario, Verdict};
 
 const HEAD: &str = "<!-- Made from the scenarios by `DTRCTL_BLESS=1 cargo test --test conformance`. -->
 
 # Conformance
 
-Each scenario below `tests/conformance/scenarios/` is a playbook that ansible-playbook and dtrctl run unmodified. Compared are, for
+With ansible-core 2.19. An error on both sides counts as equal; what is refused is refused with a message at its place.
+
+";
+/// The head of the corpus's part.
+const CORPUS: &str = "| real-world files | equal | refused here only | silently different |";
+const PLAYS: &str = "Each scenario below `tests/conformance/scenarios/` is a playbook that ansible-playbook and dtrctl run unmodified. Compared are, for
 each host, its tasks in order with their outcomes and what `debug`, `fail` and `assert` say, the recap, how the run ended, every file it
-left, and the recap of a second run. Check comes first and has to leave every file as it was. `tests/conformance/record` has recorded
-ansible-core 2.19's answers and records them again.
+left, and the recap of a second run. Check comes first and has to leave every file as it was. `tests/conformance/record` records
+Ansible's answers.
 
 ";
 
 /// The table has to be what the scenarios say.
 pub fn check(scenarios: &[Scenario], bless: bool) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conformance.md");
-    let table = whole(scenarios);
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let corpus = corpus::counted().map_or_else(|| recorded(&written), |counts| counted(&counts));
+    let table = whole(&corpus, scenarios);
     if bless {
         std::fs::write(&path, &table).expect("docs/conformance.md can be written");
+        return;
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == table,
         "docs/conformance.md is stale: run DTRCTL_BLESS=1 cargo test --test conformance"
     );
 }
 
-fn whole(scenarios: &[Scenario]) -> String {
+/// The corpus's part of the table as it was counted last, for who has no corpus.
+fn recorded(written: &str) -> String {
+    let rows =
+        written.lines().skip_while(|line| *line != CORPUS).skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| format!("{row}\n")).collect()
+}
+
+fn counted(counts: &[(&str, Counts)]) -> String {
+    let row = |(kind, Counts { equal, refused, different }): &(&str, Counts)| {
+        format!("| {kind} | {equal} | {refused} | {different} |\n")
+    };
+    counts.iter().map(row).collect()
+}
+
+fn whole(corpus: &str, scenarios: &[Scenario]) -> String {
     let mut groups: BTreeMap<&str, Vec<&Scenario>> = BTreeMap::new();
     scenarios.iter().for_each(|scenario| groups.entry(scenario.group()).or_default().push(scenario));
     let mut text = HEAD.to_owned();
+    _ = write!(text, "{CORPUS}\n|---|---|---|---|\n{corpus}\n## Plays\n\n{PLAYS}");
     text += "| scenarios | same | better on purpose | refused |\n|---|---|---|---|\n";
     for (group, scenarios) in &groups {
         text += &counts(group, scenarios);
