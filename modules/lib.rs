@@ -10,6 +10,7 @@ pub mod certs;
 pub mod contract;
 pub mod daemon_config;
 pub mod platform;
+pub mod pyregex;
 pub mod review;
 
 mod arguments;

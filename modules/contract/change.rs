@@ -433,6 +433,17 @@ impl Change {
         }
     }
 
+    /// Adds variables to the environment of a user's command; what the command has of its own stays.
+    pub fn add_environment(&mut self, environment: &[(String, String)]) {
+        if let Self::Run(run) = self {
+            let new = environment
+                .iter()
+                .filter(|(name, _)| !run.environment.iter().any(|(known, _)| known == name));
+            let new: Vec<_> = new.cloned().collect();
+            run.environment.extend(new);
+        }
+    }
+
     /// Whether asking again afterwards must find nothing to do.
     #[must_use]
     pub const fn is_provable(&self) -> bool {

@@ -122,7 +122,7 @@ impl Apply {
         let mut selected = Vec::new();
         // A play of which `--tags` leaves nothing need not have hosts: it asks nobody.
         let left = |play: &Play| {
-            play.tasks.is_empty() || play.tasks.iter().any(|task| options.tags.select(&task.tags))
+            play.tasks().next().is_none() || play.tasks().any(|task| options.tags.select(&task.keywords.tags))
         };
         for play in plays(playbooks).into_iter().filter(|play| left(play)) {
             let pattern = if play.hosts.has_template() {
@@ -153,8 +153,9 @@ impl Apply {
     /// A tag that no task has would leave nothing to do, and say that all is well.
     fn refuse_unknown_tags(&self, playbooks: &[Playbook], tags: &Tags) -> Result<(), Failure> {
         let plays = plays(playbooks);
-        let tasks = plays.iter().flat_map(|play| play.tasks.iter().chain(&play.handlers));
-        let used: BTreeSet<&str> = tasks.flat_map(|task| task.tags.iter().map(String::as_str)).collect();
+        let tasks = plays.iter().flat_map(|play| play.tasks().chain(&play.handlers));
+        let used: BTreeSet<&str> =
+            tasks.flat_map(|task| task.keywords.tags.iter().map(String::as_str)).collect();
         match tags.unknown(&used).first() {
             Some(tag) if !self.allow_empty => {
                 let known: Vec<&str> = used.into_iter().collect();
@@ -174,12 +175,12 @@ impl Apply {
                 hosts.iter().for_each(|host| text += &format!("  host: {host}\n"));
             }
             if self.list_tasks {
-                for task in play.tasks.iter().filter(|task| tags.select(&task.tags)) {
+                for task in play.tasks().filter(|task| tags.select(&task.keywords.tags)) {
                     text += &format!(
                         "  task: {} ({})  tags: [{}]\n",
                         task.shown_name(),
-                        task.module.name,
-                        task.tags.join(", ")
+                        task.action.name(),
+                        task.keywords.tags.join(", ")
                     );
                 }
             }

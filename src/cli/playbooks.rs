@@ -13,7 +13,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
     let mut playbooks = Vec::new();
     for path in paths {
         let mut problems = Problems::new();
-        if let Some(playbook) = Playbook::load(path, &mut problems) {
+        if let Some(playbook) = Playbook::load(path, &[], &mut problems) {
             check_templates(&playbook, &mut problems);
             playbooks.push(playbook);
         }
@@ -26,6 +26,6 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
 /// The playbook that a subcommand writes for what its command line asks.
 pub fn of_text(text: String) -> Result<Playbook, Failure> {
     let mut problems = Problems::new();
-    let playbook = Playbook::read(&Source::new("the command line", text), &mut problems);
+    let playbook = Playbook::read(&Source::new("the command line", text), &[], &mut problems);
     problems.or(playbook)?.ok_or_else(|| Failure::said("the arguments cannot be read"))
 }

@@ -1,10 +1,11 @@
 //! How a step ended, and what is kept and said of it.
 
 use modules::{
-    AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, ShellOutput, Told, act_output,
+    AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, ShellOutput, act_output,
 };
 use serde_json::{Map, Value as Json};
 
+use super::meeting::Told;
 use crate::event::{Outcome, Reason, visible};
 use crate::yaml::Problem;
 
@@ -16,6 +17,12 @@ pub struct Done {
     pub(super) owed: Option<String>,
     pub(super) owed_is_whole: bool,
     pub(super) reason: Option<Reason>,
+    /// Whether another host has done it for this one.
+    pub(super) is_told: bool,
+    /// Variables that it sets for later tasks.
+    pub(super) facts: Map<String, Json>,
+    /// Variables from files, whose templates stay templates.
+    pub(super) included: Vec<(String, Json)>,
     /// Why its result is not known though its outcome is, where a command would run or a certificate would be made.
     pub(super) unseen: Option<&'static str>,
 }
@@ -29,7 +36,29 @@ impl Done {
             owed: None,
             owed_is_whole: false,
             reason: None,
+            is_told: false,
+            facts: Map::new(),
+            included: Vec::new(),
             unseen: None,
+        }
+    }
+
+    /// What another host has found out for all.
+    pub(super) fn told(told: Told) -> Self {
+        match told {
+            Told::Lost(host) => {
+                let message = format!("`{host}`, which does this for all hosts of the batch, is lost");
+                Self { is_told: true, ..Self::failed("run_once", message) }
+            }
+            Told::Ended { outcome, result, unknown, facts, included } => {
+                let reason = unknown.map(|message| Reason {
+                    kind: "unknown".to_owned(),
+                    message,
+                    help: None,
+                    place: None,
+                });
+                Self { is_told: true, reason, facts, included, ..Self::new(outcome, result) }
+            }
         }
     }
 
@@ -83,7 +112,7 @@ impl Done {
     }
 
     /// Adds what is known only once the change was made.
-    pub(super) fn tell(&mut self, told: Told) {
+    pub(super) fn tell(&mut self, told: modules::Told) {
         self.notes.push(Note { level: Level::Info, text: told.line });
         if let Some(seconds) = told.seconds {
             self.result.insert("down_seconds".to_owned(), seconds.into());
@@ -99,6 +128,7 @@ impl Done {
             owed_is_whole: plan.owed_is_whole,
             notes: plan.notes,
             owed: plan.owed,
+            facts: plan.facts,
             ..Self::new(outcome, result)
         }
     }

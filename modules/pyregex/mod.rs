@@ -5,19 +5,72 @@
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::budget::Budget;
-use super::error::{Eval, TemplateError, call_error};
-use super::pyregex_syntax::translate;
+mod syntax;
+
+use syntax::translate;
+
+/// A pattern or replacement that is not understood, or that the engine cannot answer as Python does: the sentence that
+/// says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RegexError(pub String);
+
+/// What matching may cost: whoever bounds it counts it, and may stop it.
+pub trait Meter {
+    /// Why it is stopped, or why the pattern is refused.
+    type Stop: From<RegexError>;
+
+    /// Pays for work in proportion to `count`.
+    ///
+    /// # Errors
+    /// Where it costs too much.
+    fn work(&self, count: usize) -> Result<(), Self::Stop>;
+
+    /// Pays for `count` matches that are kept.
+    ///
+    /// # Errors
+    /// Where they are too many.
+    fn items(&self, count: usize) -> Result<(), Self::Stop>;
+
+    /// Pays for `bytes` of new text.
+    ///
+    /// # Errors
+    /// Where it is too much.
+    fn text(&self, bytes: usize) -> Result<(), Self::Stop>;
+}
+
+/// No bound but that of the engine, whose time grows with the text alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Unmetered;
+
+impl Meter for Unmetered {
+    type Stop = RegexError;
+
+    fn work(&self, _: usize) -> Result<(), RegexError> {
+        Ok(())
+    }
+
+    fn items(&self, _: usize) -> Result<(), RegexError> {
+        Ok(())
+    }
+
+    fn text(&self, _: usize) -> Result<(), RegexError> {
+        Ok(())
+    }
+}
 
 /// Flags given beside the pattern.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Flags {
-    pub(super) ignore_case: bool,
-    pub(super) multiline: bool,
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flags {
+    /// `re.IGNORECASE`.
+    pub ignore_case: bool,
+    /// `re.MULTILINE`: `^` and `$` stand at each line.
+    pub multiline: bool,
 }
 
 /// A pattern.
-pub(super) struct Pattern {
+#[derive(Debug)]
+pub struct Pattern {
     regex: Regex,
     source: String,
     flags: Flags,
@@ -28,22 +81,29 @@ pub(super) struct Pattern {
 }
 
 /// The text of each group of a match; the first is the whole.
-pub(super) type Groups<'t> = Vec<Option<&'t str>>;
+pub type Groups<'t> = Vec<Option<&'t str>>;
 
 /// How a match has to lie.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// Anywhere in the text.
     Anywhere,
+    /// At its start.
     Start,
+    /// All of it.
     Whole,
 }
 
-fn refuse(message: impl Into<String>) -> TemplateError {
-    call_error("regex", message)
+fn refuse(message: impl Into<String>) -> RegexError {
+    RegexError(message.into())
 }
 
 impl Pattern {
-    pub(super) fn new(pattern: &str, flags: Flags) -> Eval<Self> {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`RegexError`] where Python or this engine does not take it.
+    pub fn new(pattern: &str, flags: Flags) -> Result<Self, RegexError> {
         let translated = translate(pattern, flags.multiline)?;
         let regex = build(&translated.source, flags)?;
         Ok(Self {
@@ -56,8 +116,11 @@ impl Pattern {
     }
 
     /// Whether the pattern matches.
-    pub(super) fn matches(&self, text: &str, anchor: Anchor, budget: &Budget) -> Eval<bool> {
-        budget.work(text.len() / 8 + 1)?;
+    ///
+    /// # Errors
+    /// Where it costs too much.
+    pub fn matches<M: Meter>(&self, text: &str, anchor: Anchor, meter: &M) -> Result<bool, M::Stop> {
+        meter.work(text.len() / 8 + 1)?;
         let source = &self.source;
         let anchored = match anchor {
             Anchor::Anywhere => None,
@@ -71,7 +134,10 @@ impl Pattern {
     }
 
     /// The number of the group that a reference such as `\1` or `\g<name>` names.
-    pub(super) fn group(&self, reference: &str) -> Eval<usize> {
+    ///
+    /// # Errors
+    /// [`RegexError`] where there is no such group.
+    pub fn group(&self, reference: &str) -> Result<usize, RegexError> {
         let name = match reference.strip_prefix("\\g<") {
             Some(rest) => rest.split_once('>').map(|(name, _)| name),
             None => reference.strip_prefix('\\'),
@@ -81,7 +147,7 @@ impl Pattern {
         self.group_number(name)
     }
 
-    fn group_number(&self, name: &str) -> Eval<usize> {
+    fn group_number(&self, name: &str) -> Result<usize, RegexError> {
         let number = name.parse().ok().filter(|number| *number < self.regex.captures_len());
         number
             .or_else(|| self.regex.capture_names().position(|candidate| candidate == Some(name)))
@@ -89,8 +155,11 @@ impl Pattern {
     }
 
     /// The first match.
-    pub(super) fn search<'t>(&self, text: &'t str, budget: &Budget) -> Eval<Option<Groups<'t>>> {
-        budget.work(text.len() / 8 + 1)?;
+    ///
+    /// # Errors
+    /// Where it costs too much, or where a `$` would match before the last line end.
+    pub fn search<'t, M: Meter>(&self, text: &'t str, meter: &M) -> Result<Option<Groups<'t>>, M::Stop> {
+        meter.work(text.len() / 8 + 1)?;
         let found = self.regex.captures(text);
         self.agree_on_end(text, |shorter| {
             let range = |captures: Option<Captures<'_>>| captures.and_then(|c| c.get(0).map(|m| m.range()));
@@ -100,51 +169,70 @@ impl Pattern {
     }
 
     /// All matches.
-    pub(super) fn find_all<'t>(&self, text: &'t str, budget: &Budget) -> Eval<Vec<Groups<'t>>> {
-        let found = self.all(text, 0, budget)?;
-        budget.items(found.len().saturating_mul(self.regex.captures_len()))?;
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn find_all<'t, M: Meter>(&self, text: &'t str, meter: &M) -> Result<Vec<Groups<'t>>, M::Stop> {
+        let found = self.all(text, 0, meter)?;
+        meter.items(found.len().saturating_mul(self.regex.captures_len()))?;
         Ok(found.iter().map(groups).collect())
     }
 
     /// The text with its first `count` matches replaced, all if that is 0, and how many they were.
-    pub(super) fn replace(
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn replace<M: Meter>(
         &self,
         text: &str,
         replacement: &Replacement,
         count: usize,
-        budget: &Budget,
-    ) -> Eval<(String, usize)> {
-        let found = self.all(text, count, budget)?;
-        let mut out = super::budget::Text::new(budget);
+        meter: &M,
+    ) -> Result<(String, usize), M::Stop> {
+        let found = self.all(text, count, meter)?;
+        let mut out = String::new();
         let mut end = 0;
         for captures in &found {
             if let Some(whole) = captures.get(0) {
-                out.push(&text[end..whole.start()])?;
-                replacement.write(captures, &mut out)?;
+                let from = out.len();
+                out.push_str(&text[end..whole.start()]);
+                replacement.write(captures, &mut out);
+                meter.text(out.len() - from)?;
                 end = whole.end();
             }
         }
-        out.push(&text[end..])?;
-        Ok((out.finish(), found.len()))
+        meter.text(text.len() - end)?;
+        out.push_str(&text[end..]);
+        Ok((out, found.len()))
     }
 
-    fn all<'t>(&self, text: &'t str, count: usize, budget: &Budget) -> Eval<Vec<Captures<'t>>> {
-        let found = self.scan(text, count, budget)?;
+    fn all<'t, M: Meter>(
+        &self,
+        text: &'t str,
+        count: usize,
+        meter: &M,
+    ) -> Result<Vec<Captures<'t>>, M::Stop> {
+        let found = self.scan(text, count, meter)?;
         self.agree_on_end(text, |shorter| {
             let ranges = |found: &[Captures<'_>]| {
                 found.iter().filter_map(|c| c.get(0).map(|m| m.range())).collect::<Vec<_>>()
             };
-            self.scan(shorter, count, budget).is_ok_and(|other| ranges(&other) == ranges(&found))
+            self.scan(shorter, count, meter).is_ok_and(|other| ranges(&other) == ranges(&found))
         })?;
         Ok(found)
     }
 
     /// All matches in Python's way: an empty one may follow right after another that is not empty.
-    fn scan<'t>(&self, text: &'t str, count: usize, budget: &Budget) -> Eval<Vec<Captures<'t>>> {
+    fn scan<'t, M: Meter>(
+        &self,
+        text: &'t str,
+        count: usize,
+        meter: &M,
+    ) -> Result<Vec<Captures<'t>>, M::Stop> {
         let mut found: Vec<Captures<'t>> = Vec::new();
         let (mut at, mut after_empty) = (0, None);
         while at <= text.len() && (count == 0 || found.len() < count) {
-            budget.work((text.len() - at) / 64 + 1)?;
+            meter.work((text.len() - at) / 64 + 1)?;
             let Some(captures) = self.regex.captures_at(text, at) else { break };
             let Some(whole) = captures.get(0) else { break };
             let (start, end) = (whole.start(), whole.end());
@@ -157,18 +245,19 @@ impl Pattern {
                 return Err(refuse(
                     "the pattern has alternatives or lazy quantifiers and matches nothing at all somewhere; \
                      make it match one character at least",
-                ));
+                )
+                .into());
             }
             after_empty = (start == end).then_some(start);
             at = end;
-            budget.items(1)?;
+            meter.items(1)?;
             found.push(captures);
         }
         Ok(found)
     }
 
     /// Refuses the rare text where a `$` before the last line end would make a difference.
-    fn agree_on_end(&self, text: &str, same: impl FnOnce(&str) -> bool) -> Eval<()> {
+    fn agree_on_end(&self, text: &str, same: impl FnOnce(&str) -> bool) -> Result<(), RegexError> {
         match text.strip_suffix('\n').filter(|_| self.soft_end) {
             Some(shorter) if !same(shorter) => Err(refuse(
                 "the text ends in a line end, before which `$` would match; use `| trim` on the text, or `\\Z`",
@@ -186,7 +275,7 @@ fn groups<'t>(captures: &Captures<'t>) -> Groups<'t> {
     captures.iter().map(|group| group.map(|group| group.as_str())).collect()
 }
 
-fn build(source: &str, flags: Flags) -> Eval<Regex> {
+fn build(source: &str, flags: Flags) -> Result<Regex, RegexError> {
     RegexBuilder::new(source)
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multiline)
@@ -201,17 +290,23 @@ fn last_line(message: &str) -> String {
 }
 
 /// A replacement text with references to groups.
-pub(super) struct Replacement {
+#[derive(Debug)]
+pub struct Replacement {
     parts: Vec<Part>,
 }
 
+#[derive(Debug)]
 enum Part {
     Text(String),
     Group(usize),
 }
 
 impl Replacement {
-    pub(super) fn new(template: &str, pattern: &Pattern) -> Eval<Self> {
+    /// Reads a replacement.
+    ///
+    /// # Errors
+    /// [`RegexError`] where it names a group that the pattern does not have.
+    pub fn new(template: &str, pattern: &Pattern) -> Result<Self, RegexError> {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some(at) = rest.find('\\') {
@@ -224,16 +319,18 @@ impl Replacement {
         Ok(Self { parts })
     }
 
-    fn write(&self, captures: &Captures<'_>, out: &mut super::budget::Text<'_>) -> Eval<()> {
-        self.parts.iter().try_for_each(|part| match part {
-            Part::Text(text) => out.push(text),
-            Part::Group(group) => out.push(captures.get(*group).map_or("", |group| group.as_str())),
-        })
+    fn write(&self, captures: &Captures<'_>, out: &mut String) {
+        for part in &self.parts {
+            out.push_str(match part {
+                Part::Text(text) => text,
+                Part::Group(group) => captures.get(*group).map_or("", |group| group.as_str()),
+            });
+        }
     }
 }
 
 /// What stands after a backslash in a replacement.
-fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Eval<(Part, &'t str)> {
+fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Result<(Part, &'t str), RegexError> {
     let Some(c) = rest.chars().next() else { return Err(refuse("the replacement ends in a backslash")) };
     let tail = &rest[c.len_utf8()..];
     let text = |text: &str| Ok((Part::Text(text.to_owned()), tail));
@@ -267,7 +364,8 @@ fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Eval<(Part, &'t str)> {
 }
 
 /// `re.escape(text)`.
-pub(super) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if "()[]{}?*+-|^$\\.&~# \t\n\r\x0b\x0c".contains(c) {

@@ -1,6 +1,6 @@
 //! The syntax of Python's patterns, rewritten in that of the engine.
 
-use super::error::{Eval, TemplateError, call_error};
+use super::RegexError;
 
 /// A rewritten pattern.
 pub(super) struct Translated {
@@ -12,12 +12,12 @@ pub(super) struct Translated {
     pub(super) may_hide: bool,
 }
 
-fn refuse(message: impl Into<String>) -> TemplateError {
-    call_error("regex", message)
+fn refuse(message: impl Into<String>) -> RegexError {
+    RegexError(message.into())
 }
 
 /// Rewrites a pattern.
-pub(super) fn translate(pattern: &str, multiline: bool) -> Eval<Translated> {
+pub(super) fn translate(pattern: &str, multiline: bool) -> Result<Translated, RegexError> {
     let mut walk = Walk {
         rest: pattern.chars().collect(),
         at: 0,
@@ -68,7 +68,7 @@ impl Walk {
         self.out.push(c);
     }
 
-    fn one(&mut self, c: char) -> Eval<()> {
+    fn one(&mut self, c: char) -> Result<(), RegexError> {
         match c {
             '\\' => self.escape(false)?,
             '[' => self.class()?,
@@ -102,7 +102,7 @@ impl Walk {
     }
 
     /// A place, as opposed to a character: Python refuses to repeat one.
-    fn place(&mut self, source: &str) -> Eval<()> {
+    fn place(&mut self, source: &str) -> Result<(), RegexError> {
         self.out.push_str(source);
         let repeated = matches!(self.peek(0), Some('*' | '+' | '?'));
         if repeated || (self.peek(0) == Some('{') && self.counts(1).is_some()) {
@@ -111,7 +111,7 @@ impl Walk {
         Ok(())
     }
 
-    fn after_quantifier(&mut self) -> Eval<()> {
+    fn after_quantifier(&mut self) -> Result<(), RegexError> {
         if self.peek(0) == Some('?') {
             self.traits.chooses = true;
             self.next();
@@ -145,7 +145,7 @@ impl Walk {
         ))
     }
 
-    fn braces(&mut self) -> Eval<()> {
+    fn braces(&mut self) -> Result<(), RegexError> {
         if let Some((counts, length)) = self.counts(0) {
             self.out.push_str(&counts);
             self.at += length;
@@ -156,7 +156,7 @@ impl Walk {
         }
     }
 
-    fn group(&mut self) -> Eval<()> {
+    fn group(&mut self) -> Result<(), RegexError> {
         self.out.push('(');
         if self.peek(0) != Some('?') {
             return Ok(());
@@ -177,7 +177,7 @@ impl Walk {
         }
     }
 
-    fn flags(&mut self) -> Eval<()> {
+    fn flags(&mut self) -> Result<(), RegexError> {
         let rest = &self.rest[self.at + 1..];
         let length = rest
             .iter()
@@ -206,7 +206,7 @@ impl Walk {
     }
 
     /// What follows a backslash.
-    fn escape(&mut self, in_class: bool) -> Eval<()> {
+    fn escape(&mut self, in_class: bool) -> Result<(), RegexError> {
         let Some(c) = self.next() else { return Err(refuse("the pattern ends in a backslash")) };
         match c {
             'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => self.out.extend(['\\', c]),
@@ -230,7 +230,7 @@ impl Walk {
         Ok(())
     }
 
-    fn code(&mut self, digits: usize) -> Eval<()> {
+    fn code(&mut self, digits: usize) -> Result<(), RegexError> {
         let text: String = self.rest[self.at.min(self.rest.len())..].iter().take(digits).collect();
         let whole = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
         if !whole {
@@ -242,7 +242,7 @@ impl Walk {
     }
 
     /// A class of characters: brackets, `&`, `~` and `-` inside mean more to the engine than to Python.
-    fn class(&mut self) -> Eval<()> {
+    fn class(&mut self) -> Result<(), RegexError> {
         self.out.push('[');
         if self.peek(0) == Some('^') {
             self.next();
