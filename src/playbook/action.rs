@@ -70,18 +70,6 @@ impl Meta {
     ];
 }
 
-impl PartialEq for Action {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Module(one), Self::Module(other)) => one.name == other.name,
-            (Self::Meta(one), Self::Meta(other)) => one == other,
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
-        }
-    }
-}
-
-impl Eq for Action {}
-
 impl Action {
     /// The names of what the engine does itself.
     pub const OWN: [&'static str; 5] = ["set_fact", "include_vars", "include_tasks", "include_role", "meta"];
@@ -100,6 +88,12 @@ impl Action {
             Self::IncludeRole => "include_role",
             Self::Meta(_) => "meta",
         }
+    }
+
+    /// Whether it is `set_fact`.
+    #[must_use]
+    pub const fn sets_facts(&self) -> bool {
+        matches!(self, Self::SetFact)
     }
 
     /// Whether one host decides it for all hosts of its batch, as Ansible has it.

@@ -55,7 +55,7 @@ fn options(
         let name = key.as_str().unwrap_or_default();
         if name.is_empty()
             || name.contains(['\'', '\\', '{', '"'])
-            || (within.is_none() && !super::task::valid_name(name))
+            || (within.is_none() && !super::task::is_variable_name(name))
         {
             problems.push(Problem::new("this is no name of an argument", key.place()));
             continue;

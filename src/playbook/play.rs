@@ -255,10 +255,7 @@ impl Play {
                 problems.push(Problem::new("`notify` has to be text", node.place()));
                 continue;
             };
-            if !node.has_template()
-                && !known.contains(name)
-                && seen.insert((node.span.start, Arc::as_ptr(&node.source)))
-            {
+            if !node.has_template() && !known.contains(name) && seen.insert(node.place().to_string()) {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),

@@ -11,10 +11,11 @@ use super::keys::Keys;
 use super::keywords::{Keywords, Level};
 use super::own;
 use super::part::{Around, Block, Files, Part, Role};
-use super::role::Used;
+use super::role::{Used, WantedRole};
+use super::role_files::find_role;
 use super::task::{Task, finish};
 use super::vocabulary::of_tasks;
-use crate::yaml::{self, Node, Problem, Problems, Source, Style, Text, Value};
+use crate::yaml::{self, Node, Place, Problem, Problems, Source, Style, Text, Value};
 
 /// Where roles are looked for.
 #[derive(Debug, Clone, Default)]
@@ -115,16 +116,20 @@ impl<'p> Reader<'p> {
         self.problems.take(read)
     }
 
-    /// Looks at the tasks of a file that is included while the play runs, for their mistakes alone.
-    pub(super) fn look_at(&mut self, path: &Path, around: &Around) {
-        if self.seen.insert(real(path)) && !self.within.contains(&real(path)) {
-            let mut reader = Reader::new(self.library, self.problems);
-            reader.seen.clone_from(&self.seen);
-            reader.within.clone_from(&self.within);
-            reader.file(path, around);
-            reader.handlers();
-            self.seen = std::mem::take(&mut reader.seen);
+    /// Looks at what is included while the play runs, for its mistakes alone.
+    fn look_at(&mut self, path: &Path, read: impl FnOnce(&mut Reader<'_>)) {
+        let path = real(path);
+        if self.within.contains(&path) || !self.seen.insert(path) {
+            return;
         }
+        let noted = self.problems.0.len();
+        let mut reader = Reader::new(self.library, self.problems);
+        reader.seen = std::mem::take(&mut self.seen);
+        reader.within.clone_from(&self.within);
+        read(&mut reader);
+        reader.handlers();
+        self.seen = std::mem::take(&mut reader.seen);
+        self.forget_repeated(noted);
     }
 
     /// Drops what was noted since and had been noted before: one text may be read in several places.
@@ -233,21 +238,38 @@ impl<'p> Reader<'p> {
 
     /// What can be said of a task where it stands.
     fn check_task(&mut self, task: &Task) {
-        if task.action == Action::Meta(Meta::EndRole) && (task.around.role.is_none() || task.around.handler) {
-            self.problems.push(
+        let around = &task.around;
+        match task.action {
+            Action::Meta(Meta::EndRole) if around.role.is_none() || around.handler => self.problems.push(
                 Problem::new("`meta: end_role` stands in no role's tasks", task.action_key.place())
                     .help("`meta: end_host` ends the play for the host"),
-            );
+            ),
+            Action::IncludeRole if around.handler => self.problems.push(no_role_as_handler(&task.action_key)),
+            Action::IncludeRole => self.look_at_role(task),
+            Action::IncludeTasks => {
+                let name = known_argument(task, "file").map(|(name, _)| name);
+                let path =
+                    name.and_then(|name| around.files.tasks_file(Path::new(name), folder(around), true).ok());
+                if let Some(path) = path {
+                    self.look_at(&path, |reader| _ = reader.file(&path, around));
+                }
+            }
+            _ => {}
         }
-        if task.action == Action::IncludeRole && task.around.handler {
-            self.problems.push(no_role_as_handler(&task.action_key));
+    }
+
+    /// Looks at a role that is included while the play runs; one that is not there may never be reached.
+    fn look_at_role(&mut self, task: &Task) {
+        let Some((name, place)) = known_argument(task, "name") else { return };
+        let mut wanted = WantedRole::new(name, place);
+        match known_argument(task, "tasks_from") {
+            Some((from, _)) => from.clone_into(&mut wanted.tasks_from),
+            None if task.arguments.as_ref().is_some_and(|node| node.get("tasks_from").is_some()) => return,
+            None => {}
         }
-        let file = task.arguments.as_ref().and_then(|arguments| arguments.get("file"));
-        if task.action == Action::IncludeTasks
-            && let Some(name) = file.filter(|node| !node.has_template()).and_then(Node::as_str)
-            && let Ok(path) = task.around.files.tasks_file(Path::new(name), folder(&task.around), true)
-        {
-            self.look_at(&path, &task.around);
+        if let Ok(directory) = find_role(&wanted, self.library, task.around.role.as_deref()) {
+            let tasks = directory.join("tasks").join(&wanted.tasks_from);
+            self.look_at(&tasks, |reader| _ = reader.used_role(&wanted, &[], &task.around));
         }
     }
 
@@ -280,6 +302,13 @@ impl<'p> Reader<'p> {
             }
         }
     }
+}
+
+/// An argument that is known beforehand, and where it stands.
+fn known_argument<'a>(task: &'a Task, name: &str) -> Option<(&'a str, Place)> {
+    let node = task.arguments.as_ref()?.get(name)?;
+    let text = node.as_str().filter(|_| !node.has_template())?;
+    Some((text, node.place()))
 }
 
 pub(super) fn no_role_as_handler(key: &Node) -> Problem {

@@ -43,10 +43,10 @@ pub struct Task {
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
-    /// What it says itself, and what it has from around it.
-    pub keywords: Keywords,
     /// `apply` of an include: what it says of the tasks that it brings.
     pub apply: Option<Box<Keywords>>,
+    /// What it says itself, and what it has from around it.
+    pub keywords: Keywords,
     /// What else it has from around it.
     pub around: Around,
 }
@@ -127,8 +127,8 @@ impl Task {
             listen,
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
-            keywords,
             apply: named.apply,
+            keywords,
             around: around.clone(),
         };
         finish(keys, problems);
@@ -213,11 +213,12 @@ impl LoopControl {
 
 fn variable_name(node: &Node, what: &str) -> Result<String, Problem> {
     let name = text(node, what)?;
-    valid_name(&name).then_some(name).ok_or_else(|| no_name(node))
+    is_variable_name(&name).then_some(name).ok_or_else(|| no_name(node))
 }
 
 /// Whether a text can name a variable.
-pub(super) fn valid_name(name: &str) -> bool {
+#[must_use]
+pub fn is_variable_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -274,7 +275,7 @@ fn check_name(name: &str, key: &Node) -> Result<String, Problem> {
         return Err(Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
             .help("set it in the inventory"));
     }
-    valid_name(name).then(|| name.to_owned()).ok_or_else(|| no_name(key))
+    is_variable_name(name).then(|| name.to_owned()).ok_or_else(|| no_name(key))
 }
 
 fn no_name(key: &Node) -> Problem {

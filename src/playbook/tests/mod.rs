@@ -4,6 +4,7 @@ mod forms;
 mod imports;
 mod mistakes;
 mod roles;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
