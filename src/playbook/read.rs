@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::action::{Action, Meta, Named};
 use super::arguments::{check_arguments, merge};
 use super::call::Call;
-use super::keys::Keys;
+use super::keys::{Keys, nodes};
 use super::keywords::{Keywords, Level};
 use super::own;
 use super::part::{Around, Block, Files, Part, Role};
@@ -38,6 +38,10 @@ pub struct Reader<'p> {
     pub(super) handlers: Vec<(Node, Around)>,
     /// The files and roles that are being read, the innermost last.
     pub(super) within: Vec<PathBuf>,
+    /// Whether something that was named could not be read, so that what it would have brought is not known.
+    pub(super) incomplete: bool,
+    /// The names of handlers that could not be read.
+    pub(super) unread: Vec<String>,
     /// The files to be included that were looked at for mistakes.
     seen: HashSet<PathBuf>,
     next: u32,
@@ -64,6 +68,8 @@ impl<'p> Reader<'p> {
             used: Vec::new(),
             handlers: Vec::new(),
             within: Vec::new(),
+            incomplete: false,
+            unread: Vec::new(),
             seen: HashSet::new(),
             next: 0,
         }
@@ -113,6 +119,7 @@ impl<'p> Reader<'p> {
     /// A file's tree.
     pub(super) fn parse(&mut self, path: &Path) -> Option<Node> {
         let read = Source::read(path).map_err(Problems::from).and_then(|source| yaml::parse(&source));
+        self.incomplete |= read.is_err();
         self.problems.take(read)
     }
 
@@ -150,15 +157,14 @@ impl<'p> Reader<'p> {
         }
         let call = Call::take(node, &mut keys, self.problems);
         let args = self.problems.take(own::args(keys.take("args"))).unwrap_or_default();
-        let kept: Vec<&str> = keys.left().map(|(name, _)| name).collect();
-        let mut keywords = Keywords::take(&mut keys, Level::Task, self.problems);
         let Some(call) = call else {
-            // The rest is read all the same, so that its mistakes are told too; the unknown key is most likely the module's name.
-            of_tasks().into_iter().for_each(|name| _ = keys.take(name));
-            while keys.take_where(|name| name.starts_with("with_")).is_some() {}
-            finish(keys, self.problems);
+            self.unnamed(node, keys, around);
             return Vec::new();
         };
+        if matches!(call.name.as_str(), "include_tasks" | "include_role") {
+            self.check_include(&call, &keys);
+        }
+        let mut keywords = Keywords::take(&mut keys, Level::Task, self.problems);
         if call.local && keywords.delegate_to.is_none() {
             let text = Text { text: "localhost".into(), style: Style::Plain, literal: false };
             keywords.delegate_to = Some(Node { value: Value::String(text), ..call.key.clone() });
@@ -169,26 +175,49 @@ impl<'p> Reader<'p> {
                 self.import_tasks(&call, args, keys, &Around { keywords: all, ..around.clone() })
             }
             "import_role" => self.import_role(&call, args, keys, &Around { keywords: all, ..around.clone() }),
-            name => {
-                if matches!(name, "include_tasks" | "include_role") {
-                    self.check_include(&call, &kept);
-                }
-                let number = self.number();
-                let Some(named) = self.named(&call, args, &all) else {
-                    let nothing = Named {
-                        action: Action::Meta(Meta::Noop),
-                        key: call.key,
-                        arguments: None,
-                        apply: None,
-                    };
-                    Task::read(node, keys, nothing, all, around, self.problems);
-                    return Vec::new();
-                };
-                let mut task = Task::read(node, keys, named, all, around, self.problems);
-                task.number = number;
-                self.check_task(&task);
-                vec![Part::Task(Arc::new(task))]
-            }
+            _ => self.task(node, keys, call, args, all, around).into_iter().collect(),
+        }
+    }
+
+    /// A task of which nobody knows what it does. The rest is read all the same, so that its mistakes are told too; the unknown key is
+    /// most likely the module's name.
+    fn unnamed(&mut self, node: &Node, mut keys: Keys<'_>, around: &Around) {
+        Keywords::take(&mut keys, Level::Task, self.problems);
+        of_tasks().into_iter().for_each(|name| _ = keys.take(name));
+        while keys.take_where(|name| name.starts_with("with_")).is_some() {}
+        finish(keys, true, self.problems);
+        self.remember(node, around);
+    }
+
+    fn task(
+        &mut self,
+        node: &Node,
+        keys: Keys<'_>,
+        call: Call,
+        args: Vec<(Node, Node)>,
+        all: Keywords,
+        around: &Around,
+    ) -> Option<Part> {
+        let number = self.number();
+        let known = self.named(&call, args, &all);
+        let is_known = known.is_some();
+        let nothing = Named { action: Action::Meta(Meta::Noop), key: call.key, arguments: None, apply: None };
+        let mut task = Task::read(node, keys, known.unwrap_or(nothing), all, around, self.problems);
+        task.number = number;
+        if !is_known {
+            self.remember(node, around);
+            return None;
+        }
+        self.check_task(&task);
+        Some(Part::Task(Arc::new(task)))
+    }
+
+    /// Remembers the names of a handler that could not be read: notifying it is no mistake.
+    fn remember(&mut self, node: &Node, around: &Around) {
+        if around.handler {
+            let listened = node.get("listen").map(nodes).unwrap_or_default();
+            let names = node.get("name").into_iter().chain(&listened).filter_map(Node::as_str);
+            self.unread.extend(names.map(str::to_owned));
         }
     }
 
@@ -274,7 +303,7 @@ impl<'p> Reader<'p> {
     }
 
     /// What a task says beside an include is of the include alone; what shall hold for what is included stands under `apply`.
-    fn check_include(&mut self, call: &Call, keys: &[&str]) {
+    fn check_include(&mut self, call: &Call, keys: &Keys<'_>) {
         const ITS_OWN: [&str; 12] = [
             "name",
             "when",
@@ -289,9 +318,8 @@ impl<'p> Reader<'p> {
             "timeout",
             "listen",
         ];
-        for name in keys {
-            let keyword = of_tasks().contains(name);
-            if keyword && !ITS_OWN.contains(name) {
+        for (name, _) in keys.left() {
+            if of_tasks().contains(name) && !ITS_OWN.contains(&name) {
                 self.problems.push(
                     Problem::new(
                         format!("`{name}` beside `{}` does not reach what is included", call.name),

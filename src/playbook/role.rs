@@ -159,6 +159,7 @@ impl Reader<'_> {
         around: &Around,
     ) -> Option<UsedRole> {
         let found = find_role(wanted, self.library, around.role.as_deref());
+        self.incomplete |= found.is_err();
         let directory = self.problems.take(found)?;
         if self.within.contains(&real(&directory)) {
             self.problems.push(

@@ -131,7 +131,7 @@ impl Task {
             keywords,
             around: around.clone(),
         };
-        finish(keys, problems);
+        finish(keys, false, problems);
         task
     }
 
@@ -151,14 +151,19 @@ impl Task {
     }
 }
 
-/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module.
-pub(super) fn finish(keys: Keys<'_>, problems: &mut Problems) {
+/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module where it `is_unnamed`.
+pub(super) fn finish(keys: Keys<'_>, is_unnamed: bool, problems: &mut Problems) {
     let modules = modules::MODULES.iter().map(|entry| entry.name);
     let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
     for (key, _) in keys.rest() {
         let name = key.as_str().unwrap_or_default();
-        let problem = foreign::module(name, key);
-        problems.push(problem.unwrap_or_else(|| unknown("a task", name, key, &candidates)));
+        let problem = foreign::module(name, key).unwrap_or_else(|| unknown("a task", name, key, &candidates));
+        // The one key that can name a module, and is near to nothing.
+        let problem = match &problem.help {
+            None if is_unnamed => foreign::unknown(name, key),
+            _ => problem,
+        };
+        problems.push(problem);
     }
 }
 
