@@ -2,6 +2,7 @@
 
 mod forms;
 mod imports;
+mod keywords;
 mod mistakes;
 mod roles;
 mod schema;
