@@ -72,6 +72,14 @@ impl WantedRole {
         }
     }
 
+    /// What tells it from other roles and other files of this one.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let Self { name, tasks_from, vars_from, defaults_from, handlers_from, .. } = self;
+        let flags = (self.public, self.allow_duplicates, self.validate);
+        format!("{:?} {flags:?}", [name, tasks_from, vars_from, defaults_from, handlers_from])
+    }
+
     /// From the arguments of `include_role` or `import_role`.
     ///
     /// # Errors

@@ -22,8 +22,6 @@ mod methods;
 mod numbers;
 mod ops;
 mod percent;
-mod pyregex;
-mod pyregex_syntax;
 mod pyset;
 mod scope;
 mod slice;

@@ -228,6 +228,13 @@ fn has_template(value: &Val) -> bool {
     }
 }
 
+impl fmt::Debug for Layer {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
+    }
+}
+
 impl fmt::Debug for Scope {
     /// Names only: values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
