@@ -73,6 +73,20 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
+    /// A task is done again, as its `until` does not hold yet.
+    Retried {
+        /// Which host.
+        host: String,
+        /// Which task.
+        task: TaskHead,
+        /// How many times it was done.
+        attempts: u32,
+        /// How many times it is done at most.
+        most: u32,
+        /// What it said, where it said something.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
     /// A host can no longer be reached, or never was; it leaves the play.
     HostUnreachable {
         /// Which host.
@@ -113,8 +127,8 @@ pub enum Event {
 /// Which task of a play.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TaskHead {
-    /// Its place in the play, from 0; handlers follow the tasks, though they run at each flush.
-    pub index: usize,
+    /// Its place among all that the play does: places are in the order of what they name.
+    pub place: Position,
     /// Its name, or its module's where it has none.
     pub name: String,
     /// Its module.
@@ -125,6 +139,43 @@ pub struct TaskHead {
     /// Whether it is a handler.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub handler: bool,
+}
+
+/// A place in a play: the number of a task in its list, after the place of what has brought the list, such as an
+/// `include_tasks`. Places compare as the tasks are ordered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(std::sync::Arc<[u32]>);
+
+impl Position {
+    /// The place of what has this number below it.
+    #[must_use]
+    pub fn inside(&self, number: u32) -> Self {
+        Self(self.0.iter().copied().chain([number]).collect())
+    }
+
+    /// How many lists it is in.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The place of what this is in.
+    #[must_use]
+    pub fn outer(&self) -> Self {
+        Self(self.0[..self.0.len().saturating_sub(1)].into())
+    }
+
+    /// Whether this is the place of something that `outer` has brought.
+    #[must_use]
+    pub fn is_below(&self, outer: &Self) -> bool {
+        self.0.len() > outer.0.len() && self.0.starts_with(&outer.0)
+    }
+}
+
+impl Serialize for Position {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
 }
 
 /// How a task ended on a host.
@@ -141,6 +192,8 @@ pub enum Outcome {
     Failed,
     /// Failed, and `ignore_errors` says to go on.
     Ignored,
+    /// Failed, and the block around it has a `rescue`.
+    Rescued,
     /// In check mode: depends on apply.
     Unknown,
 }

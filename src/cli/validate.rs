@@ -22,7 +22,8 @@ impl Validate {
         self.vault.unlock()?;
         let mut said = String::new();
         for playbook in playbooks::read(&self.playbooks)? {
-            let tasks: usize = playbook.plays.iter().map(|play| play.tasks.len() + play.handlers.len()).sum();
+            let tasks: usize =
+                playbook.plays.iter().map(|play| play.tasks().count() + play.handlers.len()).sum();
             let plays = playbook.plays.len();
             said += &format!(
                 "{}: {}, {}, no mistakes\n",

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use modules::{Answer, Ask, AskError, Change, RecordPin, Told};
+use modules::{Answer, Ask, AskError, AskLocalFile, Change, LocalKind, RecordPin, Told};
 use time::OffsetDateTime;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, OnceCell};
 
 use super::{lock_file, reach};
 use crate::issue;
+use crate::playbook::Files;
 
 /// One answer to a question that several hosts ask.
 type Shared = Arc<OnceCell<Answer>>;
@@ -24,25 +25,23 @@ pub struct Controller {
     shared: Mutex<HashMap<String, Shared>>,
     /// One writer of a lock file at a time.
     locking: Mutex<()>,
-    /// One delegated task at a time changes something here: many hosts have the same one.
-    acting: Mutex<()>,
 }
 
 impl Controller {
     /// A controller with its clock read once.
     #[must_use]
     pub fn new(now: OffsetDateTime, timeout: Duration) -> Self {
-        Self { now, timeout, shared: Mutex::default(), locking: Mutex::default(), acting: Mutex::default() }
+        Self { now, timeout, shared: Mutex::default(), locking: Mutex::default() }
     }
 
     /// Answers an ask. `epoch` tells apart the times between which something may have changed: the answers of one
     /// epoch are shared.
-    pub async fn answer(&self, ask: &Ask, directory: &Path, epoch: &str) -> Answer {
+    pub async fn answer(&self, ask: &Ask, files: &Files, epoch: &str) -> Answer {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
-            Ask::LocalFile(file) => local_file(directory, Path::new(&file.path)).await,
+            Ask::LocalFile(file) => local_file(files, file).await,
             Ask::LockedPin(ask) => {
-                let read = lock_file::read(&lock_path(directory), &ask.registry);
+                let read = lock_file::read(&lock_path(files), &ask.registry);
                 read.map_or_else(|error| Answer::Failed(AskError::Host(error)), Answer::LockedPin)
             }
             Ask::Tls(_) | Ask::Http(_) => {
@@ -76,9 +75,9 @@ impl Controller {
     ///
     /// # Errors
     /// The sentence that says why it cannot be made.
-    pub async fn apply(&self, change: &Change, directory: &Path) -> Result<Option<Told>, String> {
+    pub async fn apply(&self, change: &Change, files: &Files) -> Result<Option<Told>, String> {
         match change {
-            Change::RecordPin(record) => self.record(record, &lock_path(directory)).await.map(|()| None),
+            Change::RecordPin(record) => self.record(record, &lock_path(files)).await.map(|()| None),
             Change::SetDtrTls(set) => Box::pin(super::dtr::set(set, self.now, self.timeout)).await.map(Some),
             _ => Ok(None),
         }
@@ -107,24 +106,25 @@ impl Controller {
         Ok(whole)
     }
 
-    /// Held while a delegated task changes something here.
-    pub async fn acting(&self) -> MutexGuard<'_, ()> {
-        self.acting.lock().await
-    }
-
     async fn record(&self, record: &RecordPin, path: &Path) -> Result<(), String> {
         let _one_at_a_time = self.locking.lock().await;
         lock_file::record(path, record, self.now)
     }
 }
 
-fn lock_path(directory: &Path) -> PathBuf {
-    directory.join("dtrctl.lock")
+/// Beside the playbook.
+fn lock_path(files: &Files) -> PathBuf {
+    files.directories.last().map_or_else(PathBuf::new, Clone::clone).join("dtrctl.lock")
 }
 
-async fn local_file(directory: &Path, file: &Path) -> Answer {
+async fn local_file(files: &Files, asked: &AskLocalFile) -> Answer {
     const LIMIT: u64 = 1 << 20;
-    let path = directory.join(file);
+    let folder = match asked.kind {
+        LocalKind::File => "files",
+        LocalKind::Template => "templates",
+    };
+    let file = Path::new(&asked.path);
+    let path = files.find(folder, file);
     let shown = path.display();
     let unreadable = |error| {
         let hint =

@@ -1,10 +1,9 @@
 //! How a step ended, and what is kept and said of it.
 
-use modules::{
-    AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, ShellOutput, Told, act_output,
-};
+use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, Run, act_output};
 use serde_json::{Map, Value as Json};
 
+use super::meeting::Told;
 use crate::event::{Outcome, Reason, visible};
 use crate::yaml::Problem;
 
@@ -16,6 +15,12 @@ pub struct Done {
     pub(super) owed: Option<String>,
     pub(super) owed_is_whole: bool,
     pub(super) reason: Option<Reason>,
+    /// Whether another host has done it for this one.
+    pub(super) is_told: bool,
+    /// Variables that it sets for later tasks.
+    pub(super) facts: Map<String, Json>,
+    /// Variables from files, whose templates stay templates.
+    pub(super) included: Vec<(String, Json)>,
     /// Why its result is not known though its outcome is, where a command would run or a certificate would be made.
     pub(super) unseen: Option<&'static str>,
 }
@@ -29,7 +34,29 @@ impl Done {
             owed: None,
             owed_is_whole: false,
             reason: None,
+            is_told: false,
+            facts: Map::new(),
+            included: Vec::new(),
             unseen: None,
+        }
+    }
+
+    /// What another host has found out for all.
+    pub(super) fn told(told: Told) -> Self {
+        match told {
+            Told::Lost(host) => {
+                let message = format!("`{host}`, which does this for all hosts of the batch, is lost");
+                Self { is_told: true, ..Self::failed("run_once", message) }
+            }
+            Told::Ended { outcome, result, unknown, facts, included } => {
+                let reason = unknown.map(|message| Reason {
+                    kind: "unknown".to_owned(),
+                    message,
+                    help: None,
+                    place: None,
+                });
+                Self { is_told: true, reason, facts, included, ..Self::new(outcome, result) }
+            }
         }
     }
 
@@ -83,7 +110,7 @@ impl Done {
     }
 
     /// Adds what is known only once the change was made.
-    pub(super) fn tell(&mut self, told: Told) {
+    pub(super) fn tell(&mut self, told: modules::Told) {
         self.notes.push(Note { level: Level::Info, text: told.line });
         if let Some(seconds) = told.seconds {
             self.result.insert("down_seconds".to_owned(), seconds.into());
@@ -99,6 +126,7 @@ impl Done {
             owed_is_whole: plan.owed_is_whole,
             notes: plan.notes,
             owed: plan.owed,
+            facts: plan.facts,
             ..Self::new(outcome, result)
         }
     }
@@ -151,8 +179,8 @@ pub fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
             }
             return done;
         }
-        if let Change::Run(_) = change {
-            return ran(plan, &frame.body);
+        if let Change::Run(run) = change {
+            return ran(plan, run, &frame.body);
         }
     }
     let mut done = Done::planned(plan, Outcome::Changed);
@@ -206,23 +234,19 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
 }
 
 /// What a user's command did.
-fn ran(plan: Plan, body: &str) -> Done {
-    let output = match ShellOutput::of_run(body) {
-        Ok(output) => output,
+fn ran(plan: Plan, run: &Run, body: &str) -> Done {
+    let result = match run.result(body) {
+        Ok(result) => result,
         Err(error) => return Done::failed("change", error.to_string()),
     };
     let mut done = Done::planned(plan, Outcome::Changed);
-    let lines = |text: &str| Json::Array(text.lines().map(Json::from).collect());
-    let trimmed = |text: &str| text.trim_end_matches(['\n', '\r']).to_owned();
-    done.result.insert("rc".to_owned(), output.status.into());
-    done.result.insert("stdout_lines".to_owned(), lines(&output.stdout));
-    done.result.insert("stderr_lines".to_owned(), lines(&output.stderr));
-    done.result.insert("stdout".to_owned(), trimmed(&output.stdout).into());
-    done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
-    if output.status != 0 {
-        let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
+    done.result.extend(result);
+    let text = |name: &str| done.result.get(name).and_then(Json::as_str).unwrap_or_default();
+    let status = done.result["rc"].as_i64().unwrap_or(1);
+    if status != 0 {
+        let said = text("stderr").trim().lines().last().or_else(|| text("stdout").trim().lines().last());
         let message =
-            format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+            format!("the command ended with status {status}: {}", said.unwrap_or("it said nothing"));
         let result = std::mem::take(&mut done.result);
         done = Done::failed("command", message);
         done.result.extend(result);

@@ -1,28 +1,42 @@
-//! One host's way through one batch of a play: tasks in order, handlers after each section.
+//! One host's way through one batch of a play: tasks in order, blocks with what rescues them, handlers after each section.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::meeting::Meeting;
 use super::memory::HostMemory;
+use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
 use super::run::Shared;
 use super::scope::ansible_facts;
-use super::step::{Item, Ready, Witness};
-use crate::event::{Event, Outcome, Reason, Recap, State};
-use crate::playbook::{Play, Section, Task};
-use crate::template::Scope;
+use super::step::{Ready, Witness};
+use super::variables::Variables;
+use super::view::HostView;
+use crate::event::{Event, Outcome, Position, Reason, Recap, State};
+use crate::playbook::{Play, Task};
+use crate::template::Layer;
 use crate::transport::Transport;
 
+/// Steps that are ready, in order.
+pub type Window = VecDeque<Ready>;
+
 /// A host on its way.
-pub struct HostRun<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) play: &'a Play,
+pub struct HostRun {
+    pub(super) shared: Arc<Shared>,
+    pub(super) play: Arc<Play>,
+    pub(super) meeting: Arc<Meeting>,
+    /// What its templates see of other hosts.
+    pub(super) view: Arc<HostView>,
+    /// Up to where all hosts of the batch have come: what they have found out before is known.
+    pub(super) met: Position,
+    /// The host's place among those that run side by side; given back while it waits for others.
+    pub(super) slot: Option<OwnedSemaphorePermit>,
+    pub(super) forks: Arc<Semaphore>,
     pub(super) host: Host,
     pub(super) transport: Arc<Transport>,
-    /// The controller as a host, for delegated tasks.
-    pub(super) controller: Arc<Transport>,
     /// Whether this run has read the host's facts.
     pub(super) facts_read: bool,
     pub(super) facts_body: Option<String>,
@@ -31,40 +45,40 @@ pub struct HostRun<'a> {
     pub(super) overlay: Overlay,
     /// What other hosts have planned in earlier plays and this one sees.
     pub(super) elsewhere: Overlay,
-    /// What delegated tasks have planned for the controller.
-    pub(super) controller_overlay: Overlay,
+    /// What delegated tasks have planned, by the name of the site.
+    pub(super) site_overlays: HashMap<String, Overlay>,
     /// Counts what this host has changed, so that answers of the controller are not shared across a change.
     pub(super) epoch: u32,
     /// Whether changes are about to be made in the script that is being put together.
     pub(super) acting: bool,
     pub(super) variables: Variables,
+    /// The play's handlers, then those that included roles have brought.
+    pub(super) handlers: Vec<Arc<Task>>,
     pub(super) notified: BTreeSet<usize>,
-    pub(super) loop_results: Vec<Json>,
-    /// Whether an item of the loop in hand has failed, and the worst outcome of its items.
-    pub(super) loop_failed: bool,
-    pub(super) loop_outcome: Option<Outcome>,
-    /// Why the result of the loop in hand cannot be known in check mode.
-    pub(super) loop_unknown: Option<String>,
+    pub(super) looped: Looped,
+    /// The blocks of which a task has failed while their `always` runs.
+    pub(super) failing: BTreeSet<Position>,
     pub(super) recap: Recap,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
-    pub(super) witnesses: Vec<Witness<'a>>,
+    pub(super) witnesses: Vec<Witness>,
 }
 
-/// The layers of a host's variables, from those that are overruled to those that overrule.
-pub struct Variables {
-    /// Inventory, facts, play.
-    pub base: Arc<Scope>,
-    /// Registered results, `-e` and what dtrctl itself says.
-    pub upper: Scope,
-    /// The names of `upper`: task variables do not hide them.
-    pub upper_names: BTreeSet<String>,
-    /// The names that no registered result overrules: those of `-e`, and dtrctl's own.
-    pub fixed: BTreeSet<String>,
+/// What is known of the loop in hand.
+#[derive(Debug, Default)]
+pub struct Looped {
+    /// The results of its items so far.
+    pub results: Vec<Json>,
+    /// Whether an item has failed.
+    pub failed: bool,
+    /// The worst outcome of its items.
+    pub outcome: Option<Outcome>,
+    /// Why its result cannot be known in check mode.
+    pub unknown: Option<String>,
 }
 
 /// Why a host leaves the play.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// A task failed.
     Failed,
@@ -72,92 +86,197 @@ pub enum Left {
     Unreachable,
     /// The run was stopped.
     Stopped,
+    /// The play has ended for it, as a task has said.
+    Ended,
 }
 
-/// What is still to be done.
-#[derive(Debug, Clone)]
-pub struct Work<'a> {
-    /// The task.
-    pub task: &'a Task,
-    /// Its place among the play's tasks, handlers after them.
-    pub index: usize,
-    /// The item of its loop, once the loop is known.
-    pub item: Option<Item>,
-}
-
-impl<'a> HostRun<'a> {
+impl HostRun {
     /// Runs the batch's tasks. The recap says how it went.
     pub async fn run(mut self) -> Recap {
-        if let Err(left) = self.sections().await {
-            self.leave(&left);
+        if let Err(left) = self.go().await {
+            self.leave(left);
         }
+        self.meeting.leave(&self.host.name);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
+        self.shared.keep_variables(&self.host.name, self.variables.kept());
         self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
         self.recap
     }
 
-    async fn sections(&mut self) -> Result<(), Left> {
+    async fn go(&mut self) -> Result<(), Left> {
         if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
             self.elsewhere = self.shared.elsewhere(&self.host.name);
         }
-        for section in [Section::Before, Section::Main] {
-            let tasks = &self.play.tasks;
-            let work = tasks.iter().enumerate().filter(|(_, task)| task.section == section);
-            self.tasks(work.map(|(index, task)| Work { task, index, item: None }).collect()).await?;
-            self.handlers().await?;
-        }
+        self.read_vars_files()?;
+        let mut queue = of_play(&self.play, &self.shared.options.tags);
+        let mut window = Window::new();
+        let ended = loop {
+            match self.drive(&mut window, &mut queue).await {
+                Err(Left::Failed) => {
+                    requeue(&mut queue, window.drain(..));
+                    if !self.unwind(&mut queue) && !self.force_handlers(&mut queue) {
+                        break Err(Left::Failed);
+                    }
+                }
+                Err(Left::Ended) => break Ok(()),
+                ended => break ended,
+            }
+        };
         self.shared.keep_overlay(&self.host.name, std::mem::take(&mut self.overlay));
-        Ok(())
+        ended
     }
 
-    /// Runs the handlers that were notified, in the order of their definition. A handler may notify a later one.
-    async fn handlers(&mut self) -> Result<(), Left> {
-        let mut done = None;
-        while let Some(next) =
-            self.notified.iter().copied().find(|index| done.is_none_or(|done| *index > done))
-        {
-            self.notified.remove(&next);
-            done = Some(next);
-            let work =
-                Work { task: &self.play.handlers[next], index: self.play.tasks.len() + next, item: None };
-            self.tasks(VecDeque::from([work])).await?;
-        }
-        // What a handler has notified before itself waits for the next flush.
-        Ok(())
-    }
-
-    async fn tasks(&mut self, mut queue: VecDeque<Work<'a>>) -> Result<(), Left> {
-        // A handler heeds no tags, as in Ansible: what it owes to a change is owed however the change was selected.
-        let tags = &self.shared.options.tags;
-        queue.retain(|work| work.task.section == Section::Handler || tags.select(&work.task.tags));
-        let mut window = VecDeque::new();
+    /// Does what is in the queue until it is empty or something ends it.
+    async fn drive(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
         loop {
             if self.shared.stops() {
                 return Err(Left::Stopped);
             }
             if window.is_empty() {
-                if queue.is_empty() {
-                    return Ok(());
+                while let Some(Work::Mark(_)) = queue.front() {
+                    if let Some(Work::Mark(mark)) = queue.pop_front() {
+                        self.pass(mark, queue)?;
+                    }
                 }
+                let Some(next) = queue.front() else { return Ok(()) };
+                self.meeting.arrive(&self.host.name, &next.place().clone());
                 self.know_facts().await?;
-                window = self.prepare(&mut queue, usize::MAX).await?;
-            }
-            // Nothing is settled by facts that are only remembered, not even what needs no answer.
-            let unverified = |step: &Ready<'_>| !self.facts_read && !step.delegated;
-            let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
-            if asks && !self.exchange(&mut window, None).await? {
-                start_over(&mut queue, window.drain(..));
+                *window = self.prepare(queue, usize::MAX).await?;
                 continue;
             }
-            if let Some(step) = window.pop_front() {
-                self.settle(step, &mut window, &mut queue).await?;
+            // Nothing is settled by facts that are only remembered, not even what needs no answer.
+            let unverified = |step: &Ready| !self.facts_read && step.site.is_none();
+            let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
+            if asks && !self.exchange(window, None).await? {
+                start_over(queue, window.drain(..));
+                continue;
+            }
+            let Some(mut step) = window.pop_front() else { continue };
+            if !step.before.is_empty() {
+                let marks = std::mem::take(&mut step.before);
+                self.pass_all(marks, step, window, queue)?;
+                continue;
+            }
+            self.meeting.arrive(&self.host.name, &step.work.place);
+            self.settle(step, window, queue).await?;
+        }
+    }
+
+    /// Passes the marks before a step. The step stays next, unless a mark puts something before it.
+    fn pass_all(
+        &mut self,
+        marks: Vec<Mark>,
+        step: Ready,
+        window: &mut Window,
+        queue: &mut Queue,
+    ) -> Result<(), Left> {
+        let brings =
+            |mark: &Mark| matches!(mark, Mark::Flush(_, after) if self.next_handler(*after).is_some());
+        let fails = |mark: &Mark| matches!(mark, Mark::End(inside) if self.failing.contains(&inside.place));
+        if marks.iter().any(|mark| brings(mark) || fails(mark)) {
+            requeue(queue, std::iter::once(step).chain(window.drain(..)));
+            put_first(queue, marks.into_iter().map(Work::Mark));
+            return Ok(());
+        }
+        for mark in marks {
+            self.pass(mark, queue)?;
+        }
+        window.push_front(step);
+        Ok(())
+    }
+
+    /// Passes a mark where all went well before it.
+    fn pass(&mut self, mark: Mark, queue: &mut Queue) -> Result<(), Left> {
+        match mark {
+            Mark::Begin(_) | Mark::Rescue(_) | Mark::Always(_) => Ok(()),
+            Mark::End(inside) if self.failing.remove(&inside.place) => Err(Left::Failed),
+            Mark::End(_) => Ok(()),
+            Mark::Fail(_) => Err(Left::Failed),
+            Mark::Flush(place, after) => {
+                self.flush(place, after, queue);
+                Ok(())
             }
         }
     }
 
-    fn leave(&mut self, left: &Left) {
+    /// Puts the next handler that was notified in front of the queue. One that a handler notifies runs in the same flush
+    /// where it is defined later; what is notified before itself waits for the next flush.
+    pub(super) fn flush(&mut self, place: Position, after: Option<usize>, queue: &mut Queue) {
+        let Some(next) = self.next_handler(after) else { return };
+        self.notified.remove(&next);
+        queue.push_front(Work::Mark(Mark::Flush(place.clone(), Some(next))));
+        let number = u32::try_from(next).unwrap_or(u32::MAX);
+        let below = place.inside(u32::MAX).inside(number);
+        let handler = super::program::TaskWork::new(Arc::clone(&self.handlers[next]), below, None);
+        queue.push_front(Work::Task(handler));
+    }
+
+    fn next_handler(&self, after: Option<usize>) -> Option<usize> {
+        self.notified.iter().copied().find(|index| after.is_none_or(|done| *index > done))
+    }
+
+    /// After a failure: goes to what rescues the innermost block, or to what it must do in any case. False where there is neither.
+    fn unwind(&mut self, queue: &mut Queue) -> bool {
+        while let Some(work) = queue.pop_front() {
+            match work {
+                Work::Mark(Mark::Begin(inside)) => skip_block(&inside, queue),
+                Work::Mark(Mark::Rescue(inside)) if !inside.block.rescue.is_empty() => {
+                    self.rescue(&inside, queue);
+                    return true;
+                }
+                Work::Mark(Mark::Always(inside)) if !inside.block.always.is_empty() => {
+                    self.failing.insert(inside.place);
+                    return true;
+                }
+                Work::Mark(Mark::End(inside)) => _ = self.failing.remove(&inside.place),
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn rescue(&mut self, inside: &Inside, queue: &mut Queue) {
+        self.recap.reason = None;
+        let below = inside.place.outer();
+        let works = of_parts(&inside.block.rescue, &below, inside.outer.as_ref(), &self.shared.options.tags);
+        put_first(queue, works.into_iter());
+    }
+
+    /// Whether a failure is caught by a block around it.
+    pub(super) fn is_rescued(window: &Window, queue: &Queue) -> bool {
+        let before = window.iter().flat_map(|step| &step.before);
+        let marks = before.chain(queue.iter().filter_map(|work| match work {
+            Work::Mark(mark) => Some(mark),
+            Work::Task(_) => None,
+        }));
+        // Blocks that begin only later do not count.
+        let mut later = BTreeSet::new();
+        for mark in marks {
+            match mark {
+                Mark::Begin(inside) => _ = later.insert(&inside.place),
+                Mark::Rescue(inside) if !inside.block.rescue.is_empty() && !later.contains(&inside.place) => {
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// With `force_handlers`, handlers run on a host that has failed, once.
+    fn force_handlers(&mut self, queue: &mut Queue) -> bool {
+        if !self.play.force_handlers || self.notified.is_empty() {
+            return false;
+        }
+        let place = Position::default().inside(u32::MAX);
+        queue.push_back(Work::Mark(Mark::Flush(place.clone(), None)));
+        queue.push_back(Work::Mark(Mark::Fail(place)));
+        true
+    }
+
+    fn leave(&mut self, left: Left) {
         let state = match left {
             Left::Failed if self.recap.reason.as_ref().is_some_and(|reason| reason.kind == "rolled_back") => {
                 State::RolledBack
@@ -168,47 +287,25 @@ impl<'a> HostRun<'a> {
                 State::Unreachable
             }
             Left::Stopped => State::Aborted,
+            Left::Ended => return,
         };
-        if matches!(left, Left::Stopped) && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
+        if left == Left::Stopped && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
             return;
         }
-        if self.recap.state < state || state == State::RolledBack || matches!(left, Left::Stopped) {
+        if self.recap.state < state || state == State::RolledBack || left == Left::Stopped {
             self.recap.state = state;
         }
     }
 
-    /// The scope of a task's templates.
-    pub(super) fn scope(&self, task: &Task, item: Option<&Item>) -> Arc<Scope> {
-        let mut upper = self.variables.upper.clone();
-        let mut own = Vec::new();
-        for (name, node) in &task.vars {
-            if !self.variables.upper_names.contains(name)
-                && let Ok(value) = node.to_source()
-            {
-                own.push((name.clone(), value));
-            }
-        }
-        if own.is_empty() && item.is_none() {
-            return Arc::new(upper);
-        }
-        for (name, value) in own {
-            upper.set_source(name, &value);
-        }
-        if let Some(item) = item {
-            upper.set_literal("item", &item.value);
-        }
-        Arc::new(upper)
-    }
-
     /// Takes facts over into the host and its variables.
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
-        let mut base = Scope::child(Arc::clone(&self.variables.base));
         if self.play.gather_facts {
-            base.set_literal("ansible_facts", &ansible_facts(&facts));
+            let mut layer = Layer::new();
+            layer.set_literal("ansible_facts", &ansible_facts(&facts));
+            self.variables.facts = Arc::new(layer);
         }
         self.host.facts = facts;
         self.facts_body = Some(body);
-        self.variables.set_base(Arc::new(base));
     }
 
     /// Says how a host cannot be reached.
@@ -216,6 +313,19 @@ impl<'a> HostRun<'a> {
         self.recap.reason = Some(reason.clone());
         self.shared.emit(Event::HostUnreachable { host: self.host.name.clone(), reason });
         Left::Unreachable
+    }
+
+    /// Waits until all hosts of the batch have come to a place.
+    pub(super) async fn meet(&mut self, place: &Position) {
+        if self.met >= *place {
+            return;
+        }
+        self.meeting.arrive(&self.host.name, place);
+        self.shared.keep_variables(&self.host.name, self.variables.kept());
+        self.slot = None;
+        self.meeting.all_at(place).await;
+        self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
+        self.met = place.clone();
     }
 
     /// Counts a task's outcome.
@@ -227,17 +337,30 @@ impl<'a> HostRun<'a> {
             Outcome::Skipped => (&mut recap.skipped, State::Skipped),
             Outcome::Failed => (&mut recap.failed, State::Failed),
             Outcome::Ignored => (&mut recap.ignored, State::Ok),
+            Outcome::Rescued => (&mut recap.rescued, State::Ok),
             Outcome::Unknown => (&mut recap.unknown, State::Unknown),
         };
         *counter += 1;
-        recap.state = worse(recap.state, state);
+        if outcome != Outcome::Failed {
+            recap.state = worse(recap.state, state);
+        }
+    }
+}
+
+/// Leaves out a block that has not begun.
+fn skip_block(block: &Inside, queue: &mut Queue) {
+    while let Some(work) = queue.pop_front() {
+        if matches!(work, Work::Mark(Mark::End(inside)) if inside.place == block.place) {
+            return;
+        }
     }
 }
 
 /// Puts steps back to be made ready anew, as what they were made ready from has changed.
-pub fn requeue<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+pub fn requeue(queue: &mut Queue, steps: impl DoubleEndedIterator<Item = Ready>) {
     for step in steps.rev() {
-        queue.push_front(Work { task: step.task, index: step.index, item: step.item });
+        queue.push_front(Work::Task(step.work));
+        put_first(queue, step.before.into_iter().map(Work::Mark));
     }
 }
 
@@ -254,59 +377,27 @@ fn worse(old: State, new: State) -> State {
     if rank(new) > rank(old) { new } else { old }
 }
 
-impl Variables {
-    /// Sets a value of the upper layer that a host has said.
-    pub fn set_literal(&mut self, name: &str, value: &Json) {
-        self.upper.set_literal(name, value);
-        self.upper_names.insert(name.to_owned());
-    }
-
-    /// Whether no registered result may take this name.
-    pub fn is_fixed(&self, name: &str) -> bool {
-        self.fixed.contains(name)
-    }
-
-    /// Keeps a registered result.
-    pub fn register(&mut self, name: &str, value: &Json) {
-        if !self.is_fixed(name) {
-            self.set_literal(name, value);
-        }
-    }
-
-    /// Keeps a result that check mode cannot know.
-    pub fn register_unknown(&mut self, name: &str, reason: &str) {
-        if !self.is_fixed(name) {
-            self.upper.set_unknown(name, reason);
-            self.upper_names.insert(name.to_owned());
-        }
-    }
-
-    /// Stands in for a result that is not there yet.
-    pub fn register_pending(&mut self, name: &str) {
-        if !self.is_fixed(name) {
-            self.upper.set_pending(name);
-            self.upper_names.insert(name.to_owned());
-        }
-    }
-
-    fn set_base(&mut self, base: Arc<Scope>) {
-        self.upper.set_parent(Arc::clone(&base));
-        self.base = base;
-    }
-}
-
-/// Puts steps back where the facts have changed: loops that have not begun are unrolled anew.
-pub fn start_over<'a>(queue: &mut VecDeque<Work<'a>>, steps: impl DoubleEndedIterator<Item = Ready<'a>>) {
+/// Puts steps back where the facts have changed: loops that have not begun are unrolled anew, and what was included is read
+/// anew.
+pub fn start_over(queue: &mut Queue, steps: impl DoubleEndedIterator<Item = Ready>) {
     requeue(queue, steps);
-    let mut anew = None;
+    let mut anew: Vec<Position> = Vec::new();
     for work in std::mem::take(queue) {
-        match &work.item {
-            Some(item) if item.index == 0 => {
-                anew = Some(work.index);
-                queue.push_back(Work { item: None, ..work });
+        if anew.iter().any(|place| work.place().is_below(place)) {
+            continue;
+        }
+        match work {
+            Work::Task(task)
+                if task.item.as_ref().is_some_and(|item| item.index > 0) && anew.contains(&task.place) => {}
+            Work::Task(mut task) => {
+                let unrolled = task.item.as_ref().is_some_and(|item| item.index == 0) && task.attempt == 0;
+                if unrolled || task.expanded {
+                    anew.push(task.place.clone());
+                    (task.item, task.expanded) = (None, false);
+                }
+                queue.push_back(Work::Task(task));
             }
-            Some(_) if anew == Some(work.index) => {}
-            _ => queue.push_back(work),
+            Work::Mark(mark) => queue.push_back(Work::Mark(mark)),
         }
     }
 }

@@ -7,19 +7,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
 use serde_json::{Map, Value as Json, json};
-use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore, mpsc};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
-use super::host::{HostRun, Variables};
+use super::host::{HostRun, Looped};
+use super::meeting::Meeting;
 use super::memory::Memory;
+use super::reading::Reading;
 use super::scope::{Renderer, problem_of};
+use super::site::Sites;
 use super::tags::Tags;
-use crate::event::{Event, Reason, Recap, State, TaskHead};
+use super::variables::{Kept, Variables, layer_of, names_set};
+use super::view::HostView;
+use crate::event::{Event, Position, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
 use crate::playbook::{Play, Playbook, Task};
-use crate::template::{Hosts, Scope};
+use crate::template::{Hosts, Layer, Scope};
 use crate::transport::Limits;
 use crate::yaml::Problems;
 
@@ -42,11 +47,19 @@ impl Options {
     /// The scope of what belongs to no host.
     #[must_use]
     pub fn extra_scope(&self) -> Scope {
-        let mut scope = Scope::new();
-        for (name, value) in &self.extra {
-            scope.set_source(name.clone(), value);
-        }
-        scope
+        Scope::of(vec![Arc::new(self.extra_layer())])
+    }
+
+    /// The scope of what a play says before it has hosts.
+    #[must_use]
+    pub fn scope_of_play(&self, play: &Play) -> Scope {
+        Scope::of(vec![layer_of(&play.keywords.vars), Arc::new(self.extra_layer())])
+    }
+
+    fn extra_layer(&self) -> Layer {
+        let mut layer = Layer::new();
+        self.extra.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
+        layer
     }
 }
 
@@ -67,7 +80,19 @@ pub struct Shared {
     /// How hosts are reached.
     pub connections: Connections,
     /// Each host's variables of the inventory.
-    pub inventory_scopes: Arc<HostScopes>,
+    layers: HashMap<String, Arc<Layer>>,
+    /// `-e`.
+    extra: Arc<Layer>,
+    /// What stays of each host from play to play.
+    kept: Mutex<HashMap<String, Kept>>,
+    /// Where tasks are delegated to.
+    pub sites: Sites,
+    /// What was read while the run went on.
+    pub reading: Reading,
+    /// Places that `throttle` gives, by task.
+    throttles: Mutex<HashMap<Position, Arc<Semaphore>>>,
+    /// Set where the play ends for all hosts, as one has said.
+    play_ended: AtomicBool,
     /// `groups`: the hosts of each group.
     groups: Json,
     events: mpsc::UnboundedSender<Event>,
@@ -77,25 +102,7 @@ pub struct Shared {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
-    local: OnceCell<Host>,
     recaps: Mutex<BTreeMap<String, Recap>>,
-}
-
-/// The variables of all hosts, for `hostvars` too.
-#[derive(Debug)]
-pub struct HostScopes {
-    names: Vec<String>,
-    scopes: HashMap<String, Arc<Scope>>,
-}
-
-impl Hosts for HostScopes {
-    fn names(&self) -> Vec<String> {
-        self.names.clone()
-    }
-
-    fn scope(&self, host: &str) -> Option<Arc<Scope>> {
-        self.scopes.get(host).cloned()
-    }
 }
 
 /// A play with the hosts that its pattern and the limit select.
@@ -131,7 +138,10 @@ impl Shared {
     /// A run's shared parts.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let inventory_scopes = Arc::new(HostScopes::of(&parts.inventory));
+        let layers =
+            parts.inventory.hosts().map(|host| (host.to_string(), layer_of_host(&parts.inventory, host)));
+        let layers = layers.collect();
+        let extra = Arc::new(parts.options.extra_layer());
         let groups = parts.inventory.groups();
         let groups = groups.map(|group| {
             let hosts = parts.inventory.hosts_of(group).unwrap_or_default();
@@ -146,14 +156,19 @@ impl Shared {
             memory: parts.memory,
             stop: parts.stop,
             connections: parts.connections,
-            inventory_scopes,
+            layers,
+            extra,
+            kept: Mutex::default(),
+            sites: Sites::default(),
+            reading: Reading::default(),
+            throttles: Mutex::default(),
+            play_ended: AtomicBool::new(false),
             groups,
             events: parts.events,
             overlays: Mutex::default(),
             seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
-            local: OnceCell::new(),
             recaps: Mutex::default(),
         })
     }
@@ -179,6 +194,61 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Says that the play ends here: no batch of it begins any more.
+    pub fn end_play(&self) {
+        self.play_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The places that a task's `throttle` gives to all hosts.
+    #[must_use]
+    pub fn places(&self, task: &Position, most: usize) -> Arc<Semaphore> {
+        let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(throttles.entry(task.clone()).or_insert_with(|| Arc::new(Semaphore::new(most))))
+    }
+
+    /// Keeps what is known of a host, for later plays and for other hosts.
+    pub fn keep_variables(&self, host: &str, kept: Kept) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), kept);
+    }
+
+    /// What is known of a host.
+    #[must_use]
+    pub fn kept(&self, host: &str) -> Kept {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned().unwrap_or_default()
+    }
+
+    /// Keeps variables that another host's task has found out about a host.
+    pub fn learn_of(&self, host: &str, facts: &Map<String, Json>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let learnt = Arc::make_mut(&mut kept.entry(host.to_owned()).or_default().learnt);
+        facts.iter().for_each(|(name, value)| learnt.set_literal(name.clone(), value));
+    }
+
+    /// What can be said of a host outside a play: its variables of the inventory, and what it has learnt.
+    #[must_use]
+    pub fn scope_of_host(&self, host: &str) -> Scope {
+        let kept = self.kept(host);
+        self.scope_with(host, kept)
+    }
+
+    /// The same with what is known of it by now.
+    #[must_use]
+    pub fn scope_with(&self, host: &str, kept: Kept) -> Scope {
+        let mut magic = Layer::new();
+        for (name, value) in self.names_of(host) {
+            magic.set_literal(name, &value);
+        }
+        let inventory = self.layers.get(host).cloned().unwrap_or_default();
+        Scope::of(vec![
+            inventory,
+            kept.facts,
+            kept.included,
+            kept.learnt,
+            Arc::clone(&self.extra),
+            Arc::new(magic),
+        ])
     }
 
     /// The turn of a host among those that may do something one at a time only; it ends when the guard is dropped.
@@ -212,15 +282,6 @@ impl Shared {
         self.overlays.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), overlay);
     }
 
-    /// The controller as a host: modules that are delegated to it need its facts.
-    pub async fn controller_host(&self) -> Host {
-        let find = async || {
-            let facts = self.connections.local_facts(&self.random(), &self.options.limits).await;
-            Host::new("localhost", facts)
-        };
-        self.local.get_or_init(find).await.clone()
-    }
-
     /// Finds every host whose connection variables cannot be used, before any process is started.
     ///
     /// # Errors
@@ -230,7 +291,7 @@ impl Shared {
         let mut seen = BTreeSet::new();
         for Selected { play, hosts } in plays {
             for name in hosts {
-                let upper = Arc::new(self.variables(play, name, hosts, hosts).upper);
+                let upper = Arc::new(self.variables(play, name, hosts, hosts, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
                     self.connections.to(name, &self.inventory, &self.renderer, &upper)
                     && seen.insert(more.to_string())
@@ -262,16 +323,20 @@ impl Shared {
     async fn play(self: &Arc<Self>, selected: &Selected) {
         let play = &selected.play;
         let name = play.name.as_ref().unwrap_or(&play.hosts);
-        let scope = Arc::new(self.options.extra_scope());
+        let scope = Arc::new(self.options.scope_of_play(play));
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
         // What a host of an earlier play owes to this one is not there: Ansible would go on without it.
-        if play.any_errors_fatal
+        if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
         {
-            self.end_for(lost);
+            self.end_for(lost, "any_errors_fatal");
         }
+        self.play_ended.store(false, Ordering::Relaxed);
         for batch in play.batches(&selected.hosts) {
+            if self.play_ended.load(Ordering::Relaxed) {
+                break;
+            }
             let batch: Vec<String> = batch.into_iter().filter(|host| self.goes_on(host)).collect();
             if batch.is_empty() || self.stops() {
                 continue;
@@ -287,35 +352,69 @@ impl Shared {
     }
 
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
-        let forks = Arc::new(Semaphore::new(self.options.forks.max(1)));
+        let together = Together {
+            play: Arc::clone(play),
+            meeting: Arc::new(Meeting::new(batch.to_vec())),
+            forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
+            names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+        };
+        self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut hosts = JoinSet::new();
         for name in batch {
-            let (shared, play, forks) = (Arc::clone(self), Arc::clone(play), Arc::clone(&forks));
-            let (name, batch, all) = (name.clone(), batch.to_vec(), selected.hosts.clone());
+            let (shared, together) = (Arc::clone(self), together.clone());
+            let (name, all) = (name.clone(), selected.hosts.clone());
             hosts.spawn(async move {
-                let _slot = forks.acquire_owned().await;
-                let recap = Box::pin(shared.host(&play, &name, &batch, &all)).await;
-                if play.any_errors_fatal && recap.state.is_lost() && recap.state != State::Aborted {
-                    shared.end_for(&name);
-                }
+                let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
+                let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
+                together.meeting.leave(&name);
                 (name, recap)
             });
         }
+        let mut lost = 0;
         while let Some(joined) = hosts.join_next().await {
             match joined {
-                Ok((name, recap)) => self.keep_recap(&name, recap),
+                Ok((name, recap)) => {
+                    lost += usize::from(recap.state.is_lost() && recap.state != State::Aborted);
+                    let ends = self.ends_for(play, &recap, lost, batch.len());
+                    self.keep_recap(&name, recap);
+                    if let Some(keyword) = ends {
+                        self.end_for(&name, keyword);
+                    }
+                }
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             }
         }
     }
 
-    async fn host(self: &Arc<Self>, play: &Play, name: &str, batch: &[String], all: &[String]) -> Recap {
+    /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
+    /// `max_fail_percentage` permits.
+    fn ends_for(&self, play: &Play, recap: &Recap, lost: usize, batch: usize) -> Option<&'static str> {
+        if !recap.state.is_lost() || recap.state == State::Aborted || self.fatal.load(Ordering::Relaxed) {
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "batches are far below 2^52 hosts")]
+        let share = 100.0 * lost as f64 / batch as f64;
+        if play.any_errors_fatal() {
+            return Some("any_errors_fatal");
+        }
+        play.max_fail_percentage.filter(|most| share > *most).map(|_| "max_fail_percentage")
+    }
+
+    async fn host(
+        self: &Arc<Self>,
+        together: &Together,
+        name: &str,
+        all: &[String],
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> Recap {
         let earlier =
             self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
-        let variables = self.variables(play, name, batch, all);
-        let connection =
-            self.connections.to(name, &self.inventory, &self.renderer, &Arc::new(variables.upper.clone()));
+        let play = &together.play;
+        let (variables, _) = self.variables(play, name, together.meeting.hosts(), all, Kept::default());
+        // Nothing that a host has said can change how it is reached.
+        let scope = Arc::new(variables.scope());
+        let connection = self.connections.to(name, &self.inventory, &self.renderer, &scope);
         let connection = match connection {
             Ok(connection) => connection,
             Err(no_way) => {
@@ -330,46 +429,54 @@ impl Shared {
                 return self.lose(name, state, reason, earlier);
             }
         };
-        let settings = match self.settings(&Arc::new(variables.upper.clone())) {
+        let (mut variables, mut magic) =
+            self.variables(play, name, together.meeting.hosts(), all, self.kept(name));
+        let settings = match self.settings(&scope) {
             Ok(settings) => settings,
             Err(reason) => return self.lose(name, State::Failed, reason, earlier),
         };
         let memory = self.memory.host(&connection.key);
         let mut host = Host::new(name, modules::Facts::default());
         host.settings = settings;
+        let view = Arc::new(HostView::new(self, name, &together.meeting, &together.names_set));
+        magic.set_hosts("hostvars", Arc::clone(&view) as Arc<dyn Hosts>);
+        variables.magic = Arc::new(magic);
         let run = HostRun {
-            shared: self,
-            play,
+            shared: Arc::clone(self),
+            play: Arc::clone(play),
+            meeting: Arc::clone(&together.meeting),
+            view,
+            met: Position::default(),
+            slot,
+            forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
-            controller: self.connections.local(),
             facts_read: false,
             facts_body: None,
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
             elsewhere: Overlay::default(),
-            controller_overlay: Overlay::default(),
+            site_overlays: HashMap::new(),
             epoch: 0,
             acting: false,
             variables,
+            handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
-            loop_results: Vec::new(),
-            loop_failed: false,
-            loop_outcome: None,
-            loop_unknown: None,
+            looped: Looped::default(),
+            failing: BTreeSet::new(),
             recap: earlier,
             witnesses: Vec::new(),
         };
         Box::pin(run.run()).await
     }
 
-    /// Ends the run for the sake of a host that is lost, in a play with `any_errors_fatal`.
-    fn end_for(&self, host: &str) {
+    /// Ends the run for the sake of a host that is lost, as a keyword has it.
+    pub fn end_for(&self, host: &str, keyword: &str) {
         if self.fatal.swap(true, Ordering::Relaxed) {
             return;
         }
-        let text = format!("the run ends here: `{host}` is lost, and the play says `any_errors_fatal`");
+        let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
     }
 
@@ -385,7 +492,10 @@ impl Shared {
     }
 
     /// What a host's variables say of it as a whole.
-    fn settings(&self, scope: &Arc<Scope>) -> Result<BTreeMap<String, String>, Reason> {
+    ///
+    /// # Errors
+    /// A setting whose value cannot be had.
+    pub fn settings(&self, scope: &Arc<Scope>) -> Result<BTreeMap<String, String>, Reason> {
         let mut settings = BTreeMap::new();
         for name in modules::SETTINGS {
             let value = self.renderer.variable(name, scope).map_err(|error| {
@@ -406,51 +516,63 @@ impl Shared {
         Ok(settings)
     }
 
-    fn variables(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Variables {
-        let inventory = self.inventory_scopes.scope(name).unwrap_or_default();
-        let mut base = Scope::child(inventory);
-        for (name, node) in &play.vars {
-            if let Ok(value) = node.to_source() {
-                base.set_source(name.clone(), &value);
-            }
-        }
-        let base = Arc::new(base);
-        let mut variables = Variables {
-            upper: Scope::child(Arc::clone(&base)),
-            base,
-            upper_names: BTreeSet::new(),
-            fixed: BTreeSet::new(),
-        };
-        for (name, value) in &self.options.extra {
-            variables.upper.set_source(name.clone(), value);
-            variables.upper_names.insert(name.clone());
-        }
+    /// A host's variables in a play, and dtrctl's own among them.
+    fn variables(
+        &self,
+        play: &Play,
+        name: &str,
+        batch: &[String],
+        all: &[String],
+        kept: Kept,
+    ) -> (Variables, Layer) {
+        let mut magic = Layer::new();
         for (key, value) in self.magic(play, name, batch, all) {
-            variables.set_literal(&key, &value);
+            magic.set_literal(key, &value);
         }
-        variables.upper.set_hosts("hostvars", Arc::clone(&self.inventory_scopes) as Arc<dyn Hosts>);
-        variables.upper_names.insert("hostvars".to_owned());
-        variables.fixed.clone_from(&variables.upper_names);
-        variables
+        let inventory = self.layers.get(name).cloned().unwrap_or_default();
+        let extra = Arc::clone(&self.extra);
+        (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
     }
 
-    fn magic(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Map<String, Json> {
+    /// What a host is called, and where it stands.
+    fn names_of(&self, name: &str) -> Map<String, Json> {
         let groups = self.inventory.groups_of(name);
         let value = json!({
             "inventory_hostname": name,
             "inventory_hostname_short": name.split('.').next(),
             "group_names": groups.iter().map(|group| &**group).filter(|group| *group != "all").collect::<Vec<_>>(),
             "groups": self.groups,
-            "ansible_check_mode": self.options.check,
-            "ansible_play_hosts": all,
-            "ansible_play_hosts_all": all,
-            "ansible_play_batch": batch,
-            "playbook_dir": absolute(&play.directory),
         });
         match value {
             Json::Object(map) => map,
             _ => Map::new(),
         }
+    }
+
+    fn magic(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Map<String, Json> {
+        let mut magic = self.names_of(name);
+        let tags = &self.options.tags;
+        let run = if tags.only.is_empty() { vec!["all".to_owned()] } else { tags.only.clone() };
+        let roles: Vec<_> = play.roles.iter().map(|role| role.name.clone()).collect();
+        let value = json!({
+            "ansible_check_mode": self.options.check,
+            "ansible_play_hosts": all,
+            "ansible_play_hosts_all": all,
+            "ansible_play_batch": batch,
+            "play_hosts": batch,
+            "ansible_play_name": play.shown_name(),
+            "ansible_play_role_names": roles,
+            "ansible_role_names": roles,
+            "role_names": roles,
+            "ansible_run_tags": run,
+            "ansible_skip_tags": tags.skip,
+            "ansible_forks": self.options.forks,
+            "playbook_dir": absolute(&play.directory),
+        });
+        if let Json::Object(more) = value {
+            magic.extend(more);
+        }
+        magic
     }
 
     fn goes_on(&self, host: &str) -> bool {
@@ -463,20 +585,24 @@ impl Shared {
     }
 }
 
-impl HostScopes {
-    fn of(inventory: &Inventory) -> Self {
-        let names: Vec<String> = inventory.hosts().map(ToString::to_string).collect();
-        let scopes = names.iter().map(|name| {
-            let mut scope = Scope::new();
-            for (variable, sourced) in inventory.vars(name) {
-                if let Ok(value) = sourced.node().to_source() {
-                    scope.set_source(variable.to_string(), &value);
-                }
-            }
-            (name.clone(), Arc::new(scope))
-        });
-        Self { scopes: scopes.collect(), names }
+/// What the hosts of a batch have in common.
+#[derive(Clone)]
+struct Together {
+    play: Arc<Play>,
+    meeting: Arc<Meeting>,
+    forks: Arc<Semaphore>,
+    /// The names that the play's tasks may set.
+    names_set: Arc<BTreeSet<String>>,
+}
+
+fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {
+    let mut layer = Layer::new();
+    for (variable, sourced) in inventory.vars(host) {
+        if let Ok(value) = sourced.node().to_source() {
+            layer.set_source(variable.to_string(), &value);
+        }
     }
+    Arc::new(layer)
 }
 
 fn wrong_connection(problems: &Problems) -> Reason {
@@ -489,17 +615,17 @@ fn wrong_connection(problems: &Problems) -> Reason {
     }
 }
 
-/// The tasks that a batch may run, in order.
+/// The tasks that a batch may run, as far as they are known, in order.
 fn heads(play: &Play, tags: &Tags) -> Vec<TaskHead> {
-    let head = |(index, task): (usize, &Task)| TaskHead {
-        index,
+    let head = |task: &Arc<Task>| TaskHead {
+        place: Position::default().inside(task.number),
         name: task.shown_name().to_owned(),
-        module: task.module.name.to_owned(),
+        module: task.action.name().to_owned(),
         item: None,
-        handler: index >= play.tasks.len(),
+        handler: task.around.handler,
     };
-    let all = play.tasks.iter().chain(&play.handlers).enumerate();
-    all.filter(|(index, task)| *index >= play.tasks.len() || tags.select(&task.tags)).map(head).collect()
+    let tasks = play.tasks().filter(|task| tags.select(&task.keywords.tags));
+    tasks.chain(&play.handlers).map(head).collect()
 }
 
 fn absolute(directory: &std::path::Path) -> String {

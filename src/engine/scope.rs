@@ -1,10 +1,11 @@
 //! The variables of a host's tasks, and templates rendered with them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::playbook::{Files, Repeated};
 use crate::template::{ErrorKind, Scope, TemplateError, Templater};
 use crate::yaml::{Node, Place, Problem};
 
@@ -80,6 +81,52 @@ impl Renderer {
             Some(text) => self.templater.eval(text, scope).map_err(|error| no_value(node, &error)),
             None => self.value(node, scope),
         }
+    }
+
+    /// The items of a loop.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn items(&self, repeated: &Repeated, scope: &Arc<Scope>) -> Result<Vec<Json>, NoValue> {
+        let node = &repeated.items;
+        match self.value(node, scope)? {
+            Json::Array(items) => Ok(items),
+            other => {
+                let kind = if other.is_object() { "a mapping" } else { "no list" };
+                let problem = Problem::new(format!("`loop` is {kind}"), node.place());
+                Err(NoValue::Wrong(Box::new(
+                    problem.help("give a list; `dict2items` makes one of a mapping"),
+                )))
+            }
+        }
+    }
+
+    /// The text of a template that an argument names: a file of the controller, rendered.
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn template_file(
+        &self,
+        argument: &str,
+        arguments: &Json,
+        node: &Node,
+        files: &Files,
+        scope: &Arc<Scope>,
+    ) -> Result<String, NoValue> {
+        let at = node.get(argument).unwrap_or(node);
+        let name = arguments[argument].as_str().unwrap_or_default();
+        let path = files.find("templates", Path::new(name));
+        let source = crate::yaml::Source::read(&path).map_err(|problem| {
+            let place = problem.at.clone().unwrap_or_else(|| at.place());
+            NoValue::Wrong(Box::new(Problem { at: Some(place), ..problem }))
+        })?;
+        let mut scope = Scope::child(scope);
+        let name = path.display().to_string();
+        scope.set_literal("template_path", &Json::from(name.clone()));
+        scope.set_literal("ansible_managed", &Json::from("Ansible managed"));
+        let rendered = self.templater.render_value(&Json::from(&*source.text), &Arc::new(scope));
+        let rendered = rendered.map_err(|error| in_file(&source, &error))?;
+        Ok(rendered.as_str().map_or_else(|| rendered.to_string(), str::to_owned))
     }
 
     /// Whether all conditions hold; where one does not, which.
@@ -175,6 +222,21 @@ fn no_value(node: &Node, error: &TemplateError) -> NoValue {
         ErrorKind::Pending { .. } => NoValue::Pending,
         ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
         _ => NoValue::Wrong(Box::new(template_problem(node, error))),
+    }
+}
+
+/// A mistake in a template of its own file.
+fn in_file(source: &Arc<crate::yaml::Source>, error: &TemplateError) -> NoValue {
+    match *error.kind {
+        ErrorKind::Pending { .. } => NoValue::Pending,
+        ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
+        _ => {
+            let range = match &error.place {
+                Some(place) if error.via.is_empty() => place.range.clone(),
+                _ => 0..source.text.find('\n').unwrap_or(source.text.len()),
+            };
+            NoValue::Wrong(Box::new(Problem::new(error.to_string(), source.place(range))))
+        }
     }
 }
 

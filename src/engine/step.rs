@@ -3,38 +3,46 @@
 use std::sync::Arc;
 
 use modules::{Ask, Frame, Host, Plan, PlanError, Probe};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
+use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
+use super::site::Site;
 use crate::event::TaskHead;
-use crate::playbook::{Task, read_arguments};
-use crate::template::Scope;
+use crate::playbook::{Action, Task, read_arguments};
+use crate::template::{Layer, Scope};
 use crate::transport::Identity;
-use crate::yaml::Problem;
+use crate::yaml::{Node, Problem, Value};
 
 /// What a step's probe leads to.
 pub type Planned = Result<Plan, PlanError>;
 
 /// A step and what is known of it.
-pub struct Ready<'a> {
+pub struct Ready {
     /// The task.
-    pub task: &'a Task,
-    /// Its place among the play's tasks.
-    pub index: usize,
-    /// The item of its loop, and whether it is the last.
-    pub item: Option<Item>,
+    pub work: TaskWork,
+    /// What is passed before it.
+    pub before: Vec<Mark>,
     /// Its name and item, for events.
     pub head: TaskHead,
     /// As whom it asks and acts.
     pub identity: Identity,
-    /// Whether the controller does it in the host's place.
-    pub delegated: bool,
+    /// Where it is done in the host's place.
+    pub site: Option<Arc<Site>>,
     /// Whether its changes are only planned.
     pub check: bool,
+    /// Whether its values are secrets.
+    pub no_log: bool,
+    /// Whether its differences are shown.
+    pub shows_diff: bool,
+    /// The environment of its commands.
+    pub environment: Vec<(String, String)>,
     /// Its variables.
     pub scope: Arc<Scope>,
     /// Its module's arguments, templated.
     pub arguments: Json,
+    /// Variables from files that it brings.
+    pub included: Vec<(String, Json)>,
     /// How far it is.
     pub stage: Stage,
     /// The key and the digests of the answers that led to its plan, for a later run to know them again.
@@ -42,40 +50,41 @@ pub struct Ready<'a> {
 }
 
 /// What it takes to ask a step once more.
-#[derive(Debug, Clone)]
-pub struct Witness<'a> {
-    task: &'a Task,
-    index: usize,
-    item: Option<Item>,
+#[derive(Clone)]
+pub struct Witness {
+    work: TaskWork,
     scope: Arc<Scope>,
     identity: Identity,
-    delegated: bool,
+    site: Option<Arc<Site>>,
     arguments: Json,
     key: String,
 }
 
-impl<'a> Witness<'a> {
+impl Witness {
     /// Of a step that has been asked.
-    pub fn of(step: &Ready<'a>) -> Self {
+    pub fn of(step: &Ready) -> Self {
         Self {
-            task: step.task,
-            index: step.index,
-            item: step.item.clone(),
+            work: step.work.clone(),
             scope: Arc::clone(&step.scope),
             identity: step.identity.clone(),
-            delegated: step.delegated,
+            site: step.site.clone(),
             arguments: step.arguments.clone(),
             key: step.answered.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
         }
     }
 
+    /// As whom it acts.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The step, to be asked again with the arguments that it had.
-    pub fn ask(&self, host: &Host) -> Option<Ready<'a>> {
+    pub fn ask(&self, host: &Host) -> Option<Ready> {
         let host = &seen_as(host, &self.identity);
-        let module = (self.task.module.read)(self.arguments.clone()).ok()?;
-        let mut step = Ready::new(self.task, self.index, self.item.clone(), Arc::clone(&self.scope));
+        let module = (self.work.task.module()?.read)(self.arguments.clone()).ok()?;
+        let mut step = Ready::new(self.work.clone(), Arc::clone(&self.scope));
         step.identity = self.identity.clone();
-        step.delegated = self.delegated;
+        step.site.clone_from(&self.site);
         step.arguments = self.arguments.clone();
         let probe = module.start(host);
         step.stage =
@@ -94,17 +103,6 @@ pub fn seen_as(host: &Host, identity: &Identity) -> Host {
     host
 }
 
-/// An item of a loop.
-#[derive(Debug, Clone)]
-pub struct Item {
-    /// Its place, from 0.
-    pub index: usize,
-    /// Its value.
-    pub value: Json,
-    /// Whether no other follows.
-    pub last: bool,
-}
-
 /// How far a step is.
 pub enum Stage {
     /// A condition does not hold: which.
@@ -117,6 +115,8 @@ pub enum Stage {
     Known(Box<Planned>),
     /// The host has to be asked first.
     Asking(Asking),
+    /// Another host has done it for all: how it ended.
+    Told(Box<super::meeting::Told>),
 }
 
 /// Asks under way.
@@ -139,27 +139,46 @@ impl Asking {
 }
 
 /// Why a step cannot be made ready yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReady {
     /// It needs the result of an earlier step.
     Pending,
+    /// It needs what other hosts find out before it.
+    Others,
 }
 
-impl<'a> Ready<'a> {
+/// What a step does, its arguments rendered.
+pub enum Doing {
+    /// A module.
+    Module(Box<dyn modules::Task>),
+    /// Something of the engine's own.
+    Own,
+}
+
+impl Ready {
     /// A step whose templates are still to be rendered.
-    pub fn new(task: &'a Task, index: usize, item: Option<Item>, scope: Arc<Scope>) -> Self {
+    pub fn new(work: TaskWork, scope: Arc<Scope>) -> Self {
         Self {
-            task,
-            index,
-            head: head(task, index, item.as_ref()),
-            item,
+            head: head(&work),
+            work,
+            before: Vec::new(),
             identity: Identity::Login,
-            delegated: false,
+            site: None,
             check: false,
+            no_log: false,
+            shows_diff: true,
+            environment: Vec::new(),
             scope,
             arguments: Json::Null,
+            included: Vec::new(),
             stage: Stage::Skipped(String::new()),
             answered: None,
         }
+    }
+
+    /// The task.
+    pub fn task(&self) -> &Task {
+        &self.work.task
     }
 
     /// As whom it runs, as far as that is known before facts are.
@@ -167,88 +186,127 @@ impl<'a> Ready<'a> {
         self.identity(renderer).unwrap_or(Identity::Login)
     }
 
-    /// Renders its keywords and arguments. The stage stays `Skipped`, `Unknown` or `Wrong` where they end it; otherwise
-    /// the arguments are there and the module is given back.
-    pub fn render(
-        &mut self,
-        renderer: &Renderer,
-        check: bool,
-    ) -> Result<Option<Box<dyn modules::Task>>, NotReady> {
-        match self.try_render(renderer, check) {
-            Ok(module) => Ok(module),
-            Err(NoValue::Pending) => Err(NotReady::Pending),
-            Err(NoValue::Unknown(reason)) => {
-                self.stage = Stage::Unknown(reason);
-                Ok(None)
-            }
-            Err(NoValue::Wrong(problem)) => {
-                self.stage = Stage::Wrong(problem);
-                Ok(None)
+    /// Whether its conditions hold; where one does not, the stage says which.
+    ///
+    /// # Errors
+    /// [`NoValue`] of a condition.
+    pub fn applies(&mut self, renderer: &Renderer) -> Result<bool, NoValue> {
+        self.no_log = self.hides(renderer);
+        match renderer.all(&self.work.task.keywords.when, &self.scope)? {
+            Ok(()) => Ok(true),
+            Err(condition) => {
+                self.stage = Stage::Skipped(format!("`{condition}` does not hold"));
+                Ok(false)
             }
         }
     }
 
-    fn try_render(
-        &mut self,
-        renderer: &Renderer,
-        check: bool,
-    ) -> Result<Option<Box<dyn modules::Task>>, NoValue> {
-        if let Err(condition) = renderer.all(&self.task.when, &self.scope)? {
-            self.stage = Stage::Skipped(format!("`{condition}` does not hold"));
-            return Ok(None);
-        }
-        if let Some(name) = &self.task.name {
+    /// What cannot be read is hidden: it was meant to be.
+    fn hides(&self, renderer: &Renderer) -> bool {
+        let node = self.work.task.keywords.no_log.as_ref();
+        node.is_some_and(|node| renderer.flag(node, &self.scope).unwrap_or(true))
+    }
+
+    /// Renders its keywords and arguments.
+    ///
+    /// # Errors
+    /// [`NoValue`] of the first that has none.
+    pub fn render(&mut self, renderer: &Renderer, check: bool) -> Result<Doing, NoValue> {
+        let task = Arc::clone(&self.work.task);
+        if let Some(name) = &task.name {
             // A name is for reading: one that cannot be rendered is shown as it was written.
             if let Ok(name) = renderer.text(name, &self.scope) {
                 self.head.name = name;
             }
         }
-        self.check = match &self.task.check_mode {
-            Some(node) => renderer.flag(node, &self.scope)?,
-            None => check,
+        if let Some(label) = task.loop_control.label.as_ref().filter(|_| self.work.item.is_some())
+            && !self.no_log
+            && let Ok(label) = renderer.value(label, &self.scope)
+        {
+            self.head.item = Some(shorten(&label));
+        }
+        let keywords = &task.keywords;
+        let flag = |node: &Option<Node>, default: bool| match node {
+            Some(node) => renderer.flag(node, &self.scope),
+            None => Ok(default),
         };
-        self.delegated = self.delegation(renderer)?;
+        self.check = flag(&keywords.check_mode, check)?;
+        self.shows_diff = flag(&keywords.diff, true)?;
+        self.environment = environment(&keywords.environment, renderer, &self.scope)?;
         self.identity = self.identity(renderer)?;
-        self.arguments = self.arguments(renderer)?;
-        let place = self.task.arguments.as_ref().unwrap_or(&self.task.module_key);
-        read_arguments(self.task.module, place, self.arguments.clone()).map(Some).map_err(NoValue::Wrong)
-    }
-
-    fn delegation(&self, renderer: &Renderer) -> Result<bool, NoValue> {
-        let Some(node) = &self.task.delegate_to else { return Ok(false) };
-        match renderer.text(node, &self.scope)?.as_str() {
-            "localhost" | "127.0.0.1" => Ok(true),
-            other => Err(NoValue::Wrong(Box::new(
-                Problem::new(format!("a task cannot be delegated to `{other}` yet"), node.place())
-                    .help("`localhost`, the controller, is the one host that tasks can be delegated to"),
-            ))),
+        match task.action {
+            Action::Module(module) => {
+                self.arguments = self.module_arguments(module, renderer)?;
+                let place = task.arguments.as_ref().unwrap_or(&task.action_key);
+                read_arguments(module, place, self.arguments.clone())
+                    .map(Doing::Module)
+                    .map_err(NoValue::Wrong)
+            }
+            Action::Meta(_) | Action::IncludeTasks | Action::IncludeRole => Ok(Doing::Own),
+            Action::SetFact | Action::IncludeVars => {
+                let none = Json::Object(Map::new());
+                let arguments = task.arguments.as_ref();
+                self.arguments = arguments.map_or(Ok(none), |node| renderer.value(node, &self.scope))?;
+                Ok(Doing::Own)
+            }
         }
     }
 
     fn identity(&self, renderer: &Renderer) -> Result<Identity, NoValue> {
+        let keyword = &self.work.task.keywords.identity;
+        let at_controller = self.site.as_ref().is_some_and(|site| site.is_controller);
+        let wanted = keyword.wanted.as_ref();
+        if at_controller {
+            // On this machine only a task that says so itself becomes somebody else: what holds for the fleet is not meant for it.
+            let own = wanted.filter(|node| self.work.task.place.contains(&node.place()));
+            if !own.map_or(Ok(false), |node| renderer.flag(node, &self.scope))? {
+                return Ok(Identity::Login);
+            }
+            return self.user(None, renderer);
+        }
         // A connection variable wins over the keyword, as in Ansible.
-        let wanted = match (renderer.variable("ansible_become", &self.scope)?, &self.task.identity.wanted) {
+        let variable = |name: &str| match &self.site {
+            None => renderer.variable(name, &self.scope),
+            Some(site) => renderer.variable(name, &site.scope),
+        };
+        let become_it = match (variable("ansible_become")?, wanted) {
             (Some(value), _) => renderer.truth(&value, None)?,
             (None, Some(node)) => renderer.flag(node, &self.scope)?,
             (None, None) => renderer.become_default(),
         };
-        if !wanted || self.delegated {
+        if !become_it {
             return Ok(Identity::Login);
         }
-        match (renderer.variable("ansible_become_user", &self.scope)?, &self.task.identity.user) {
+        self.user(variable("ansible_become_user")?, renderer)
+    }
+
+    fn user(&self, variable: Option<Json>, renderer: &Renderer) -> Result<Identity, NoValue> {
+        match (variable, &self.work.task.keywords.identity.user) {
             (Some(Json::String(user)), _) => Ok(Identity::User(user)),
             (_, Some(node)) => Ok(Identity::User(renderer.text(node, &self.scope)?)),
             _ => Ok(Identity::User("root".to_owned())),
         }
     }
 
-    fn arguments(&self, renderer: &Renderer) -> Result<Json, NoValue> {
-        let Some(node) = &self.task.arguments else { return Ok(Json::Object(serde_json::Map::new())) };
-        let evaluated = self.task.module.evaluated;
-        if evaluated.is_empty() {
-            return renderer.value(node, &self.scope);
+    fn module_arguments(&self, module: &modules::Entry, renderer: &Renderer) -> Result<Json, NoValue> {
+        let Some(node) = &self.work.task.arguments else { return Ok(Json::Object(Map::new())) };
+        let mut arguments = if module.evaluated.is_empty() {
+            renderer.value(node, &self.scope)?
+        } else {
+            self.evaluated(module.evaluated, node, renderer)?
+        };
+        if let Some(name) = module.renders {
+            let content =
+                renderer.template_file(name, &arguments, node, &self.work.task.around.files, &self.scope)?;
+            if let Some(arguments) = arguments.as_object_mut() {
+                arguments.insert("content".to_owned(), content.into());
+            }
         }
-        let mut arguments = serde_json::Map::new();
+        Ok(arguments)
+    }
+
+    fn evaluated(&self, evaluated: &[&str], node: &Node, renderer: &Renderer) -> Result<Json, NoValue> {
+        let mut arguments = Map::new();
         for (key, value) in node.as_map().unwrap_or_default() {
             let name = key.as_str().unwrap_or_default();
             let rendered = match (evaluated.contains(&name), value.as_seq()) {
@@ -269,15 +327,90 @@ impl<'a> Ready<'a> {
     }
 }
 
-fn head(task: &Task, index: usize, item: Option<&Item>) -> TaskHead {
+/// `environment`: mappings, of which a later one overrules an earlier one.
+fn environment(
+    nodes: &[Node],
+    renderer: &Renderer,
+    scope: &Arc<Scope>,
+) -> Result<Vec<(String, String)>, NoValue> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for node in nodes {
+        let value = renderer.value(node, scope)?;
+        let Json::Object(map) = value else {
+            // An empty text or list is what a template gives that has nothing to say.
+            if value.as_str().is_some_and(str::is_empty)
+                || value.is_null()
+                || value == Json::Array(Vec::new())
+            {
+                continue;
+            }
+            let problem = Problem::new("`environment` is no mapping of names to values", node.place());
+            return Err(NoValue::Wrong(Box::new(problem)));
+        };
+        for (name, value) in map {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            all.retain(|(known, _)| *known != name);
+            all.push((name, value));
+        }
+    }
+    Ok(all)
+}
+
+/// The variables of an item.
+#[must_use]
+pub fn item_layer(task: &Task, item: &LoopItem) -> Arc<Layer> {
+    let control = &task.loop_control;
+    let mut layer = Layer::new();
+    layer.set_literal(control.loop_var.clone(), &item.value);
+    layer.set_literal("ansible_loop_var", &control.loop_var.clone().into());
+    if let Some(name) = &control.index_var {
+        layer.set_literal(name.clone(), &item.index.into());
+        layer.set_literal("ansible_index_var", &name.clone().into());
+    }
+    if let Some(all) = &item.all {
+        layer.set_literal("ansible_loop", &extended(item, all, control.extended_allitems));
+    }
+    Arc::new(layer)
+}
+
+/// `ansible_loop`.
+fn extended(item: &LoopItem, all: &[Json], with_all: bool) -> Json {
+    let (index, length) = (item.index, all.len());
+    let mut map = Map::new();
+    if with_all {
+        map.insert("allitems".to_owned(), all.to_vec().into());
+    }
+    for (name, value) in [
+        ("index", index + 1),
+        ("index0", index),
+        ("revindex", length - index),
+        ("revindex0", length - index - 1),
+        ("length", length),
+    ] {
+        map.insert(name.to_owned(), value.into());
+    }
+    map.insert("first".to_owned(), (index == 0).into());
+    map.insert("last".to_owned(), (index + 1 == length).into());
+    if let Some(previous) = index.checked_sub(1).and_then(|index| all.get(index)) {
+        map.insert("previtem".to_owned(), previous.clone());
+    }
+    if let Some(next) = all.get(index + 1) {
+        map.insert("nextitem".to_owned(), next.clone());
+    }
+    Json::Object(map)
+}
+
+fn head(work: &TaskWork) -> TaskHead {
+    let hidden = work.task.keywords.no_log.as_ref().is_some_and(|node| node.value != Value::Bool(false));
     TaskHead {
-        index,
-        name: task.shown_name().to_owned(),
-        module: task.module.name.to_owned(),
-        item: item.map(|item| {
-            if task.no_log { format!("{} (hidden)", item.index + 1) } else { shorten(&item.value) }
-        }),
-        handler: task.section == crate::playbook::Section::Handler,
+        place: work.place.clone(),
+        name: work.task.shown_name().to_owned(),
+        module: work.task.action.name().to_owned(),
+        item: work
+            .item
+            .as_ref()
+            .map(|item| if hidden { format!("{} (hidden)", item.index + 1) } else { shorten(&item.value) }),
+        handler: work.task.around.handler,
     }
 }
 

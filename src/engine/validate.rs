@@ -14,8 +14,9 @@ pub fn check_templates(playbook: &Playbook, problems: &mut Problems) {
     for play in &playbook.plays {
         check.value(&play.hosts);
         play.name.iter().for_each(|node| check.value(node));
-        play.vars.iter().for_each(|(_, node)| check.value(node));
-        play.tasks.iter().chain(&play.handlers).for_each(|task| check.task(task));
+        play.keywords.vars.iter().for_each(|(_, node)| check.value(node));
+        play.vars_files.iter().flatten().for_each(|node| check.value(node));
+        play.tasks().chain(&play.handlers).for_each(|task| check.task(task));
     }
 }
 
@@ -26,16 +27,23 @@ struct Check<'p> {
 
 impl Check<'_> {
     fn task(&mut self, task: &Task) {
-        let Task { name, items, check_mode, ignore_errors, delegate_to, identity, .. } = task;
-        let keywords =
-            [name, items, check_mode, ignore_errors, delegate_to, &identity.wanted, &identity.user];
-        keywords.into_iter().flatten().for_each(|node| self.value(node));
-        task.vars.iter().for_each(|(_, node)| self.value(node));
-        for conditions in [&task.when, &task.changed_when, &task.failed_when] {
+        let Task { name, repeated, loop_control, retries, delay, .. } = task;
+        let control = [&loop_control.label, &loop_control.pause];
+        let keywords = [name, retries, delay].into_iter().chain(control).flatten();
+        keywords.chain(task.keywords.templates()).for_each(|node| self.value(node));
+        repeated.iter().for_each(|repeated| self.value(&repeated.items));
+        let around = &task.around;
+        let params = around.role_params.iter().chain(&around.include_params);
+        task.keywords.vars.iter().chain(params).for_each(|(_, node)| self.value(node));
+        let conditions = [&task.keywords.when, &task.changed_when, &task.failed_when, &task.until];
+        for conditions in conditions.into_iter().chain([&loop_control.break_when]) {
             conditions.iter().for_each(|node| self.expression(node));
         }
         for (key, value) in task.arguments.as_ref().and_then(Node::as_map).unwrap_or_default() {
-            if task.module.evaluated.contains(&key.as_str().unwrap_or_default()) {
+            if task
+                .module()
+                .is_some_and(|module| module.evaluated.contains(&key.as_str().unwrap_or_default()))
+            {
                 value
                     .as_seq()
                     .unwrap_or(std::slice::from_ref(value))

@@ -1,19 +1,22 @@
 //! The window: as many steps as can be made ready by now, and the one script that asks for all of them.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use modules::{
     Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Script, Shell, Step, decode_facts,
 };
 
-use super::host::{HostRun, Left, Work, requeue};
+use super::host::{HostRun, Left, Window, requeue};
+use super::program::{LoopItem, Mark, Queue, TaskWork, Work, put_first};
 use super::run::Shared;
 use super::scope::NoValue;
-use super::step::{Asking, Item, NotReady, Ready, Stage, seen_as};
-use crate::event::Reason;
-use crate::playbook::Task;
+use super::site::Site;
+use super::step::{Asking, Doing, NotReady, Ready, Stage, item_layer, seen_as};
+use crate::event::{Position, Reason};
+use crate::playbook::{Action, Files, Task};
+use crate::template::Scope;
 use crate::transport::{self, Identity, TransportError};
-use crate::yaml::Problem;
+use crate::yaml::{Node, Problem};
 
 /// The id of the facts' frame; those of asks and changes are counted from 0.
 const FACTS: usize = 999_999;
@@ -30,33 +33,43 @@ pub struct Acts<'c> {
     pub frames: Vec<Option<Frame>>,
 }
 
-impl Ready<'_> {
+impl Ready {
     /// Whether the host has to be asked before it can go on.
     pub fn waits(&self) -> bool {
         matches!(&self.stage, Stage::Asking(asking) if asking.frames.is_none())
     }
 }
 
-impl<'a> HostRun<'a> {
+impl HostRun {
     /// Makes steps ready, from the front of the queue, until one depends on what is not known yet.
-    pub(super) async fn prepare(
-        &mut self,
-        queue: &mut VecDeque<Work<'a>>,
-        most: usize,
-    ) -> Result<VecDeque<Ready<'a>>, Left> {
-        let mut window = VecDeque::new();
-        let before = (self.variables.upper.clone(), self.variables.upper_names.clone());
+    pub(super) async fn prepare(&mut self, queue: &mut Queue, most: usize) -> Result<Window, Left> {
+        let mut window = Window::new();
+        let mut marks = Vec::new();
+        let before = (Arc::clone(&self.variables.learnt), Arc::clone(&self.variables.included));
         while window.len() < most
             && let Some(work) = queue.pop_front()
         {
+            let work = match work {
+                Work::Task(work) => work,
+                Work::Mark(mark) => {
+                    let stops = self.stops_at(&mark);
+                    marks.push(mark);
+                    if stops {
+                        break;
+                    }
+                    continue;
+                }
+            };
             let again = work.clone();
-            match self.ready(work, queue).await {
-                Ok(Some(step)) => {
-                    let alone = step.delegated && step.waits();
+            let first = window.is_empty() && !self.acting;
+            match self.ready_or_met(work, queue, first).await {
+                Ok(Some(mut step)) => {
+                    let alone = step.site.is_some() && step.waits();
                     if alone && !window.is_empty() {
                         requeue(queue, std::iter::once(step));
                         break;
                     }
+                    step.before = std::mem::take(&mut marks);
                     self.foresee(&step);
                     window.push_back(step);
                     if alone {
@@ -64,99 +77,230 @@ impl<'a> HostRun<'a> {
                     }
                 }
                 Ok(None) => {}
-                Err(NotReady::Pending) => {
-                    queue.push_front(again);
+                Err(_) => {
+                    queue.push_front(Work::Task(again));
                     break;
                 }
             }
         }
+        put_first(queue, marks.into_iter().map(Work::Mark));
         // What was foreseen was for this window's templates alone: the results themselves come when steps settle.
-        (self.variables.upper, self.variables.upper_names) = before;
+        (self.variables.learnt, self.variables.included) = before;
         Ok(window)
     }
 
+    /// Whether what comes after a mark cannot be foreseen.
+    fn stops_at(&self, mark: &Mark) -> bool {
+        match mark {
+            Mark::Flush(..) => !self.notified.is_empty(),
+            Mark::End(inside) => self.failing.contains(&inside.place),
+            Mark::Fail(_) => true,
+            _ => false,
+        }
+    }
+
+    /// A step; the first of a window may wait for the other hosts where it needs what they find out.
+    async fn ready_or_met(
+        &mut self,
+        work: TaskWork,
+        queue: &mut Queue,
+        first: bool,
+    ) -> Result<Option<Ready>, NotReady> {
+        let again = work.clone();
+        match self.ready(work, queue, first).await {
+            Err(NotReady::Pending) if first => {
+                self.meet(&again.place).await;
+                match self.ready(again.clone(), queue, first).await {
+                    Err(_) => Ok(Some(self.never_known(again))),
+                    made => made,
+                }
+            }
+            made => made,
+        }
+    }
+
+    fn never_known(&mut self, work: TaskWork) -> Ready {
+        let scope = self.scope_of(&work);
+        let mut step = Ready::new(work, scope);
+        let message = "it needs a result that no task before it has";
+        step.stage = Stage::Wrong(Box::new(Problem::new(message, step.task().action_key.place())));
+        step
+    }
+
+    /// The scope of a task's templates.
+    pub(super) fn scope_of(&mut self, work: &TaskWork) -> Arc<Scope> {
+        let item = work.item.as_ref().map(|item| item_layer(&work.task, item));
+        self.view.see(self.met >= work.place, self.variables.kept());
+        Arc::new(self.variables.of_task(work, item))
+    }
+
     /// Lets later steps of the window see the result of this one, as far as it is known.
-    fn foresee(&mut self, step: &Ready<'a>) {
-        let Some(name) = &step.task.register else { return };
-        if let Stage::Known(planned) = &step.stage
-            && let Ok(plan) = planned.as_ref()
-            && step.item.is_none()
-            && plan.skipped.is_none()
-            && super::done::unseen(plan).is_none()
-            && step.task.changed_when.is_empty()
-            && step.task.failed_when.is_empty()
-        {
-            let result = super::done::result_of(plan, !plan.changes.is_empty());
-            self.variables.register(name, &result.into());
-        } else {
-            self.variables.register_pending(name);
+    fn foresee(&mut self, step: &Ready) {
+        self.variables.include(&step.included);
+        let plan = match &step.stage {
+            Stage::Known(planned) => planned.as_ref().as_ref().ok(),
+            _ => None,
+        };
+        for (name, value) in plan.iter().flat_map(|plan| &plan.facts) {
+            self.learn(name, value);
+        }
+        let task = step.task();
+        if task.action.sets_facts() && plan.is_none() && !matches!(step.stage, Stage::Skipped(_)) {
+            let names = task.arguments.as_ref().and_then(Node::as_map).unwrap_or_default();
+            names.iter().filter_map(|(key, _)| key.as_str()).for_each(|name| self.learn_pending(name));
+        }
+        let Some(name) = &task.register else { return };
+        let judged = !task.changed_when.is_empty() || !task.failed_when.is_empty() || !task.until.is_empty();
+        match (&step.stage, plan) {
+            (_, Some(plan))
+                if step.work.item.is_none()
+                    && plan.skipped.is_none()
+                    && super::done::unseen(plan).is_none()
+                    && !judged =>
+            {
+                let result = super::done::result_of(plan, !plan.changes.is_empty());
+                self.learn(name, &result.into());
+            }
+            _ => self.learn_pending(name),
+        }
+    }
+
+    /// Keeps a value under a name, unless the name is taken by `-e` or by dtrctl itself.
+    pub(super) fn learn(&mut self, name: &str, value: &serde_json::Value) {
+        if !self.variables.is_fixed(name) {
+            self.variables.learn(name, value);
+        }
+    }
+
+    fn learn_pending(&mut self, name: &str) {
+        if !self.variables.is_fixed(name) {
+            self.variables.learn_pending(name);
         }
     }
 
     async fn ready(
         &mut self,
-        work: Work<'a>,
-        queue: &mut VecDeque<Work<'a>>,
-    ) -> Result<Option<Ready<'a>>, NotReady> {
-        let Work { task, index, item } = work;
-        if let (Some(_), None) = (&task.items, &item) {
-            return self.unroll(task, index, queue);
-        }
-        let mut step = Ready::new(task, index, item, self.scope(task, None));
-        if let Some(item) = step.item.clone() {
-            step.scope = self.scope(task, Some(&item));
-        }
-        if let Some(module) = step.render(&self.shared.renderer, self.shared.options.check)? {
-            let host = self.seen_by(step.delegated, step.identity.clone()).await;
-            let probe = module.start(&host);
-            // What a registry serves is not known before a change that may bear on it has been made.
-            if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
-                return Err(NotReady::Pending);
+        work: TaskWork,
+        queue: &mut Queue,
+        first: bool,
+    ) -> Result<Option<Ready>, NotReady> {
+        let scope = self.scope_of(&work);
+        let begins = work.item.is_none() && work.attempt == 0 && !work.expanded;
+        if begins && self.is_once(&work, &scope)? {
+            if !first {
+                return Err(NotReady::Others);
             }
-            let key = self.settled_key(&step);
-            let key = self.key_with_answers(key, probe.asks().to_vec()).await;
-            step.stage =
-                self.asking(step.delegated, Asking { probe, frames: None, digests: Vec::new(), key });
-            self.advance(&mut step).await;
+            if let Some(told) = self.told(&work).await {
+                return Ok(Some(told));
+            }
+        }
+        if work.task.repeated.is_some() && work.item.is_none() {
+            return self.unroll(work, scope, queue);
+        }
+        let mut step = Ready::new(work, scope);
+        match Box::pin(self.make_ready(&mut step, queue)).await {
+            Ok(()) => {}
+            Err(NoValue::Pending) => return Err(NotReady::Pending),
+            Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
+            Err(NoValue::Wrong(problem)) => step.stage = Stage::Wrong(problem),
         }
         Ok(Some(step))
     }
 
-    /// The host as a step's module sees it: the controller where it is delegated, and the user that it runs as.
-    async fn seen_by(&self, delegated: bool, identity: Identity) -> modules::Host {
-        if delegated {
-            return self.shared.controller_host().await;
+    /// Whether one host of the batch does it for all.
+    fn is_once(&self, work: &TaskWork, scope: &Arc<Scope>) -> Result<bool, NotReady> {
+        if self.meeting.hosts().len() < 2 {
+            return Ok(false);
         }
-        seen_as(&self.host, &identity)
+        let Some(node) = &work.task.keywords.run_once else { return Ok(work.task.action.is_for_all()) };
+        match self.shared.renderer.flag(node, scope) {
+            Ok(once) => Ok(once || work.task.action.is_for_all()),
+            Err(NoValue::Pending) => Err(NotReady::Pending),
+            // What is wrong with it is said where the task is rendered.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// What the first host of the batch has found out for all; none where this is the first.
+    async fn told(&mut self, work: &TaskWork) -> Option<Ready> {
+        self.meet(&work.place).await;
+        let first = self.meeting.first().filter(|first| *first != self.host.name)?.to_owned();
+        self.slot = None;
+        let told = self.meeting.told(&first, &work.place).await;
+        self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
+        let scope = self.scope_of(work);
+        let mut step = Ready::new(work.clone(), scope);
+        step.stage = Stage::Told(Box::new(told));
+        Some(step)
+    }
+
+    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<(), NoValue> {
+        let shared = Arc::clone(&self.shared);
+        if !step.applies(&shared.renderer)? {
+            return Ok(());
+        }
+        step.site = self.site_of(&step.work.task.clone(), &step.scope.clone()).await?;
+        match step.render(&shared.renderer, shared.options.check)? {
+            Doing::Own => self.own(step, queue),
+            Doing::Module(module) => {
+                let host = self.seen_by(step);
+                let probe = module.start(&host);
+                // What a registry serves is not known before a change that may bear on it has been made.
+                if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                    return Err(NoValue::Pending);
+                }
+                let key = self.settled_key(step);
+                let files = Arc::clone(&step.work.task.around.files);
+                let key = self.key_with_answers(key, &files, probe.asks().to_vec()).await;
+                step.stage = self.asking(step, Asking { probe, frames: None, digests: Vec::new(), key });
+                self.advance(step).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Where a delegated step is done; none where it is done on the host itself.
+    async fn site_of(&self, task: &Task, scope: &Arc<Scope>) -> Result<Option<Arc<Site>>, NoValue> {
+        let Some(node) = &task.keywords.delegate_to else { return Ok(None) };
+        let name = self.shared.renderer.text(node, scope)?;
+        if name == self.host.name {
+            return Ok(None);
+        }
+        let wrong = |message| NoValue::Wrong(Box::new(Problem::new(message, node.place())));
+        self.shared.site(&name).await.map(Some).map_err(wrong)
+    }
+
+    /// The host as a step's module sees it: where it is delegated to, and the user that it runs as.
+    fn seen_by(&self, step: &Ready) -> modules::Host {
+        let host = step.site.as_ref().map_or(&self.host, |site| &site.host);
+        seen_as(host, &step.identity)
     }
 
     /// Puts the items of a loop before the rest of the queue.
     fn unroll(
         &mut self,
-        task: &'a Task,
-        index: usize,
-        queue: &mut VecDeque<Work<'a>>,
-    ) -> Result<Option<Ready<'a>>, NotReady> {
-        let scope = self.scope(task, None);
-        let mut step = Ready::new(task, index, None, scope);
-        let node = task.items.as_ref().unwrap_or(&task.module_key);
-        match self.shared.renderer.value(node, &step.scope) {
-            Ok(serde_json::Value::Array(items)) if items.is_empty() => {
+        work: TaskWork,
+        scope: Arc<Scope>,
+        queue: &mut Queue,
+    ) -> Result<Option<Ready>, NotReady> {
+        let task = Arc::clone(&work.task);
+        let Some(repeated) = &task.repeated else { return Ok(None) };
+        let mut step = Ready::new(work, scope);
+        match self.shared.renderer.items(repeated, &step.scope) {
+            Ok(items) if items.is_empty() => {
                 step.stage = Stage::Skipped("the loop has no items".to_owned());
             }
-            Ok(serde_json::Value::Array(items)) => {
+            Ok(items) => {
                 let last = items.len() - 1;
-                for (i, value) in items.into_iter().enumerate().rev() {
-                    let item = Item { index: i, value, last: i == last };
-                    queue.push_front(Work { task, index, item: Some(item) });
-                }
+                let all: Option<Arc<[_]>> = task.loop_control.extended.then(|| items.clone().into());
+                let item = |(index, value)| {
+                    let all = all.clone();
+                    let item = LoopItem { index, value, all, last: index == last };
+                    Work::Task(TaskWork { item: Some(item), ..step.work.clone() })
+                };
+                let works: Vec<_> = items.into_iter().enumerate().map(item).collect();
+                put_first(queue, works.into_iter());
                 return Ok(None);
-            }
-            Ok(other) => {
-                let kind = if other.is_object() { "a mapping" } else { "no list" };
-                let problem = Problem::new(format!("`loop` is {kind}"), node.place());
-                step.stage =
-                    Stage::Wrong(Box::new(problem.help("give a list; `dict2items` makes one of a mapping")));
             }
             Err(NoValue::Pending) => return Err(NotReady::Pending),
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
@@ -164,7 +308,7 @@ impl<'a> HostRun<'a> {
         }
         // A list that is not there is no mistake where the task does not apply, as with the result of a skipped one.
         if matches!(step.stage, Stage::Wrong(_) | Stage::Unknown(_))
-            && let Ok(Err(condition)) = self.shared.renderer.all(&task.when, &step.scope)
+            && let Ok(Err(condition)) = self.shared.renderer.all(&task.keywords.when, &step.scope)
         {
             step.stage = Stage::Skipped(format!("`{condition}` does not hold"));
         }
@@ -172,7 +316,7 @@ impl<'a> HostRun<'a> {
     }
 
     /// Goes on with a step as far as the controller's answers carry it.
-    pub(super) async fn advance(&self, step: &mut Ready<'a>) {
+    pub(super) async fn advance(&self, step: &mut Ready) {
         loop {
             let Stage::Asking(asking) = &mut step.stage else { return };
             let asks = asking.probe.asks();
@@ -182,8 +326,13 @@ impl<'a> HostRun<'a> {
             }
             let frames = asking.frames.take().unwrap_or_default();
             asking.digests.extend(frames.iter().map(Frame::digest));
-            let overlay = if step.delegated { &self.controller_overlay } else { &self.overlay };
-            let answers = self.answers(asking.probe.asks(), &frames, overlay).await;
+            let none = Overlay::default();
+            let overlay = match &step.site {
+                None => &self.overlay,
+                Some(site) => self.site_overlays.get(&site.host.name).unwrap_or(&none),
+            };
+            let files = &step.work.task.around.files;
+            let answers = self.answers(asking.probe.asks(), &frames, overlay, files).await;
             let Stage::Asking(Asking { probe, digests, key, .. }) =
                 std::mem::replace(&mut step.stage, Stage::Skipped(String::new()))
             else {
@@ -199,7 +348,7 @@ impl<'a> HostRun<'a> {
                     let known =
                         probe.asks().iter().all(|ask| !ask.is_controllers() || matches!(ask, Ask::Now(_)));
                     let key = if known { key } else { self.shared.random() };
-                    self.asking(step.delegated, Asking { probe, frames: None, digests, key })
+                    self.asking(step, Asking { probe, frames: None, digests, key })
                 }
                 Err(modules::AskError::Unknown(reason)) => Stage::Unknown(reason),
                 Err(error) => Stage::Known(Box::new(Err(modules::PlanError::new(error.to_string())))),
@@ -207,28 +356,28 @@ impl<'a> HostRun<'a> {
         }
     }
 
-    /// What runs scripts for a step: on the host, or on the controller in its place.
-    pub(super) fn shell(&self, delegated: bool) -> Shell {
-        if delegated { Shell::Posix } else { self.transport.shell() }
+    /// What runs scripts for a step: on the host, or where it is delegated to.
+    pub(super) fn shell(&self, step: &Ready) -> Shell {
+        step.site.as_ref().map_or(&self.transport, |site| &site.transport).shell()
     }
 
     /// A step that asks; one that asks what its host cannot be asked has failed, and nothing has run.
-    fn asking(&self, delegated: bool, asking: Asking) -> Stage {
-        let shell = self.shell(delegated);
+    fn asking(&self, step: &Ready, asking: Asking) -> Stage {
+        let shell = self.shell(step);
         match asking.probe.asks().iter().find_map(|ask| shell.refuses_ask(ask)) {
             Some(refusal) => Stage::Known(Box::new(Err(refusal))),
             None => Stage::Asking(asking),
         }
     }
 
-    async fn answers(&self, asks: &[Ask], frames: &[Frame], overlay: &Overlay) -> Vec<Answer> {
+    async fn answers(&self, asks: &[Ask], frames: &[Frame], overlay: &Overlay, files: &Files) -> Vec<Answer> {
         let epoch = self.epoch();
         let bundles = |digest: &str| self.shared.memory.bundle(digest);
         let mut frames = frames.iter();
         let mut answers = Vec::with_capacity(asks.len());
         for ask in asks {
             let answer = if ask.is_controllers() {
-                self.shared.controller.answer(ask, &self.play.directory, &epoch).await
+                self.shared.controller.answer(ask, files, &epoch).await
             } else {
                 frames
                     .next()
@@ -247,13 +396,14 @@ impl<'a> HostRun<'a> {
     /// are no longer those that the steps were made ready from.
     pub(super) async fn exchange(
         &mut self,
-        window: &mut VecDeque<Ready<'a>>,
+        window: &mut Window,
         mut acts: Option<&mut Acts<'_>>,
     ) -> Result<bool, Left> {
-        if window.front().is_some_and(|step| step.delegated && step.waits()) && acts.is_none() {
-            return self.exchange_here(window).await.map(|()| true);
+        if window.front().is_some_and(|step| step.site.is_some() && step.waits()) && acts.is_none() {
+            self.exchange_there(window).await;
+            return Ok(true);
         }
-        let mut scripts = Scripts::new(self.shared, &self.host, self.transport.shell());
+        let mut scripts = Scripts::new(&self.shared, &self.host, self.transport.shell());
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -292,7 +442,7 @@ impl<'a> HostRun<'a> {
         self.facts_read = true;
         match frames.get(FACTS) {
             Some(frame) if self.facts_body.as_ref() != Some(&frame.body) => {
-                self.learn(&frame.body, identity).map(|()| false)
+                self.learn_facts(&frame.body, identity).map(|()| false)
             }
             _ => Ok(true),
         }
@@ -310,18 +460,13 @@ impl<'a> HostRun<'a> {
 
     /// Asks for the facts alone.
     async fn ask_facts(&mut self, identity: &Identity) -> Result<Frames, Left> {
-        let mut scripts = Scripts::new(self.shared, &self.host, self.transport.shell());
+        let mut scripts = Scripts::new(&self.shared, &self.host, self.transport.shell());
         scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
         self.send(&scripts).await
     }
 
     /// Adds the asks of a window to the scripts; gives the ids of each step's asks.
-    fn ask_all(
-        &self,
-        window: &VecDeque<Ready<'a>>,
-        first_is_free: bool,
-        scripts: &mut Scripts,
-    ) -> Vec<Vec<usize>> {
+    fn ask_all(&self, window: &Window, first_is_free: bool, scripts: &mut Scripts) -> Vec<Vec<usize>> {
         let mut next = 0;
         // The asks before a fenced one with the answers that say "nothing to do"; none where that is not known.
         let mut guards = first_is_free.then(Vec::new);
@@ -334,7 +479,7 @@ impl<'a> HostRun<'a> {
             }
             if let Stage::Asking(asking) = &step.stage
                 && asking.frames.is_none()
-                && !step.delegated
+                && step.site.is_none()
             {
                 let fenced = asking.is_fenced();
                 let same_session = identity.as_ref() == Some(&step.identity);
@@ -371,9 +516,9 @@ impl<'a> HostRun<'a> {
 
     /// Whether a step, by what is known of it without asking again, may still change something, so that no ask with an
     /// effect of its own may pass it.
-    fn may_change(&self, step: &Ready<'a>) -> bool {
+    fn may_change(&self, step: &Ready) -> bool {
         match &step.stage {
-            Stage::Skipped(_) | Stage::Wrong(_) => false,
+            Stage::Skipped(_) | Stage::Wrong(_) | Stage::Told(_) => false,
             Stage::Unknown(_) => true,
             Stage::Known(planned) => planned.as_ref().as_ref().is_ok_and(|plan| !plan.changes.is_empty()),
             Stage::Asking(asking) => asking.frames.as_ref().is_some_and(|frames| {
@@ -410,18 +555,21 @@ impl<'a> HostRun<'a> {
         let frames = self.ask_facts(&identity).await?;
         let body = frames.get(FACTS).map(|frame| frame.body.clone()).unwrap_or_default();
         self.facts_read = true;
-        self.learn(&body, &identity)
+        self.learn_facts(&body, &identity)
     }
 
     /// As whom the first task that needs the host runs; the variables that say so cannot depend on facts.
-    fn facts_identity(&self) -> Identity {
-        let task = self.play.tasks.iter().find(|task| task.delegate_to.is_none());
-        let Some(task) = task else { return Identity::Login };
-        let mut step = Ready::new(task, 0, None, self.scope(task, None));
-        step.identity_of(&self.shared.renderer)
+    fn facts_identity(&mut self) -> Identity {
+        let at_host = |task: &&Arc<Task>| {
+            matches!(task.action, Action::Module(_)) && task.keywords.delegate_to.is_none()
+        };
+        let Some(task) = self.play.tasks().find(at_host).cloned() else { return Identity::Login };
+        let work = TaskWork::new(task, Position::default(), None);
+        let scope = self.scope_of(&work);
+        Ready::new(work, scope).identity_of(&self.shared.renderer)
     }
 
-    fn learn(&mut self, body: &str, identity: &Identity) -> Result<(), Left> {
+    fn learn_facts(&mut self, body: &str, identity: &Identity) -> Result<(), Left> {
         match decode_facts(body) {
             Ok(facts) => {
                 self.memory.facts.insert(transport_name(identity), body.to_owned());
@@ -441,33 +589,31 @@ impl<'a> HostRun<'a> {
         let transport = std::sync::Arc::clone(&self.transport);
         self.recap.trips += 1;
         let name = self.host.name.clone();
-        match scripts.run(&name, &transport, self.shared).await {
+        match scripts.run(&name, &transport, &self.shared).await {
             Ok(frames) => Ok(frames),
             Err(error) => Err(self.lost(&error)),
         }
     }
 
-    async fn exchange_here(&self, window: &mut VecDeque<Ready<'a>>) -> Result<(), Left> {
-        let Some(step) = window.front_mut() else { return Ok(()) };
-        let Stage::Asking(asking) = &mut step.stage else { return Ok(()) };
-        let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await, Shell::Posix);
+    /// Asks for the first step where it is delegated to.
+    async fn exchange_there(&self, window: &mut Window) {
+        let Some(step) = window.front_mut() else { return };
+        let (Some(site), Stage::Asking(asking)) = (&step.site, &mut step.stage) else { return };
+        let mut scripts = Scripts::new(&self.shared, &site.host, site.transport.shell());
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {
-            scripts.of(&Identity::Login).answer(id, call);
+            scripts.of(&step.identity).answer(id, call);
         }
-        match scripts.run("localhost", &self.controller, self.shared).await {
+        let failed = |message: String| Stage::Known(Box::new(Err(modules::PlanError::new(message))));
+        match scripts.run(&site.host.name, &site.transport, &self.shared).await {
             Ok(frames) => {
                 asking.frames = (0..calls.len()).map(|id| frames.get(id).cloned()).collect();
                 if asking.frames.is_none() {
-                    step.stage =
-                        Stage::Known(Box::new(Err(modules::PlanError::new("the controller gave no answer"))));
+                    step.stage = failed(format!("`{}` gave no answer", site.host.name));
                 }
             }
-            Err(error) => {
-                step.stage = Stage::Known(Box::new(Err(modules::PlanError::new(error.to_string()))));
-            }
+            Err(error) => step.stage = failed(error.to_string()),
         }
-        Ok(())
     }
 
     /// A lost or unreachable host, as an event.
@@ -483,16 +629,16 @@ impl<'a> HostRun<'a> {
     }
 
     /// The key of a step's answers: what its plan depends on besides what the host says.
-    fn settled_key(&self, step: &Ready<'a>) -> String {
+    fn settled_key(&self, step: &Ready) -> String {
         let facts = self.facts_body.as_deref().unwrap_or_default();
-        let (module, settings) = (step.task.module.name, &self.host.settings);
+        let (module, settings) = (step.task().action.name(), &self.host.settings);
         format!("{module}\n{}\n{:?}\n{settings:?}\n{facts}", step.arguments, step.identity)
     }
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
-    async fn key_with_answers(&self, mut key: String, asks: Vec<Ask>) -> String {
+    async fn key_with_answers(&self, mut key: String, files: &Files, asks: Vec<Ask>) -> String {
         for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
-            match self.shared.controller.answer(ask, &self.play.directory, &self.epoch()).await {
+            match self.shared.controller.answer(ask, files, &self.epoch()).await {
                 Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
                 answer => key += &format!("\n{answer:?}"),
             }

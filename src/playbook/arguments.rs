@@ -3,10 +3,11 @@
 use modules::{ArgumentError, Entry};
 use serde_json::Value as Json;
 
-use crate::yaml::{Node, Place, Problem, Problems, Value};
+use super::words::{Line, WITHIN_COMMANDS, split};
+use crate::yaml::{Node, Place, Problem, Problems, Style, Text, Value};
 
 /// Checks a task's arguments as far as they can be without a host: unknown and missing keys always, values where no
-/// template stands in them.
+/// template stands in them. Those in `below` hold where the task gives none itself.
 ///
 /// # Errors
 /// Every mistake, at its place.
@@ -14,11 +15,13 @@ pub(super) fn check_arguments(
     module: &'static Entry,
     key: &Node,
     value: &Node,
+    below: Vec<(Node, Node)>,
 ) -> Result<Option<Node>, Problems> {
     let schema = modules::schema(module);
     let known: Vec<&str> =
         schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
-    let arguments = normal_form(module, key, value)?;
+    let merged = merge(below, entries(module, value)?);
+    let arguments = (!merged.is_empty()).then(|| Node { value: Value::Map(merged), ..value.clone() });
     let mut problems = Problems::new();
     let entries = arguments.as_ref().and_then(Node::as_map).unwrap_or_default();
     for (name, _) in entries {
@@ -53,14 +56,28 @@ pub(super) fn check_arguments(
     problems.or(arguments)
 }
 
-/// A mapping of arguments, whichever way they were written.
-fn normal_form(module: &Entry, key: &Node, value: &Node) -> Result<Option<Node>, Problem> {
+/// Modules that take a line of a program: only the arguments of the program's own line are taken out of it.
+const COMMANDS: [&str; 4] = ["command", "shell", "script", "raw"];
+
+/// The arguments, whichever way they were written.
+fn entries(module: &Entry, value: &Node) -> Result<Vec<(Node, Node)>, Problem> {
     match (&value.value, module.bare) {
-        (Value::Null, _) => Ok(None),
-        (Value::Map(_), _) => Ok(Some(value.clone())),
-        (Value::String(_), Some(bare)) => {
-            let name = Node { value: Value::String(text(bare)), ..key.clone() };
-            Ok(Some(Node { value: Value::Map(vec![(name, value.clone())]), ..value.clone() }))
+        (Value::Null, _) => Ok(Vec::new()),
+        (Value::Map(entries), _) => Ok(entries.clone()),
+        (Value::String(_), Some(bare)) if COMMANDS.contains(&module.name) => {
+            with_rest(split(value, Some(WITHIN_COMMANDS))?, bare, value)
+        }
+        (Value::String(_), bare) => {
+            let line = split(value, None)?;
+            match (bare, &line.rest) {
+                (Some(bare), _) => with_rest(line, bare, value),
+                (None, None) => Ok(line.pairs),
+                (None, Some(rest)) => Err(Problem::new(
+                    format!("`{}` takes arguments, and `{}` is none", module.name, rest.written()),
+                    rest.place(),
+                )
+                .help("write each argument as `name: value` on a line of its own, or as `name=value`")),
+            }
         }
         _ => Err(Problem::new(
             format!("the arguments of `{}` are {}, not a mapping", module.name, value.kind()),
@@ -70,8 +87,31 @@ fn normal_form(module: &Entry, key: &Node, value: &Node) -> Result<Option<Node>,
     }
 }
 
-fn text(text: &str) -> crate::yaml::Text {
-    crate::yaml::Text { text: text.into(), style: crate::yaml::Style::Plain, literal: false }
+/// The words of a line, and what is none under a name.
+pub(super) fn with_rest(line: Line, name: &str, value: &Node) -> Result<Vec<(Node, Node)>, Problem> {
+    let mut entries = line.pairs;
+    if let Some(rest) = line.rest {
+        if entries.iter().any(|(key, _)| key.as_str() == Some(name)) {
+            return Err(Problem::new(format!("`{name}` is given twice"), rest.place()));
+        }
+        let key = Node {
+            value: Value::String(Text { text: name.into(), style: Style::Plain, literal: false }),
+            ..value.clone()
+        };
+        entries.insert(0, (key, rest));
+    }
+    Ok(entries)
+}
+
+/// Arguments over those below them.
+pub(super) fn merge(mut below: Vec<(Node, Node)>, over: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    for (key, value) in over {
+        match below.iter_mut().find(|(known, _)| known.as_str() == key.as_str()) {
+            Some(entry) => *entry = (key, value),
+            None => below.push((key, value)),
+        }
+    }
+    below
 }
 
 /// Reads templated arguments.

@@ -2,11 +2,32 @@
 //!
 //! Reading finds every mistake that can be found without a host, all at once.
 
+mod action;
+mod argument_specs;
 mod arguments;
+mod call;
+mod foreign;
+mod import;
+mod keys;
 mod keywords;
+mod own;
+mod part;
 mod play;
+mod read;
+mod role;
+mod role_files;
+mod role_use;
 mod task;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+mod words;
 
+pub use action::{Action, Meta};
 pub use arguments::{argument_place, read_arguments};
+pub use keywords::{Become, Keywords};
+pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
-pub use task::{Become, Section, Task, is_about_the_connection};
+pub use read::{IncludedRole, Library, Reader};
+pub use role::WantedRole;
+pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};

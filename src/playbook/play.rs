@@ -4,8 +4,15 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::keywords::{Keys, texts};
-use super::task::{Become, Section, Task, boolean, first_key, variables};
+use super::action::Action;
+use super::call::short;
+use super::import::{known_path, missing};
+use super::keys::{Keys, nodes, texts};
+use super::keywords::{Keywords, Level};
+use super::part::{Around, Part, Role};
+use super::read::{Library, Reader, real};
+use super::task::{Task, boolean, first_key};
+use super::vocabulary::ORDERS;
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Value};
 
 /// A playbook.
@@ -24,24 +31,32 @@ pub struct Play {
     pub name: Option<Node>,
     /// Where it begins.
     pub place: Place,
-    /// The directory that relative paths of its tasks begin at.
+    /// The directory of its playbook: relative paths of its tasks begin there.
     pub directory: PathBuf,
+    /// Where its roles are looked for.
+    pub library: Arc<Library>,
     /// The pattern of its hosts, perhaps a template.
     pub hosts: Node,
-    /// Its variables.
-    pub vars: Vec<(String, Node)>,
-    /// As whom its tasks run.
-    pub identity: Become,
+    /// The order of its hosts.
+    pub order: Option<String>,
+    /// What it says of all its tasks.
+    pub keywords: Keywords,
+    /// `vars_files`: each the candidates of which the first that exists is read.
+    pub vars_files: Vec<Vec<Node>>,
     /// Whether `ansible_facts` is filled.
     pub gather_facts: bool,
     /// The sizes of its batches; empty: all hosts at once.
     pub serial: Vec<Serial>,
-    /// Whether one host that fails or cannot be reached ends the whole run.
-    pub any_errors_fatal: bool,
-    /// `pre_tasks`, then `tasks`.
-    pub tasks: Vec<Task>,
-    /// `handlers`, in order.
-    pub handlers: Vec<Task>,
+    /// The share of a batch's hosts, in percent, that may be lost.
+    pub max_fail_percentage: Option<f64>,
+    /// Whether handlers run on hosts that have failed.
+    pub force_handlers: bool,
+    /// Its roles, with those that they depend on, in the order in which they run.
+    pub roles: Vec<Arc<Role>>,
+    /// `pre_tasks`; the roles' tasks, then `tasks`; `post_tasks`. Handlers that were notified run after each.
+    pub sections: [Vec<Part>; 3],
+    /// `handlers`, those of roles first, in order.
+    pub handlers: Vec<Arc<Task>>,
 }
 
 /// The size of a batch.
@@ -58,24 +73,21 @@ pub type Batch = Vec<String>;
 
 impl Playbook {
     /// Reads as much of a playbook as can be read; every mistake that can be found without a host goes to `problems`.
-    pub fn load(path: &Path, problems: &mut Problems) -> Option<Self> {
+    pub fn load(path: &Path, roles_path: &[PathBuf], problems: &mut Problems) -> Option<Self> {
         let source = problems.take(Source::read(path))?;
-        Self::read(&source, problems)
+        Self::read(&source, roles_path, problems)
     }
 
     /// The same from its text.
-    pub fn read(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
+    pub fn read(source: &Arc<Source>, roles_path: &[PathBuf], problems: &mut Problems) -> Option<Self> {
         let root = problems.take(yaml::parse(source))?;
         let Some(items) = root.as_seq() else {
-            problems.push(
-                Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
-                    .help("begin each play with `- hosts: PATTERN`"),
-            );
+            problems.push(no_playbook(&root));
             return None;
         };
-        let directory = source.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let before = problems.0.len();
-        let plays: Vec<_> = items.iter().filter_map(|item| Play::read(item, &directory, problems)).collect();
+        let mut reading = Reading { roles_path, within: vec![real(&source.path)], problems };
+        let plays = reading.plays(&source.path, items, &Keywords::default());
         if plays.is_empty() && problems.0.len() == before {
             problems.push(Problem::new("the playbook holds no play", root.place()));
         }
@@ -83,8 +95,81 @@ impl Playbook {
     }
 }
 
+/// The plays of a playbook and of those that it imports.
+struct Reading<'a> {
+    roles_path: &'a [PathBuf],
+    /// The playbooks that are being read, the innermost last.
+    within: Vec<PathBuf>,
+    problems: &'a mut Problems,
+}
+
+impl Reading<'_> {
+    fn plays(&mut self, path: &Path, items: &[Node], outer: &Keywords) -> Vec<Play> {
+        let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let library = Arc::new(Library { playbook: directory, roles_path: self.roles_path.to_vec() });
+        let mut plays = Vec::new();
+        for item in items {
+            let import =
+                |(key, _): &&(Node, Node)| key.as_str().is_some_and(|name| short(name) == "import_playbook");
+            match item.as_map().and_then(|entries| entries.iter().find(import)) {
+                Some((key, file)) => plays.extend(self.imported(item, key, file, &library, outer)),
+                None => plays.extend(Play::read(item, &library, outer, self.problems)),
+            }
+        }
+        plays
+    }
+
+    /// `import_playbook`: the plays of another file, with what is said here of all their tasks.
+    fn imported(
+        &mut self,
+        item: &Node,
+        key: &Node,
+        file: &Node,
+        library: &Library,
+        outer: &Keywords,
+    ) -> Vec<Play> {
+        let Some(mut keys) = self.problems.take(Keys::of(item, "`import_playbook`")) else {
+            return Vec::new();
+        };
+        keys.take_where(|name| Some(name) == key.as_str());
+        keys.take("name");
+        let own = Keywords::of_import(&mut keys, self.problems).within(outer);
+        keys.finish("`import_playbook`", &[], self.problems);
+        let Some(name) = self.problems.take(known_path(file, &library.playbook, None)) else {
+            return Vec::new();
+        };
+        let path = library.playbook.join(&name);
+        if !path.is_file() {
+            self.problems.push(missing("playbook", &name, file, std::slice::from_ref(&library.playbook)));
+            return Vec::new();
+        }
+        if self.within.contains(&real(&path)) {
+            self.problems.push(
+                Problem::new(format!("the playbook `{name}` imports itself"), file.place())
+                    .help("leave one of the imports away"),
+            );
+            return Vec::new();
+        }
+        let read = Source::read(&path).map_err(Problems::from).and_then(|source| yaml::parse(&source));
+        let Some(root) = self.problems.take(read) else { return Vec::new() };
+        let Some(items) = root.as_seq() else {
+            self.problems.push(no_playbook(&root));
+            return Vec::new();
+        };
+        self.within.push(real(&path));
+        let plays = self.plays(&path, items, &own);
+        self.within.pop();
+        plays
+    }
+}
+
+fn no_playbook(root: &Node) -> Problem {
+    Problem::new(format!("a playbook is a list of plays, not {}", root.kind()), root.place())
+        .help("begin each play with `- hosts: PATTERN`")
+}
+
 impl Play {
-    fn read(node: &Node, directory: &Path, problems: &mut Problems) -> Option<Self> {
+    fn read(node: &Node, library: &Arc<Library>, outer: &Keywords, problems: &mut Problems) -> Option<Self> {
         let mut keys = problems.take(Keys::of(node, "a play"))?;
         // The rest of the play is read all the same, so that its mistakes are told too.
         let hosts = keys.take("hosts").cloned().unwrap_or_else(|| {
@@ -94,50 +179,88 @@ impl Play {
             );
             Node { value: Value::Null, ..node.clone() }
         });
-        let tags =
-            keys.take("tags").and_then(|node| problems.take(texts(node, "`tags`", true))).unwrap_or_default();
-        let mut tasks = Vec::new();
-        for (key, section) in [("pre_tasks", Section::Before), ("tasks", Section::Main)] {
-            tasks.extend(list(keys.take(key), key, section, &tags, problems));
-        }
-        let mut play = Self {
+        let keywords = Keywords::take(&mut keys, Level::Play, problems).imported(outer);
+        check_connection(&mut keys, &hosts);
+        let mut reader = Reader::new(library, problems);
+        let around = Around::of_play(&keywords, &library.playbook);
+        let before = reader.list(keys.take("pre_tasks"), "`pre_tasks`", &around);
+        let mut imported = std::mem::take(&mut reader.handlers);
+        let mut main = reader.roles(keys.take("roles"), &around);
+        let of_roles = std::mem::take(&mut reader.handlers);
+        main.extend(reader.list(keys.take("tasks"), "`tasks`", &around));
+        let after = reader.list(keys.take("post_tasks"), "`post_tasks`", &around);
+        imported.append(&mut reader.handlers);
+        // Of handlers with one name the last wins: the play's own hide those of its roles, imported ones come last.
+        reader.handlers = of_roles;
+        let mut handlers = reader.handlers();
+        let among_handlers = Around { handler: true, ..around };
+        let own = reader.list(keys.take("handlers"), "`handlers`", &among_handlers);
+        handlers.extend(own.iter().flat_map(Part::tasks).cloned());
+        reader.handlers = imported;
+        handlers.extend(reader.handlers());
+        let roles = std::mem::take(&mut reader.roles);
+        let play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
-            directory: directory.to_path_buf(),
-            vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
-            identity: Become::take(&mut keys, problems),
-            gather_facts: keys
-                .take("gather_facts")
-                .and_then(|node| problems.take(boolean(node, "`gather_facts`")))
-                .unwrap_or(true),
-            any_errors_fatal: keys
-                .take("any_errors_fatal")
-                .and_then(|node| problems.take(boolean(node, "`any_errors_fatal`")))
-                .unwrap_or(false),
+            directory: library.playbook.clone(),
+            library: Arc::clone(library),
+            vars_files: keys.take("vars_files").map(vars_files).unwrap_or_default(),
+            order: keys.take("order").and_then(|node| problems.take(order(node))),
+            gather_facts: fixed(&mut keys, "gather_facts", problems).unwrap_or(true),
             serial: keys.take("serial").and_then(|node| problems.take(serial(node))).unwrap_or_default(),
-            handlers: list(keys.take("handlers"), "handlers", Section::Handler, &tags, problems),
-            tasks,
+            max_fail_percentage: keys
+                .take("max_fail_percentage")
+                .and_then(|node| problems.take(percentage(node))),
+            force_handlers: fixed(&mut keys, "force_handlers", problems).unwrap_or(false),
+            roles,
+            handlers,
+            sections: [before, main, after],
+            keywords,
             hosts,
         };
         keys.finish("a play", &[], problems);
-        for task in play.tasks.iter_mut().chain(&mut play.handlers) {
-            task.identity = task.identity.within(&play.identity);
-        }
         play.check_notifications(problems);
         Some(play)
     }
 
+    /// All tasks that can be known without a host, in order; handlers are not among them.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.sections.iter().flatten().flat_map(Part::tasks)
+    }
+
+    /// Whether one host that is lost ends the whole run.
+    #[must_use]
+    pub fn any_errors_fatal(&self) -> bool {
+        self.keywords.any_errors_fatal.as_ref().is_some_and(|node| boolean(node, "").unwrap_or(false))
+    }
+
     /// An unknown handler is a mistake that can be seen now, not when a host first changes.
     fn check_notifications(&self, problems: &mut Problems) {
-        let names = |task: &Task| {
+        let names = |task: &Arc<Task>| {
             let name = task.name.as_ref().and_then(Node::as_str).map(str::to_owned);
-            name.into_iter().chain(task.listen.iter().cloned()).collect::<Vec<_>>()
+            let of_role =
+                name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
+            of_role.chain(name.clone()).chain(task.listen.iter().cloned()).collect::<Vec<_>>()
         };
         let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
-        for (name, place) in self.tasks.iter().chain(&self.handlers).flat_map(|task| &task.notify) {
-            if !known.contains(name) {
+        // What is read while the play runs may bring handlers, and a name may be a template.
+        let brings = |task: &Arc<Task>| matches!(task.action, Action::IncludeRole | Action::IncludeTasks);
+        let templates = self.handlers.iter().filter_map(|task| task.name.as_ref()).any(Node::has_template);
+        if templates || self.tasks().chain(&self.handlers).any(brings) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        for node in self.tasks().chain(&self.handlers).flat_map(|task| &task.keywords.notify) {
+            let Some(name) = node.as_str() else {
+                problems.push(Problem::new("`notify` has to be text", node.place()));
+                continue;
+            };
+            if !node.has_template()
+                && !known.contains(name)
+                && seen.insert((node.span.start, Arc::as_ptr(&node.source)))
+            {
                 problems.push(
-                    Problem::new(format!("no handler is named `{name}`"), place.clone())
+                    Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
@@ -172,22 +295,47 @@ impl Play {
     }
 }
 
-fn list(
-    node: Option<&Node>,
-    key: &str,
-    section: Section,
-    tags: &[String],
-    problems: &mut Problems,
-) -> Vec<Task> {
-    let Some(node) = node.filter(|node| !node.is_null()) else { return Vec::new() };
-    let Some(items) = node.as_seq() else {
-        problems.push(
-            Problem::new(format!("`{key}` is {}, not a list", node.kind()), node.place())
-                .help("begin each task with `- `"),
-        );
-        return Vec::new();
+/// The candidates of each item.
+fn vars_files(node: &Node) -> Vec<Vec<Node>> {
+    nodes(node).iter().map(nodes).collect()
+}
+
+fn fixed(keys: &mut Keys<'_>, name: &'static str, problems: &mut Problems) -> Option<bool> {
+    let node = keys.take(name)?;
+    problems.take(boolean(node, &format!("`{name}`")))
+}
+
+/// `connection: local` is said of plays on this machine, and true there; elsewhere the inventory says how a host is reached.
+fn check_connection(keys: &mut Keys<'_>, hosts: &Node) {
+    const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+    let Some(node) = keys.get("connection") else { return };
+    let patterns = texts(hosts, "`hosts`").unwrap_or_default();
+    let mut names = patterns.iter().flat_map(|pattern| pattern.split(',')).map(str::trim);
+    if short(node.as_str().unwrap_or_default()) == "local" && names.all(|name| HERE.contains(&name)) {
+        keys.take("connection");
+    }
+}
+
+fn order(node: &Node) -> Result<String, Problem> {
+    let name = node.as_str().unwrap_or_default();
+    if ORDERS.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    let listed: Vec<String> = ORDERS.iter().map(|name| format!("`{name}`")).collect();
+    Err(Problem::new(format!("`order` is one of {}", listed.join(", ")), node.place())
+        .did_you_mean(name, ORDERS.iter().copied()))
+}
+
+fn percentage(node: &Node) -> Result<f64, Problem> {
+    let number = match &node.value {
+        Value::Int(number) => number.to_string().parse().ok(),
+        Value::Float(number) => Some(*number),
+        Value::String(text) => text.text.trim().trim_end_matches('%').parse().ok(),
+        _ => None,
     };
-    items.iter().filter_map(|item| Task::read(item, section, tags, problems)).collect()
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| Problem::new("`max_fail_percentage` takes a number from 0 to 100", node.place()))
 }
 
 fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
@@ -201,7 +349,7 @@ fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
         },
         _ => None,
     };
-    let items = super::keywords::nodes(node);
+    let items = nodes(node);
     items
         .iter()
         .map(|item| {

@@ -1,197 +1,224 @@
 //! One task.
 
-use modules::{Entry, MODULES};
+use modules::Entry;
 
-use super::arguments::check_arguments;
-use super::keywords::{Keys, nodes, text, texts};
+use super::action::{Action, Named};
+use super::foreign;
+use super::keys::{Keys, nodes, text, texts, unknown};
+use super::keywords::{Keywords, flag};
+use super::part::Around;
+use super::vocabulary::of_tasks;
 use crate::yaml::{Node, Place, Problem, Problems, Value};
 
-/// A task as it was written.
+/// A task as it was written, with what it has from around it.
 #[derive(Debug, Clone)]
 pub struct Task {
+    /// Its place among all tasks and blocks of its list, unique in it.
+    pub number: u32,
     /// Its name, perhaps a template.
     pub name: Option<Node>,
     /// Where it begins.
     pub place: Place,
-    /// Its module.
-    pub module: &'static Entry,
-    /// The key that named the module.
-    pub module_key: Node,
-    /// The module's arguments; none where it has none.
+    /// What it does.
+    pub action: Action,
+    /// The key that named it.
+    pub action_key: Node,
+    /// Its arguments; none where it has none.
     pub arguments: Option<Node>,
-    /// Conditions; all must hold.
-    pub when: Vec<Node>,
     /// The variable that keeps its result.
     pub register: Option<String>,
-    /// The items to run it with.
-    pub items: Option<Node>,
-    /// The handlers it notifies, by name or `listen`, each with its place.
-    pub notify: Vec<(String, Place)>,
+    /// What it is repeated with.
+    pub repeated: Option<Repeated>,
+    /// How its loop behaves.
+    pub loop_control: LoopControl,
+    /// Conditions; it is done again until all hold.
+    pub until: Vec<Node>,
+    /// How many times it is done again; 3 where only `until` is given.
+    pub retries: Option<Node>,
+    /// Seconds between two times; 5 where nothing is said.
+    pub delay: Option<Node>,
     /// What a handler listens to besides its name.
     pub listen: Vec<String>,
-    /// Its tags, those of the play included.
-    pub tags: Vec<String>,
-    /// Its variables.
-    pub vars: Vec<(String, Node)>,
-    /// `true`: never applied; `false`: applied even in check mode.
-    pub check_mode: Option<Node>,
-    /// Whether a failure lets the host go on.
-    pub ignore_errors: Option<Node>,
     /// Conditions that say whether it changed something; all must hold.
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
-    /// The host that runs it in this one's place.
-    pub delegate_to: Option<Node>,
-    /// As whom it runs.
-    pub identity: Become,
-    /// Whether its arguments and results are secrets.
-    pub no_log: bool,
-    /// Which part of the play it stands in.
-    pub section: Section,
+    /// What it says itself, and what it has from around it.
+    pub keywords: Keywords,
+    /// `apply` of an include: what it says of the tasks that it brings.
+    pub apply: Option<Box<Keywords>>,
+    /// What else it has from around it.
+    pub around: Around,
 }
 
-/// The parts of a play, in the order in which they run; handlers run at the end of each of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Section {
-    /// `pre_tasks`
-    Before,
-    /// `tasks`
-    Main,
-    /// `handlers`
-    Handler,
+/// What a task is repeated with.
+#[derive(Debug, Clone)]
+pub struct Repeated {
+    /// The lookup that makes the items, as in `with_dict`; none for `loop`, which names them itself.
+    pub lookup: Option<String>,
+    /// The items, or the lookup's terms.
+    pub items: Node,
 }
 
-/// `become` and `become_user`.
-#[derive(Debug, Clone, Default)]
-pub struct Become {
-    /// Whether to become another user; none where nothing is said.
-    pub wanted: Option<Node>,
-    /// Which user; root where nothing is said.
-    pub user: Option<Node>,
+/// `loop_control`.
+#[derive(Debug, Clone)]
+pub struct LoopControl {
+    /// The variable of the item: `item`.
+    pub loop_var: String,
+    /// The variable of its place, from 0.
+    pub index_var: Option<String>,
+    /// What is shown of an item.
+    pub label: Option<Node>,
+    /// Seconds between two items.
+    pub pause: Option<Node>,
+    /// Whether `ansible_loop` is set.
+    pub extended: bool,
+    /// Whether `ansible_loop` holds all items.
+    pub extended_allitems: bool,
+    /// Conditions that end the loop; all must hold.
+    pub break_when: Vec<Node>,
 }
 
-impl Become {
-    /// Takes the two keys of a play or task.
-    pub(super) fn take(keys: &mut Keys<'_>, problems: &mut Problems) -> Self {
+impl Default for LoopControl {
+    fn default() -> Self {
         Self {
-            wanted: flag(keys.take("become"), "`become`", problems),
-            user: keys.take("become_user").cloned(),
-        }
-    }
-
-    /// What this says, and for the rest what `outer` says.
-    #[must_use]
-    pub fn within(&self, outer: &Self) -> Self {
-        Self {
-            wanted: self.wanted.clone().or_else(|| outer.wanted.clone()),
-            user: self.user.clone().or_else(|| outer.user.clone()),
+            loop_var: "item".to_owned(),
+            index_var: None,
+            label: None,
+            pause: None,
+            extended: false,
+            extended_allitems: true,
+            break_when: Vec::new(),
         }
     }
 }
 
 impl Task {
-    /// Reads a task; what is wrong with it goes to `problems`.
+    /// Reads a task whose action and arguments are known; what is wrong with the rest goes to `problems`.
     pub(super) fn read(
         node: &Node,
-        section: Section,
-        play_tags: &[String],
+        mut keys: Keys<'_>,
+        named: Named,
+        keywords: Keywords,
+        around: &Around,
         problems: &mut Problems,
-    ) -> Option<Self> {
-        let mut keys = problems.take(Keys::of(node, "a task"))?;
-        let mut list = |node: Option<&Node>, what, commas| {
-            node.and_then(|node| problems.take(texts(node, what, commas))).unwrap_or_default()
-        };
-        let mut tags = list(keys.take("tags"), "`tags`", true);
-        tags.extend_from_slice(play_tags);
-        let listen = if section == Section::Handler {
-            list(keys.take("listen"), "`listen`", false)
+    ) -> Self {
+        let conditions = |node: Option<&Node>| node.map(nodes).unwrap_or_default();
+        let listen = if around.handler {
+            let node = keys.take("listen");
+            node.and_then(|node| problems.take(texts(node, "`listen`"))).unwrap_or_default()
         } else {
             Vec::new()
         };
-        let vars = keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default();
-        let register = keys.take("register").and_then(|node| problems.take(register(node)));
-        let no_log =
-            keys.take("no_log").and_then(|node| problems.take(boolean(node, "`no_log`"))).unwrap_or_default();
-        let conditions = |node: Option<&Node>| node.map(nodes).unwrap_or_default();
-        let mut task = Self {
+        let register = keys.take("register");
+        let task = Self {
+            number: 0,
             name: keys.take("name").cloned(),
             place: node.place(),
-            module: &MODULES[0],
-            module_key: node.clone(),
-            arguments: None,
-            when: conditions(keys.take("when")),
-            register,
-            items: keys.take("loop").cloned(),
-            notify: notified(keys.take("notify"), problems),
+            action: named.action,
+            action_key: named.key,
+            arguments: named.arguments,
+            register: register.and_then(|node| problems.take(variable_name(node, "`register`"))),
+            repeated: Repeated::take(&mut keys, problems),
+            loop_control: LoopControl::take(keys.take("loop_control"), problems),
+            until: conditions(keys.take("until")),
+            retries: keys.take("retries").cloned(),
+            delay: keys.take("delay").cloned(),
             listen,
-            tags,
-            vars,
-            check_mode: flag(keys.take("check_mode"), "`check_mode`", problems),
-            ignore_errors: flag(keys.take("ignore_errors"), "`ignore_errors`", problems),
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
-            delegate_to: keys.take("delegate_to").cloned(),
-            identity: Become::take(&mut keys, problems),
-            no_log,
-            section,
+            keywords,
+            apply: named.apply,
+            around: around.clone(),
         };
-        let found = task.take_module(node, &mut keys, problems);
-        let names: Vec<&str> = MODULES.iter().map(|entry| entry.name).collect();
-        keys.finish("a task", &names, problems);
-        found.then_some(task)
+        finish(keys, problems);
+        task
     }
 
-    fn take_module(&mut self, node: &Node, keys: &mut Keys<'_>, problems: &mut Problems) -> bool {
-        let Some((name, key, value)) = keys.take_where(|name| modules::find(name).is_some()) else {
-            // An unknown key is most likely the module's name; it is reported as one by `finish`.
-            if keys.is_empty() {
-                problems.push(
-                    Problem::new("a task names no module", first_key(node))
-                        .help("add a module and its arguments; `dtrctl modules` lists them"),
-                );
-            }
-            return false;
-        };
-        if let Some((_, second, _)) = keys.take_where(|name| modules::find(name).is_some()) {
-            problems.push(
-                Problem::new(format!("a task names one module; `{name}` is already named"), second.place())
-                    .help("make it two tasks, each beginning with `- `"),
-            );
+    /// The module, where the action is one.
+    #[must_use]
+    pub const fn module(&self) -> Option<&'static Entry> {
+        match self.action {
+            Action::Module(entry) => Some(entry),
+            _ => None,
         }
-        let Some(module) = modules::find(name) else { return false };
-        self.module = module;
-        self.module_key = key.clone();
-        match problems.take(check_arguments(module, key, value)) {
-            Some(arguments) => self.arguments = arguments,
-            None => return false,
-        }
-        true
     }
 
-    /// The name to show: what was written, or the module's.
+    /// The name to show: what was written, or the action's.
     #[must_use]
     pub fn shown_name(&self) -> &str {
-        self.name.as_ref().and_then(Node::as_str).unwrap_or(self.module.name)
+        self.name.as_ref().and_then(Node::as_str).unwrap_or(self.action.name())
     }
 }
 
-fn notified(node: Option<&Node>, problems: &mut Problems) -> Vec<(String, Place)> {
-    let Some(node) = node else { return Vec::new() };
-    let named = |node: &Node| Ok::<_, Problem>((text(node, "`notify`")?, node.place()));
-    nodes(node).iter().filter_map(|node| problems.take(named(node))).collect()
+/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module.
+pub(super) fn finish(keys: Keys<'_>, problems: &mut Problems) {
+    let modules = modules::MODULES.iter().map(|entry| entry.name);
+    let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
+    for (key, _) in keys.rest() {
+        let name = key.as_str().unwrap_or_default();
+        let problem = foreign::module(name, key);
+        problems.push(problem.unwrap_or_else(|| unknown("a task", name, key, &candidates)));
+    }
 }
 
-fn register(node: &Node) -> Result<String, Problem> {
-    let name = text(node, "`register`")?;
-    valid_name(&name).then_some(name).ok_or_else(|| {
-        Problem::new("this is no variable name", node.place())
-            .help("use letters, digits and `_`, not beginning with a digit")
-    })
+impl Repeated {
+    fn take(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Self> {
+        let looped = keys.take("loop").map(|items| Self { lookup: None, items: items.clone() });
+        let with = keys.take_where(|name| name.starts_with("with_"));
+        let with = with.map(|(name, key, items)| {
+            let lookup = name.trim_start_matches("with_").to_owned();
+            (key, Self { lookup: Some(lookup), items: items.clone() })
+        });
+        match (looped, with) {
+            (Some(_), Some((key, _))) => {
+                problems.push(
+                    Problem::new("a task has one loop, and `loop` is there already", key.place())
+                        .help("leave one of them away"),
+                );
+                None
+            }
+            (looped, with) => looped.or(with.map(|(_, with)| with)),
+        }
+    }
+}
+
+impl LoopControl {
+    fn take(node: Option<&Node>, problems: &mut Problems) -> Self {
+        let mut control = Self::default();
+        let Some(mut keys) = node.and_then(|node| problems.take(Keys::of(node, "`loop_control`"))) else {
+            return control;
+        };
+        let name = |keys: &mut Keys<'_>, key: &'static str, problems: &mut Problems| {
+            keys.take(key).and_then(|node| problems.take(variable_name(node, &format!("`{key}`"))))
+        };
+        if let Some(name) = name(&mut keys, "loop_var", problems) {
+            control.loop_var = name;
+        }
+        control.index_var = name(&mut keys, "index_var", problems);
+        control.label = keys.take("label").cloned();
+        control.pause = keys.take("pause").cloned();
+        for (key, field) in
+            [("extended", &mut control.extended), ("extended_allitems", &mut control.extended_allitems)]
+        {
+            if let Some(node) = flag(&mut keys, key, problems) {
+                *field = problems.take(boolean(&node, &format!("`{key}`"))).unwrap_or(*field);
+            }
+        }
+        control.break_when = keys.take("break_when").map(nodes).unwrap_or_default();
+        keys.finish("`loop_control`", &[], problems);
+        control
+    }
+}
+
+fn variable_name(node: &Node, what: &str) -> Result<String, Problem> {
+    let name = text(node, what)?;
+    is_variable_name(&name).then_some(name).ok_or_else(|| no_name(node))
 }
 
 /// Whether a text can name a variable.
-pub(super) fn valid_name(name: &str) -> bool {
+#[must_use]
+pub fn is_variable_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -200,21 +227,6 @@ pub(super) fn valid_name(name: &str) -> bool {
 /// Where a play or task begins: its first key, as the whole of it would be pages.
 pub(super) fn first_key(node: &Node) -> Place {
     node.as_map().and_then(<[_]>::first).map_or_else(|| node.place(), |(key, _)| key.place())
-}
-
-/// A boolean that may be a template; one that can be neither is reported and left out.
-fn flag(node: Option<&Node>, what: &str, problems: &mut Problems) -> Option<Node> {
-    let node = node?;
-    let words = ["true", "false", "yes", "no", "on", "off", "1", "0"];
-    let fine = match &node.value {
-        Value::Bool(_) => true,
-        Value::String(text) => text.is_template() || words.contains(&text.text.to_ascii_lowercase().as_str()),
-        _ => false,
-    };
-    if !fine {
-        problems.push(Problem::new(format!("{what} has to be true or false"), node.place()));
-    }
-    fine.then(|| node.clone())
 }
 
 /// A boolean that is no template.
@@ -239,24 +251,34 @@ pub(super) fn variables(node: &Node) -> Result<Vec<(String, Node)>, Problems> {
         Problem::new(format!("`vars` is {}, not a mapping", node.kind()), node.place())
             .label("expected `name: value` lines")
     })?;
+    named(entries.iter().map(|(key, value)| (key, value)))
+}
+
+/// Variables by their names.
+pub(super) fn named<'a>(
+    entries: impl IntoIterator<Item = (&'a Node, &'a Node)>,
+) -> Result<Vec<(String, Node)>, Problems> {
     let mut problems = Problems::new();
-    let variables = entries.iter().filter_map(|(key, value)| match key.as_str() {
-        Some(name) if is_about_the_connection(name) => {
-            problems.push(
-                Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
-                    .help("set it in the inventory"),
-            );
-            None
+    let mut variables = Vec::new();
+    for (key, value) in entries {
+        match key.as_str().ok_or(()).map(|name| check_name(name, key)) {
+            Ok(Ok(name)) => variables.push((name, value.clone())),
+            Ok(Err(problem)) => problems.push(problem),
+            Err(()) => problems.push(no_name(key)),
         }
-        Some(name) if valid_name(name) => Some((name.to_owned(), value.clone())),
-        _ => {
-            problems.push(
-                Problem::new("this is no variable name", key.place())
-                    .help("use letters, digits and `_`, not beginning with a digit"),
-            );
-            None
-        }
-    });
-    let variables = variables.collect();
+    }
     problems.or(variables)
+}
+
+fn check_name(name: &str, key: &Node) -> Result<String, Problem> {
+    if is_about_the_connection(name) {
+        return Err(Problem::new(format!("`{name}` does not reach the connection from here"), key.place())
+            .help("set it in the inventory"));
+    }
+    is_variable_name(name).then(|| name.to_owned()).ok_or_else(|| no_name(key))
+}
+
+fn no_name(key: &Node) -> Problem {
+    Problem::new("this is no variable name", key.place())
+        .help("use letters, digits and `_`, not beginning with a digit")
 }

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use modules::Note;
 
-use crate::event::{Outcome, PlannedChange, Reason, TaskHead};
-
-/// A place in the order of a play: a task by its index; a handler after the task that came before its flush.
-type Place = (usize, bool, usize);
+use crate::event::{Outcome, PlannedChange, Position, Reason, TaskHead};
 
 /// What one host did in one task.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +59,7 @@ pub struct Lost {
 pub struct Batch {
     hosts: Vec<String>,
     places: HashMap<String, Progress>,
-    runs: BTreeMap<Place, HashMap<String, HostTask>>,
+    runs: BTreeMap<Position, Run>,
     lost: Vec<Lost>,
     /// How many hosts are through.
     left: usize,
@@ -71,12 +68,26 @@ pub struct Batch {
 }
 
 #[derive(Debug, Default)]
+struct Run {
+    handler: bool,
+    hosts: HashMap<String, HostTask>,
+}
+
+#[derive(Debug, Default)]
 struct Progress {
-    /// Every place up to here is done.
-    passed: Option<Place>,
-    /// The last task that is no handler.
-    task: usize,
+    /// The place that it has come to: all before it is done.
+    at: Option<Position>,
+    /// Whether that place is done too.
+    done: bool,
     left: bool,
+}
+
+impl Progress {
+    /// Whether the host may still have something to say of a place.
+    fn is_before(&self, place: &Position) -> bool {
+        let passed = self.at.as_ref().is_some_and(|at| at > place || (at == place && self.done));
+        !self.left && !passed
+    }
 }
 
 impl Batch {
@@ -99,24 +110,24 @@ impl Batch {
     /// The task that the slowest are at.
     pub fn current(&self) -> Option<&str> {
         let run = self.runs.first_key_value()?.1;
-        run.values().next()?.parts.first().map(|part| part.name.as_str())
+        run.hosts.values().next()?.parts.first().map(|part| part.name.as_str())
     }
 
     /// Takes the changes that a host has planned.
     pub fn planned(&mut self, host: &str, task: &TaskHead, changes: &[PlannedChange]) {
         let place = self.place(host, task);
-        self.part(host, place, task).changes = changes.to_vec();
+        self.part(host, &place, task).changes = changes.to_vec();
     }
 
     /// Takes a task's end on a host.
     pub fn finished(&mut self, host: &str, task: &TaskHead, end: Part) {
         let place = self.place(host, task);
-        let part = self.part(host, place, task);
+        let part = self.part(host, &place, task);
         let changes = std::mem::take(&mut part.changes);
         *part = Part { name: task.name.clone(), item: task.item.clone(), changes, ..end };
         if task.item.is_none() {
             // A loop does not say which item is its last one: the host's next task does.
-            self.progress(host).passed = Some(place);
+            self.progress(host).done = true;
         }
     }
 
@@ -129,7 +140,7 @@ impl Batch {
 
     /// Takes a host that cannot be reached.
     pub fn lose(&mut self, host: &str, reason: Reason, answers: bool) {
-        let tasks = self.runs.values().filter_map(|run| run.get(host));
+        let tasks = self.runs.values().filter_map(|run| run.hosts.get(host));
         let open = tasks.flat_map(|task| &task.parts).find(|part| part.outcome.is_none());
         let during = open.map(|part| part.name.clone());
         self.lost.push(Lost { host: host.to_owned(), reason, during, answers });
@@ -143,8 +154,8 @@ impl Batch {
 
     /// The next task, in order, that no host is still before.
     pub fn next(&mut self) -> Option<TaskRun> {
-        let place = *self.runs.first_key_value()?.0;
-        if self.is_awaited(place) {
+        let place = self.runs.first_key_value()?.0.clone();
+        if self.is_awaited(&place) {
             return None;
         }
         self.pop()
@@ -152,7 +163,7 @@ impl Batch {
 
     /// The next task, whatever hosts are still before it: the batch is over.
     pub fn pop(&mut self) -> Option<TaskRun> {
-        let ((_, handler, _), mut run) = self.runs.pop_first()?;
+        let (_, Run { handler, hosts: mut run }) = self.runs.pop_first()?;
         let mut ended = |host: &String| {
             let mut task = run.remove(host)?;
             task.parts.retain(|part| part.outcome.is_some());
@@ -161,12 +172,12 @@ impl Batch {
         Some(TaskRun { handler, hosts: self.hosts.iter().filter_map(&mut ended).collect() })
     }
 
-    fn is_awaited(&mut self, place: Place) -> bool {
+    fn is_awaited(&mut self, place: &Position) -> bool {
         let count = self.hosts.len();
         for step in 0..count {
             let index = (self.behind + step) % count;
             let progress = self.places.get(&self.hosts[index]);
-            if progress.is_some_and(|progress| !progress.left && progress.passed < Some(place)) {
+            if progress.is_some_and(|progress| progress.is_before(place)) {
                 self.behind = index;
                 return true;
             }
@@ -175,19 +186,13 @@ impl Batch {
     }
 
     /// Where a host's task stands. All before it is passed: a host does its tasks one after the other.
-    fn place(&mut self, host: &str, task: &TaskHead) -> Place {
+    fn place(&mut self, host: &str, task: &TaskHead) -> Position {
         let progress = self.progress(host);
-        if !task.handler {
-            progress.task = task.index;
+        if progress.at.as_ref().is_none_or(|at| *at < task.place) {
+            progress.at = Some(task.place.clone());
+            progress.done = false;
         }
-        let place = (progress.task, task.handler, task.index);
-        let before = match place {
-            (0, false, _) => None,
-            (index, false, _) => Some((index - 1, true, usize::MAX)),
-            (index, true, handler) => Some((index, true, handler.saturating_sub(1))),
-        };
-        progress.passed = progress.passed.max(before);
-        place
+        task.place.clone()
     }
 
     fn progress(&mut self, host: &str) -> &mut Progress {
@@ -197,8 +202,10 @@ impl Batch {
         self.places.entry(host.to_owned()).or_default()
     }
 
-    fn part(&mut self, host: &str, place: Place, task: &TaskHead) -> &mut Part {
-        let parts = &mut self.runs.entry(place).or_default().entry(host.to_owned()).or_default().parts;
+    fn part(&mut self, host: &str, place: &Position, task: &TaskHead) -> &mut Part {
+        let run = self.runs.entry(place.clone()).or_default();
+        run.handler = task.handler;
+        let parts = &mut run.hosts.entry(host.to_owned()).or_default().parts;
         // Changes are planned before their task ends; two items of a loop may look alike.
         if parts.last().is_none_or(|part| part.outcome.is_some() || part.item != task.item) {
             parts.push(Part { name: task.name.clone(), item: task.item.clone(), ..Part::default() });

@@ -144,7 +144,8 @@ const fn rank(outcome: Outcome) -> u8 {
         Outcome::Changed => 2,
         Outcome::Ignored => 3,
         Outcome::Unknown => 4,
-        Outcome::Failed => 5,
+        Outcome::Rescued => 5,
+        Outcome::Failed => 6,
     }
 }
 
@@ -156,6 +157,7 @@ pub const fn word(outcome: Outcome) -> &'static str {
         Outcome::Skipped => "skipped",
         Outcome::Failed => "failed",
         Outcome::Ignored => "ignored",
+        Outcome::Rescued => "rescued",
         Outcome::Unknown => "unknown",
     }
 }

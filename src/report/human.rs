@@ -163,6 +163,13 @@ impl Report for Human {
                 self.batch.finished(host, task, end);
                 self.flush(false);
             }
+            Event::Retried { host, task, attempts, most, message } => {
+                let why = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+                self.say(
+                    &format!("{host}: {} again, {attempts} of {most} times so far{why}", task.name),
+                    false,
+                );
+            }
             Event::HostUnreachable { host, reason } => {
                 self.batch.lose(host, reason.clone(), false);
                 self.flush(false);

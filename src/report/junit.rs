@@ -67,7 +67,7 @@ impl Junit {
             None => task.name.clone(),
         };
         let status = match outcome {
-            Outcome::Ok | Outcome::Changed | Outcome::Ignored => TestCaseStatus::success(),
+            Outcome::Ok | Outcome::Changed | Outcome::Ignored | Outcome::Rescued => TestCaseStatus::success(),
             Outcome::Failed => wrong(NonSuccessKind::Failure, reason),
             Outcome::Skipped => skipped(reason.map_or("", |reason| &reason.message)),
             Outcome::Unknown => {
@@ -78,8 +78,10 @@ impl Junit {
         if outcome == Outcome::Changed {
             lines.insert(0, if self.check { "would change" } else { "changed" }.to_owned());
         }
-        if let (Outcome::Ignored, Some(reason)) = (outcome, reason) {
-            lines.push(format!("failed, and ignored: {}", text(reason)));
+        match (outcome, reason) {
+            (Outcome::Ignored, Some(reason)) => lines.push(format!("failed, and ignored: {}", text(reason))),
+            (Outcome::Rescued, Some(reason)) => lines.push(format!("failed, and rescued: {}", text(reason))),
+            _ => {}
         }
         lines.extend(said);
         self.add(host, &name, status, &lines.join("\n"));

@@ -76,6 +76,7 @@ const fn said(outcome: Outcome, check: bool) -> (&'static str, Tone) {
         Outcome::Skipped => ("skipped", Tone::Quiet),
         Outcome::Failed => ("failed", Tone::Bad),
         Outcome::Ignored => ("ignored", Tone::Changed),
+        Outcome::Rescued => ("rescued", Tone::Changed),
         Outcome::Unknown => ("unknown", Tone::Open),
     }
 }

@@ -3,7 +3,9 @@
 
 use std::cell::Cell;
 
-use super::error::{Eval, limit};
+use modules::pyregex::Meter;
+
+use super::error::{Eval, TemplateError, limit};
 
 const STEPS: u64 = 1_000_000;
 const BYTES: u64 = 32 << 20;
@@ -58,6 +60,22 @@ impl Budget {
         }
         self.nesting.set(nesting);
         Ok(Deeper(self))
+    }
+}
+
+impl Meter for Budget {
+    type Stop = TemplateError;
+
+    fn work(&self, count: usize) -> Eval<()> {
+        Self::work(self, count)
+    }
+
+    fn items(&self, count: usize) -> Eval<()> {
+        Self::items(self, count)
+    }
+
+    fn text(&self, bytes: usize) -> Eval<()> {
+        Self::text(self, bytes)
     }
 }
 

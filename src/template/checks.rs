@@ -1,11 +1,12 @@
 //! Tests, as in `x is defined`.
 
+use modules::pyregex::{Anchor, Flags, Pattern};
+
 use super::call::{Bound, hard_text, soft_text};
 use super::context::Context;
 use super::error::{ErrorKind, Eval, call_error, closest, type_error, unsupported};
 use super::filters::strip_collection;
 use super::ops::{self, Num, contains, equal, truth};
-use super::pyregex::{Anchor, Flags, Pattern};
 use super::syntax::{Op, Relation};
 use super::value::{Key, Object, Val};
 use super::{filters, text, versions};

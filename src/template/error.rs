@@ -125,6 +125,12 @@ impl From<ErrorKind> for TemplateError {
     }
 }
 
+impl From<modules::pyregex::RegexError> for TemplateError {
+    fn from(error: modules::pyregex::RegexError) -> Self {
+        call_error("regex", error.0)
+    }
+}
+
 impl TemplateError {
     /// Gives the error its place, unless something nearer has done so.
     pub(super) fn at(mut self, template: &Arc<str>, range: Range<usize>) -> Self {

@@ -1,5 +1,7 @@
 //! What templates ask the world outside for.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value as Json};
 
 /// The lookups that are passed on.
@@ -14,6 +16,8 @@ pub struct Request<'r> {
     pub terms: &'r [Json],
     /// The options by name; `wantlist` and `errors` have been dealt with.
     pub options: &'r Map<String, Json>,
+    /// Where files are looked for, in this order.
+    pub directories: &'r [PathBuf],
 }
 
 /// Answers lookups. What it returns is data: templates in it are never evaluated.

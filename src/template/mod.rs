@@ -22,8 +22,6 @@ mod methods;
 mod numbers;
 mod ops;
 mod percent;
-mod pyregex;
-mod pyregex_syntax;
 mod pyset;
 mod scope;
 mod slice;
@@ -44,7 +42,7 @@ use serde_json::{Map, Value as Json};
 
 pub use error::{ErrorKind, Place, TemplateError};
 pub use lookups::{Lookups, NoLookups, Request, YamlReader};
-pub use scope::{Hosts, Scope};
+pub use scope::{Hosts, Layer, Scope};
 
 use compiled::{Cache, Expression, Template};
 use context::Context;

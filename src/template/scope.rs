@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value as Json;
@@ -19,11 +20,20 @@ pub trait Hosts: Send + Sync {
     fn scope(&self, host: &str) -> Option<Arc<Scope>>;
 }
 
-/// Variables by name. What one scope does not have is looked for in its parent.
+/// Variables of one origin, such as a play's or the facts of a host.
+#[derive(Default, Clone)]
+pub struct Layer {
+    entries: HashMap<String, Entry>,
+}
+
+/// Variables by name, in layers: a later layer hides the names of those before it.
 #[derive(Default, Clone)]
 pub struct Scope {
-    parent: Option<Arc<Scope>>,
-    entries: HashMap<String, Entry>,
+    layers: Vec<Arc<Layer>>,
+    /// Why a name that no layer has may still come to be set; none where it is undefined for good.
+    rest: Option<Arc<TemplateError>>,
+    /// Where lookups look for files, besides what they are told.
+    directories: Arc<[PathBuf]>,
 }
 
 #[derive(Clone)]
@@ -36,22 +46,23 @@ enum Entry {
     Hosts(Arc<dyn Hosts>),
 }
 
-impl Scope {
-    /// An empty scope.
+impl Layer {
+    /// An empty layer.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty scope in front of another one.
+    /// Whether it sets nothing.
     #[must_use]
-    pub fn child(parent: Arc<Self>) -> Self {
-        Self { parent: Some(parent), entries: HashMap::new() }
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    /// Puts the scope in front of another one.
-    pub fn set_parent(&mut self, parent: Arc<Self>) {
-        self.parent = Some(parent);
+    /// Whether it sets this variable.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
     }
 
     /// Sets a variable from an inventory, playbook or command line: strings in it may be templates.
@@ -83,12 +94,79 @@ impl Scope {
         self.entries.insert(name.into(), Entry::Hosts(hosts));
     }
 
-    /// Removes a variable of this scope; one of the parent shows again.
+    /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
         self.entries.remove(name);
     }
 
-    /// Whether a variable is set, here or in a parent.
+    /// Takes all variables of another layer, which hide those of the same name.
+    pub fn extend(&mut self, other: &Self) {
+        self.entries.extend(other.entries.iter().map(|(name, entry)| (name.clone(), entry.clone())));
+    }
+}
+
+impl Scope {
+    /// An empty scope.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A scope of these layers, from those that are hidden to those that hide.
+    #[must_use]
+    pub fn of(layers: Vec<Arc<Layer>>) -> Self {
+        Self { layers, ..Self::default() }
+    }
+
+    /// The scope with an empty layer in front.
+    #[must_use]
+    pub fn child(parent: &Self) -> Self {
+        let mut child = parent.clone();
+        child.layers.push(Arc::default());
+        child
+    }
+
+    /// Puts a layer in front of all others.
+    pub fn push(&mut self, layer: Arc<Layer>) {
+        self.layers.push(layer);
+    }
+
+    /// The layer in front, to be written.
+    pub fn top(&mut self) -> &mut Layer {
+        if self.layers.is_empty() {
+            self.layers.push(Arc::default());
+        }
+        let last = self.layers.len() - 1;
+        Arc::make_mut(&mut self.layers[last])
+    }
+
+    /// Sets a variable of the layer in front; see [`Layer::set_source`].
+    pub fn set_source(&mut self, name: impl Into<String>, value: &Json) {
+        self.top().set_source(name, value);
+    }
+
+    /// Sets a variable of the layer in front; see [`Layer::set_literal`].
+    pub fn set_literal(&mut self, name: impl Into<String>, value: &Json) {
+        self.top().set_literal(name, value);
+    }
+
+    /// Says that a name which is not set may be set by a task that has not run yet.
+    pub fn set_rest_pending(&mut self, name: impl Into<String>) {
+        self.rest = Some(Arc::new(ErrorKind::Pending { name: name.into() }.into()));
+    }
+
+    /// Says where lookups look for files.
+    pub fn set_directories(&mut self, directories: Arc<[PathBuf]>) {
+        self.directories = directories;
+    }
+
+    /// Where lookups look for files.
+    #[must_use]
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
+    /// Whether a variable is set.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()
@@ -97,18 +175,17 @@ impl Scope {
     /// All names that are set, sorted.
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
-        let mut names = self.parent.as_deref().map(Self::names).unwrap_or_default();
-        names.extend(self.entries.keys().map(String::as_str));
-        names
+        self.layers.iter().flat_map(|layer| layer.entries.keys().map(String::as_str)).collect()
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name).or_else(|| self.parent.as_deref()?.find(name))
+        self.layers.iter().rev().find_map(|layer| layer.entries.get(name))
     }
 
     /// A variable's value, with its templates tied to the scope they will be rendered in.
     pub(super) fn fetch(self: &Arc<Self>, name: &str) -> Option<Val> {
-        Some(match self.find(name)? {
+        let Some(entry) = self.find(name) else { return self.rest.clone().map(Val::Marker) };
+        Some(match entry {
             Entry::Source(value) => tie(value, self, &Arc::from(name)),
             Entry::Literal(value) => value.clone(),
             Entry::Failing(error) => Val::Marker(error.clone()),
@@ -148,6 +225,13 @@ fn has_template(value: &Val) -> bool {
         Val::List(seq) => seq.items.iter().any(has_template),
         Val::Dict(dict) => dict.values().any(has_template),
         _ => false,
+    }
+}
+
+impl fmt::Debug for Layer {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
     }
 }
 

@@ -142,6 +142,12 @@ impl Place {
         self.source.text.get(self.span.start..self.span.end).unwrap_or_default()
     }
 
+    /// Whether another place lies within this one.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        self.source == other.source && self.span.start <= other.span.start && other.span.end <= self.span.end
+    }
+
     /// The line and column, both from 1.
     #[must_use]
     pub fn line_column(&self) -> (usize, usize) {

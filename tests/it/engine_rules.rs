@@ -245,10 +245,18 @@ fn a_loop_with_an_unknown_item_has_an_unknown_result() {
 
 #[test]
 fn a_handler_that_nobody_can_find_is_a_mistake() {
-    let site = Site::new("- hosts: h\n  tasks:\n  - debug: {msg: x}\n    notify: \"do {{ x }}\"\n");
-    let run = site.local(&[]);
-    assert_eq!(run.code, 1, "{}", run.text);
-    assert!(run.text.contains("no handler is named"), "{}", run.text);
+    let named = |name: &str| {
+        format!(
+            "- hosts: h\n  tasks:\n  - debug: {{msg: x}}\n    changed_when: true\n    notify: \"{name}\"\n"
+        )
+    };
+    let before = Site::new(&named("do it")).local(&[]);
+    assert_eq!(before.code, 1, "{}", before.text);
+    assert!(before.text.contains("no handler is named"), "{}", before.text);
+    // A name that is a template is known only when it is notified.
+    let run = Site::new(&named("do {{ inventory_hostname }}")).local(&[]);
+    assert_eq!(run.code, 3, "{}", run.text);
+    assert!(run.text.contains("no handler is named `do h`"), "{}", run.text);
 }
 
 #[test]

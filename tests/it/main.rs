@@ -21,6 +21,8 @@ mod pki;
 mod reference;
 mod registry_library;
 mod registry_tls;
+mod running;
+mod running_library;
 mod sessions;
 mod shipped;
 mod sshd;

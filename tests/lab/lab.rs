@@ -144,7 +144,7 @@ impl Lab {
         let applied = self.apply(playbook, &args).good();
         let unknown = check.unknown_tasks();
         let known = |run: &Run| -> Vec<Value> {
-            run.planned().into_iter().filter(|event| !unknown.contains(&event["task"]["index"])).collect()
+            run.planned().into_iter().filter(|event| !unknown.contains(&event["task"]["place"])).collect()
         };
         assert_eq!(known(&check), known(&applied), "check's plan is apply's plan");
         let after = self.snapshot(host);
@@ -193,7 +193,7 @@ impl Run {
 
     fn unknown_tasks(&self) -> Vec<Value> {
         let unknown = |event: &Value| event["event"] == "task_finished" && event["outcome"] == "unknown";
-        self.events().into_iter().filter(unknown).map(|event| event["task"]["index"].clone()).collect()
+        self.events().into_iter().filter(unknown).map(|event| event["task"]["place"].clone()).collect()
     }
 
     /// What became of a host.

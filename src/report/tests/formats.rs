@@ -30,8 +30,8 @@ fn an_event_is_a_line_of_json() {
     {"event":"run_started","version":1,"run":"20261124-a1b2","playbooks":["playbooks/trust-registry.yml"],"check":true,"dtrctl":"0.1.0"}
     {"event":"play_started","play":"trust the registry","hosts":["a"]}
     {"event":"batch_started","hosts":["a"],"tasks":[]}
-    {"event":"planned","host":"a","task":{"index":0,"name":"greet","module":"copy"},"changes":[{"summary":"change /etc/motd","change":"write_file","path":"/etc/motd","before":{"content":{"text":"1\n","sha256":"4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865"},"attributes":{"mode":"0644","uid":0,"gid":0,"owner":"root","group":"root","size":0}},"content":{"text":"2\n","sha256":"53c234e5e8472b6ac51c1ae1cab3fe06fad053beb8ebfd8977b010655bfdd3c3"},"ownership":{"mode":null,"owner":null,"group":null},"diff":"--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-1\n+2\n"}]}
-    {"event":"task_finished","host":"a","task":{"index":0,"name":"greet","module":"copy"},"outcome":"changed","result":{},"owed":"a restart"}
+    {"event":"planned","host":"a","task":{"place":[0],"name":"greet","module":"copy"},"changes":[{"summary":"change /etc/motd","change":"write_file","path":"/etc/motd","before":{"content":{"text":"1\n","sha256":"4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865"},"attributes":{"mode":"0644","uid":0,"gid":0,"owner":"root","group":"root","size":0}},"content":{"text":"2\n","sha256":"53c234e5e8472b6ac51c1ae1cab3fe06fad053beb8ebfd8977b010655bfdd3c3"},"ownership":{"mode":null,"owner":null,"group":null},"diff":"--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-1\n+2\n"}]}
+    {"event":"task_finished","host":"a","task":{"place":[0],"name":"greet","module":"copy"},"outcome":"changed","result":{},"owed":"a restart"}
     {"event":"run_finished","hosts":{"a":{"ok":0,"changed":1,"failed":0,"skipped":0,"unreachable":0,"rescued":0,"unknown":0,"ignored":0,"state":"changed","owed":[],"trips":2}},"exit":0}
     "#);
 }

@@ -14,7 +14,7 @@ use modules::{Attributes, Before, Change, Content, HostPath, Level, Mode, Note, 
 use serde_json::Map;
 
 use super::{DiffMode, Human, Look, Progress, Report};
-use crate::event::{Event, Outcome, PlannedChange, Reason, Recap, State, TaskHead};
+use crate::event::{Event, Outcome, PlannedChange, Position, Reason, Recap, State, TaskHead};
 
 /// A writer whose text can be read.
 #[derive(Debug, Clone, Default)]
@@ -66,15 +66,18 @@ pub fn play(hosts: &str) -> [Event; 2] {
 }
 
 pub fn task(index: usize, name: &str) -> TaskHead {
-    TaskHead { index, name: name.to_owned(), module: "copy".to_owned(), item: None, handler: false }
+    let place = Position::default().inside(u32::try_from(index).expect("few tasks"));
+    TaskHead { place, name: name.to_owned(), module: "copy".to_owned(), item: None, handler: false }
 }
 
 pub fn item(index: usize, name: &str, item: &str) -> TaskHead {
     TaskHead { item: Some(item.to_owned()), ..task(index, name) }
 }
 
-pub fn handler(index: usize, name: &str) -> TaskHead {
-    TaskHead { handler: true, ..task(index, name) }
+/// A handler that runs after this task.
+pub fn handler(after: usize, name: &str) -> TaskHead {
+    let place = task(after, name).place.inside(u32::MAX).inside(0);
+    TaskHead { handler: true, place, ..task(after, name) }
 }
 
 /// A task's end. Notes, owed and reason are set by struct update of the parts.

@@ -49,10 +49,10 @@ fn a_handler_stands_after_the_task_before_its_flush() {
     let mut events = play("a b").to_vec();
     for host in ["a", "b"] {
         events.push(end(host, task(0, "before"), Outcome::Changed));
-        events.push(end(host, handler(9, "reload"), Outcome::Changed));
+        events.push(end(host, handler(0, "reload"), Outcome::Changed));
         events.push(end(host, task(1, "main"), Outcome::Changed));
     }
-    events.push(end("b", handler(9, "reload"), Outcome::Changed));
+    events.push(end("b", handler(1, "reload"), Outcome::Changed));
     events.push(Event::BatchFinished);
     let text: Vec<String> = steps(&events).into_iter().filter(|step| !step.is_empty()).skip(1).collect();
     assert_eq!(

@@ -30,7 +30,7 @@ fn reload() -> Vec<Change> {
 
 fn command() -> Vec<Change> {
     let argv = ["docker", "pull", "dtr.corp:5000/hello"].map(str::to_owned).to_vec();
-    vec![Change::Run(Run { argv, chdir: None, stdin: None, guarded: false, environment: vec![] })]
+    vec![Change::Run(Run { argv, ..Run::default() })]
 }
 
 fn fetched() -> End {
@@ -55,8 +55,8 @@ fn web(events: &mut Vec<Event>, host: &str, check: bool) {
     changes[0] = write("/etc/docker/daemon.json", Some(&old), &new);
     events.push(planned(host, task(2, "let old hosts talk to it insecurely"), &changes));
     events.push(end(host, task(2, "let old hosts talk to it insecurely"), Outcome::Changed));
-    events.push(planned(host, handler(9, "reload docker"), &reload()));
-    events.push(end(host, handler(9, "reload docker"), Outcome::Changed));
+    events.push(planned(host, handler(2, "reload docker"), &reload()));
+    events.push(end(host, handler(2, "reload docker"), Outcome::Changed));
     events.push(planned(host, task(3, "pull an image"), &command()));
     let unknown = reason("unknown", "what a command does is known only when it has run", None);
     let outcome = if check { Outcome::Unknown } else { Outcome::Changed };

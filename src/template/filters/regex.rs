@@ -1,9 +1,10 @@
 //! Filters with regular expressions.
 
+use modules::pyregex::{Flags, Pattern, Replacement, escape};
+
 use super::super::call::{Bound, soft_text};
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
-use super::super::pyregex::{Flags, Pattern, Replacement, escape};
 use super::super::value::Val;
 use super::{Filter, filter, spreading};
 

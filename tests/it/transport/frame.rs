@@ -182,7 +182,8 @@ async fn eight_mebibytes_of_script() {
             let output = run(&transport, &script(&sections), &limits()).await.unwrap();
             eprintln!("8 MiB, {count} section(s): {:?}", begin.elapsed());
             assert_eq!(output.stdout, b"done\n");
-            assert!(begin.elapsed() < Duration::from_secs(10));
+            // Quadratic reading would take minutes; the machine may be busy.
+            assert!(begin.elapsed() < Duration::from_secs(60));
         }
     }
 }

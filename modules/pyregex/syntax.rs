@@ -1,0 +1,269 @@
+//! The syntax of Python's patterns, rewritten in that of the engine.
+
+use super::RegexError;
+
+/// A rewritten pattern.
+pub(super) struct Translated {
+    pub(super) source: String,
+    /// Whether it has a `$` that Python also lets match before a last line end.
+    pub(super) soft_end: bool,
+    /// Whether a match of nothing may hide one of something at the same place, which Python would find next:
+    /// it has alternatives or lazy quantifiers, and not only places such as `^` and `$`.
+    pub(super) may_hide: bool,
+}
+
+fn refuse(message: impl Into<String>) -> RegexError {
+    RegexError(message.into())
+}
+
+/// Rewrites a pattern.
+pub(super) fn translate(pattern: &str, multiline: bool) -> Result<Translated, RegexError> {
+    let mut walk = Walk {
+        rest: pattern.chars().collect(),
+        at: 0,
+        out: String::new(),
+        multiline,
+        traits: Traits::default(),
+    };
+    while let Some(c) = walk.next() {
+        walk.one(c)?;
+    }
+    let may_hide = walk.traits.chooses && walk.traits.consumes;
+    Ok(Translated { soft_end: walk.traits.soft_end, may_hide, source: walk.out })
+}
+
+struct Walk {
+    rest: Vec<char>,
+    at: usize,
+    out: String,
+    multiline: bool,
+    traits: Traits,
+}
+
+/// What has been seen of a pattern.
+#[derive(Default)]
+struct Traits {
+    soft_end: bool,
+    /// It has alternatives or lazy quantifiers.
+    chooses: bool,
+    /// It has something that matches a character.
+    consumes: bool,
+}
+
+impl Walk {
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.get(self.at).copied();
+        self.at += 1;
+        c
+    }
+
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.rest.get(self.at + ahead).copied()
+    }
+
+    fn literal(&mut self, c: char) {
+        if c.is_ascii_punctuation() {
+            self.out.push('\\');
+        }
+        self.out.push(c);
+    }
+
+    fn one(&mut self, c: char) -> Result<(), RegexError> {
+        match c {
+            '\\' => self.escape(false)?,
+            '[' => self.class()?,
+            '(' => self.group()?,
+            '^' => self.place("^")?,
+            '$' if self.multiline => self.place("$")?,
+            '$' => {
+                self.traits.soft_end = true;
+                self.place("\\z")?;
+            }
+            '|' => {
+                self.traits.chooses = true;
+                self.out.push(c);
+            }
+            ')' => self.out.push(c),
+            '*' | '+' | '?' => {
+                self.out.push(c);
+                self.after_quantifier()?;
+            }
+            '{' => self.braces()?,
+            '}' | ']' => {
+                self.traits.consumes = true;
+                self.literal(c);
+            }
+            c => {
+                self.traits.consumes = true;
+                self.out.push(c);
+            }
+        }
+        Ok(())
+    }
+
+    /// A place, as opposed to a character: Python refuses to repeat one.
+    fn place(&mut self, source: &str) -> Result<(), RegexError> {
+        self.out.push_str(source);
+        let repeated = matches!(self.peek(0), Some('*' | '+' | '?'));
+        if repeated || (self.peek(0) == Some('{') && self.counts(1).is_some()) {
+            return Err(refuse("a place such as `^`, `$` or `\\b` cannot be repeated"));
+        }
+        Ok(())
+    }
+
+    fn after_quantifier(&mut self) -> Result<(), RegexError> {
+        if self.peek(0) == Some('?') {
+            self.traits.chooses = true;
+            self.next();
+            self.out.push('?');
+        }
+        match self.peek(0) {
+            Some('+' | '*' | '?') => {
+                Err(refuse("a quantifier right after another is not supported; group the first with `(?:…)`"))
+            }
+            Some('{') if self.counts(1).is_some() => {
+                Err(refuse("a quantifier right after another is not supported; group the first with `(?:…)`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The bounds of a `{m,n}` whose inside starts `skip` characters from here, and how long the rest of it is.
+    fn counts(&self, skip: usize) -> Option<(String, usize)> {
+        let from = self.at + skip;
+        let close = self.rest.get(from..)?.iter().position(|c| *c == '}')?;
+        let inner: String = self.rest[from..from + close].iter().collect();
+        let (low, high) = inner.split_once(',').unwrap_or((&inner, &inner));
+        let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        if !digits(low) || !digits(high) || inner.is_empty() {
+            return None;
+        }
+        let low = if low.is_empty() { "0" } else { low };
+        Some((
+            if inner.contains(',') { format!("{{{low},{high}}}") } else { format!("{{{low}}}") },
+            close + 1,
+        ))
+    }
+
+    fn braces(&mut self) -> Result<(), RegexError> {
+        if let Some((counts, length)) = self.counts(0) {
+            self.out.push_str(&counts);
+            self.at += length;
+            self.after_quantifier()
+        } else {
+            self.literal('{');
+            Ok(())
+        }
+    }
+
+    fn group(&mut self) -> Result<(), RegexError> {
+        self.out.push('(');
+        if self.peek(0) != Some('?') {
+            return Ok(());
+        }
+        let kind = (self.peek(1), self.peek(2));
+        match kind {
+            (Some(':'), _) | (Some('P'), Some('<')) => {
+                self.out.push('?');
+                self.next();
+                Ok(())
+            }
+            (Some('=' | '!'), _) | (Some('<'), Some('=' | '!')) => Err(refuse(
+                "look-around (`(?=`, `(?!`, `(?<=`, `(?<!`) is not supported; match the text and use a group",
+            )),
+            (Some('P'), Some('=')) => Err(refuse("a reference back (`(?P=`) is not supported")),
+            (Some(c), _) if c.is_ascii_lowercase() || c == '-' => self.flags(),
+            _ => Err(refuse("a group that starts with `(?` and this character is not supported")),
+        }
+    }
+
+    fn flags(&mut self) -> Result<(), RegexError> {
+        let rest = &self.rest[self.at + 1..];
+        let length = rest
+            .iter()
+            .position(|c| matches!(c, ')' | ':'))
+            .ok_or_else(|| refuse("a group is not closed"))?;
+        let flags: String = rest[..length].iter().collect();
+        let on = flags.split('-').next().unwrap_or_default();
+        if !flags.chars().all(|c| matches!(c, 'i' | 'm' | 's' | 'u' | '-')) {
+            return Err(refuse(format!("the flags `{flags}` in a pattern are not supported")));
+        }
+        if flags.contains('m') {
+            if self.out != "(" || rest[length] != ')' {
+                return Err(refuse("the flag `m` is only supported at the start of a pattern"));
+            }
+            self.multiline = true;
+        } else if rest[length] == ')' && self.out != "(" {
+            return Err(refuse("flags for the whole pattern belong at its start"));
+        }
+        if on.is_empty() && !flags.starts_with('-') {
+            return Err(refuse("a group of flags is empty"));
+        }
+        self.out.push('?');
+        self.out.push_str(&flags.replace('u', ""));
+        self.at += 1 + length;
+        Ok(())
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self, in_class: bool) -> Result<(), RegexError> {
+        let Some(c) = self.next() else { return Err(refuse("the pattern ends in a backslash")) };
+        match c {
+            'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => self.out.extend(['\\', c]),
+            's' => self.out.push_str(if in_class { "\\s\\x1c-\\x1f" } else { "[\\s\\x1c-\\x1f]" }),
+            'S' if !in_class => self.out.push_str("[^\\s\\x1c-\\x1f]"),
+            'S' => self.out.push_str("\\S"),
+            'b' if in_class => self.out.push_str("\\x08"),
+            'b' | 'B' | 'A' if !in_class => return self.place(&format!("\\{c}")),
+            'Z' if !in_class => return self.place("\\z"),
+            'x' => self.code(2)?,
+            'u' => self.code(4)?,
+            'U' => self.code(8)?,
+            '0' if !self.peek(0).is_some_and(|c| c.is_ascii_digit()) => self.out.push_str("\\x00"),
+            '0'..='9' => {
+                return Err(refuse(format!("a reference back (`\\{c}`) in a pattern is not supported")));
+            }
+            c if c.is_ascii_alphabetic() => return Err(refuse(format!("`\\{c}` in a pattern is unknown"))),
+            c => self.literal(c),
+        }
+        self.traits.consumes = true;
+        Ok(())
+    }
+
+    fn code(&mut self, digits: usize) -> Result<(), RegexError> {
+        let text: String = self.rest[self.at.min(self.rest.len())..].iter().take(digits).collect();
+        let whole = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !whole {
+            return Err(refuse("a character's code in a pattern is incomplete"));
+        }
+        self.out.extend([format!("\\x{{{text}}}")]);
+        self.at += digits;
+        Ok(())
+    }
+
+    /// A class of characters: brackets, `&`, `~` and `-` inside mean more to the engine than to Python.
+    fn class(&mut self) -> Result<(), RegexError> {
+        self.out.push('[');
+        if self.peek(0) == Some('^') {
+            self.next();
+            self.out.push('^');
+        }
+        let mut first = true;
+        loop {
+            let Some(c) = self.next() else { return Err(refuse("a class of characters is not closed")) };
+            match c {
+                ']' if !first => break,
+                '\\' => self.escape(true)?,
+                '-' if !first && self.peek(0) == Some('-') => {
+                    return Err(refuse("`--` in a class of characters is not supported; escape the hyphens"));
+                }
+                '-' if !first && self.peek(0) != Some(']') => self.out.push('-'),
+                c => self.literal(c),
+            }
+            first = false;
+        }
+        self.out.push(']');
+        self.traits.consumes = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! Where the hosts of a batch wait for each other: at `run_once`, and where one reads what another has found out.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value as Json};
+use tokio::sync::Notify;
+
+use crate::event::{Outcome, Position};
+
+/// The hosts of a batch, and how far each is.
+pub struct Meeting {
+    hosts: Vec<String>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// How far each host is: all before that place is done. One that is not here has not begun.
+    at: HashMap<String, Progress>,
+    /// What one host has found out for all.
+    told: HashMap<Position, Told>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Progress {
+    Before(Position),
+    Left,
+}
+
+/// What one host has found out for all hosts of its batch.
+#[derive(Clone)]
+pub enum Told {
+    /// How the task ended there.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Its whole result; none where check mode cannot know it.
+        result: Map<String, Json>,
+        /// Why the result is not known.
+        unknown: Option<String>,
+        /// Variables that it has set.
+        facts: Map<String, Json>,
+        /// Variables from files.
+        included: Vec<(String, Json)>,
+    },
+    /// The host was lost on the way.
+    Lost(String),
+}
+
+impl Meeting {
+    /// Of these hosts.
+    #[must_use]
+    pub fn new(hosts: Vec<String>) -> Self {
+        Self { hosts, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Its hosts, in order.
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// Says that a host has done all that is before a place.
+    pub fn arrive(&self, host: &str, place: &Position) {
+        self.set(host, Progress::Before(place.clone()));
+    }
+
+    /// Says that nothing more comes of a host.
+    pub fn leave(&self, host: &str) {
+        self.set(host, Progress::Left);
+    }
+
+    fn set(&self, host: &str, progress: Progress) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.at.get(host) != Some(&Progress::Left) {
+            state.at.insert(host.to_owned(), progress);
+            drop(state);
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits until every host has come to a place or has left.
+    pub async fn all_at(&self, place: &Position) {
+        self.until(|state| {
+            let there = |host| match state.at.get(host) {
+                Some(Progress::Left) => true,
+                Some(Progress::Before(at)) => at >= place,
+                None => false,
+            };
+            self.hosts.iter().all(there).then_some(())
+        })
+        .await;
+    }
+
+    /// The first host that has not left.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |host: &&String| state.at.get(*host) != Some(&Progress::Left);
+        self.hosts.iter().find(stays).map(String::as_str)
+    }
+
+    /// Tells all hosts how a task has ended; what was told first stays.
+    pub fn tell(&self, place: &Position, told: Told) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.told.entry(place.clone()).or_insert(told);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for what a host tells of a task. One that leaves without a word is lost.
+    pub async fn told(&self, by: &str, place: &Position) -> Told {
+        self.until(|state| {
+            let lost = || Told::Lost(by.to_owned());
+            let left = state.at.get(by) == Some(&Progress::Left);
+            state.told.get(place).cloned().or_else(|| left.then(lost))
+        })
+        .await
+    }
+
+    async fn until<T>(&self, wanted: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            // Registered before the look, so that nothing that happens in between is missed.
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(found) = wanted(&self.state.lock().unwrap_or_else(PoisonError::into_inner)) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+}
