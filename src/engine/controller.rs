@@ -40,6 +40,10 @@ impl Controller {
     pub async fn answer(&self, ask: &Ask, directory: &Path, epoch: &str) -> Answer {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
+            Ask::Pause(pause) => {
+                tokio::time::sleep(Duration::from_secs(pause.seconds)).await;
+                Answer::Pause(())
+            }
             Ask::LocalFile(file) => local_file(directory, Path::new(&file.path)).await,
             Ask::LockedPin(ask) => {
                 let read = lock_file::read(&lock_path(directory), &ask.registry);

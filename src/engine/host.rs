@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 
 use super::memory::HostMemory;
 use super::run::Shared;
-use super::scope::ansible_facts;
 use super::step::{Item, Ready, Witness};
 use crate::event::{Event, Outcome, Reason, Recap, State};
 use crate::playbook::{Play, Section, Task};
@@ -204,7 +203,11 @@ impl<'a> HostRun<'a> {
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
         let mut base = Scope::child(Arc::clone(&self.variables.base));
         if self.play.gather_facts {
-            base.set_literal("ansible_facts", &ansible_facts(&facts));
+            base.set_literal("ansible_facts", &modules::ansible_facts(&facts).into());
+            // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
+            for (name, value) in modules::injected_facts(&facts) {
+                base.set_literal(&name, &value);
+            }
         }
         self.host.facts = facts;
         self.facts_body = Some(body);

@@ -50,7 +50,7 @@ impl<'a> HostRun<'a> {
             && let Some(work) = queue.pop_front()
         {
             let again = work.clone();
-            match self.ready(work, queue).await {
+            match self.ready(work, queue, window.is_empty()).await {
                 Ok(Some(step)) => {
                     let alone = step.delegated && step.waits();
                     if alone && !window.is_empty() {
@@ -97,6 +97,7 @@ impl<'a> HostRun<'a> {
         &mut self,
         work: Work<'a>,
         queue: &mut VecDeque<Work<'a>>,
+        first: bool,
     ) -> Result<Option<Ready<'a>>, NotReady> {
         let Work { task, index, item } = work;
         if let (Some(_), None) = (&task.items, &item) {
@@ -111,6 +112,11 @@ impl<'a> HostRun<'a> {
             let probe = module.start(&host);
             // What a registry serves is not known before a change that may bear on it has been made.
             if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                return Err(NotReady::Pending);
+            }
+            // Nor is anything waited for before the earlier steps are settled.
+            let pauses = probe.asks().iter().any(|ask| matches!(ask, Ask::Pause(_)));
+            if pauses && (self.acting || !first) {
                 return Err(NotReady::Pending);
             }
             let key = self.settled_key(&step);
@@ -491,7 +497,8 @@ impl<'a> HostRun<'a> {
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
     async fn key_with_answers(&self, mut key: String, asks: Vec<Ask>) -> String {
-        for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
+        let depends = |ask: &&Ask| ask.is_controllers() && !matches!(ask, Ask::Now(_) | Ask::Pause(_));
+        for ask in asks.iter().filter(depends) {
             match self.shared.controller.answer(ask, &self.play.directory, &self.epoch()).await {
                 Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
                 answer => key += &format!("\n{answer:?}"),
