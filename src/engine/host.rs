@@ -11,7 +11,7 @@ use super::done::Done;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
-use super::run::Shared;
+use super::run::{Shared, Together};
 use super::step::{Ready, Witness};
 use super::variables::Variables;
 use super::view::HostView;
@@ -27,6 +27,9 @@ pub type Window = VecDeque<Ready>;
 pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
+    pub(super) together: Together,
+    /// The play's hosts, in the inventory's order.
+    pub(super) all_hosts: Arc<[String]>,
     pub(super) meeting: Arc<Meeting>,
     /// What its templates see of other hosts.
     pub(super) view: Arc<HostView>,
@@ -59,6 +62,8 @@ pub struct HostRun {
     /// Whether the task in hand lets the host be out of reach, and why it was.
     pub(super) tolerant: bool,
     pub(super) unreached: Option<Reason>,
+    /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
+    pub(super) out_of_reach: bool,
     /// The blocks of which a task has failed while their `always` runs.
     pub(super) failing: BTreeSet<Position>,
     pub(super) recap: Recap,
@@ -99,7 +104,7 @@ impl HostRun {
         if let Err(left) = self.go().await {
             self.leave(left);
         }
-        self.meeting.leave(&self.host.name);
+        self.together.end(&self.shared, &self.host.name, &self.recap);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
         self.shared.keep_variables(&self.host.name, self.variables.kept());
         self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
@@ -107,6 +112,9 @@ impl HostRun {
     }
 
     async fn go(&mut self) -> Result<(), Left> {
+        if !self.play.gather_facts && self.variables.facts.is_empty() {
+            self.variables.forget_facts();
+        }
         if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
@@ -147,7 +155,7 @@ impl HostRun {
                 let Some(next) = queue.front() else { return Ok(()) };
                 self.meeting.arrive(&self.host.name, &next.place().clone());
                 self.tolerates(queue);
-                match self.know_facts().await {
+                match if self.out_of_reach { Ok(()) } else { self.know_facts().await } {
                     Err(Left::Unreachable) if self.tolerant => {
                         self.pass_unreached(window, queue).await?;
                         continue;
@@ -158,7 +166,7 @@ impl HostRun {
                 continue;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
-            let unverified = |step: &Ready| !self.facts_read && step.site.is_none();
+            let unverified = |step: &Ready| !self.facts_read && !self.out_of_reach && step.site.is_none();
             let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
             if asks {
                 self.tolerant =
@@ -208,6 +216,7 @@ impl HostRun {
         let Some(Work::Task(work)) = queue.pop_front() else { return Err(Left::Unreachable) };
         let scope = self.scope_of(&work);
         let step = Ready::new(work, scope);
+        self.out_of_reach = true;
         let done = Done::unreached(self.unreached.take());
         self.finish(step, done, window, queue).await
     }

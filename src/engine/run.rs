@@ -362,7 +362,8 @@ impl Shared {
             self.batch(play, &batch, selected).await;
             self.emit(Event::BatchFinished);
             if !batch.iter().any(|host| self.goes_on(host)) {
-                // Ansible's rule: a batch that is lost whole ends the play, so that the next one is not lost too.
+                // Ansible's rule: a batch that is lost whole ends the run, so that the next one is not lost too.
+                self.end_for_batch(&batch);
                 break;
             }
         }
@@ -402,6 +403,7 @@ impl Shared {
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let all: Arc<[String]> = self.in_order(&selected.hosts).into();
@@ -412,21 +414,13 @@ impl Shared {
             hosts.spawn(async move {
                 let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
                 let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
-                together.meeting.leave(&name);
+                together.end(&shared, &name, &recap);
                 (name, recap)
             });
         }
-        let mut lost = 0;
         while let Some(joined) = hosts.join_next().await {
             match joined {
-                Ok((name, recap)) => {
-                    lost += usize::from(recap.state.is_lost() && recap.state != State::Aborted);
-                    let ends = self.ends_for(play, &recap, lost, batch.len());
-                    self.keep_recap(&name, recap);
-                    if let Some(keyword) = ends {
-                        self.end_for(&name, keyword);
-                    }
-                }
+                Ok((name, recap)) => self.keep_recap(&name, recap),
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             }
@@ -461,7 +455,7 @@ impl Shared {
         self: &Arc<Self>,
         together: &Together,
         name: &str,
-        all: &[String],
+        all: &Arc<[String]>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Recap {
         let earlier =
@@ -500,6 +494,8 @@ impl Shared {
         let run = HostRun {
             shared: Arc::clone(self),
             play: Arc::clone(play),
+            together: together.clone(),
+            all_hosts: Arc::clone(all),
             meeting: Arc::clone(&together.meeting),
             view,
             met: Position::default(),
@@ -522,6 +518,7 @@ impl Shared {
             looped: Looped::default(),
             tolerant: false,
             unreached: None,
+            out_of_reach: false,
             failing: BTreeSet::new(),
             recap: earlier,
             witnesses: Vec::new(),
@@ -536,6 +533,17 @@ impl Shared {
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
+    }
+
+    /// Ends the run as a whole batch is lost, where something would have followed.
+    fn end_for_batch(&self, batch: &[String]) {
+        if !self.stops() {
+            self.fatal.store(true, Ordering::Relaxed);
+            let whole =
+                if batch.len() == 1 { format!("`{}`", batch[0]) } else { "the whole batch".to_owned() };
+            let text = format!("the run ends here: {whole} is lost, and no host of the batch is left");
+            self.emit(Event::Said { text, warning: true });
+        }
     }
 
     /// A host that is lost before anything was sent to it.
@@ -622,7 +630,6 @@ impl Shared {
             "ansible_play_hosts": all,
             "ansible_play_hosts_all": all,
             "ansible_play_batch": batch,
-            "play_hosts": batch,
             "ansible_play_name": play.shown_name(),
             "ansible_play_role_names": roles,
             "ansible_role_names": roles,
@@ -662,12 +669,38 @@ impl Shared {
 
 /// What the hosts of a batch have in common.
 #[derive(Clone)]
-struct Together {
+pub struct Together {
     play: Arc<Play>,
     meeting: Arc<Meeting>,
     forks: Arc<Semaphore>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// The hosts that are lost.
+    lost: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Together {
+    /// Takes a host's end. Where it is one too many, the run is ended before any other host learns that this one has left.
+    pub fn end(&self, shared: &Shared, host: &str, recap: &Recap) {
+        let is_lost = recap.state.is_lost();
+        if is_lost && recap.state != State::Aborted {
+            let lost = {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.insert(host.to_owned());
+                lost.len()
+            };
+            if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
+                shared.end_for(host, keyword);
+            }
+        }
+        self.meeting.leave(host, is_lost);
+    }
+
+    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
+    #[must_use]
+    pub fn is_cautious(&self) -> bool {
+        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
+    }
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {
