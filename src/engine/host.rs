@@ -64,6 +64,8 @@ pub struct HostRun {
     pub(super) unreached: Option<Reason>,
     /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
     pub(super) out_of_reach: bool,
+    /// Why the host leaves, while the blocks that it was in end.
+    pub(super) closing: Option<Left>,
     /// The blocks of which a task has failed while their `always` runs.
     pub(super) failing: BTreeSet<Position>,
     pub(super) recap: Recap,
@@ -125,10 +127,14 @@ impl HostRun {
         let mut window = Window::new();
         let ended = loop {
             match self.drive(&mut window, &mut queue).await {
-                Err(Left::Failed) => {
+                Err(left) if self.ends_with_always(left) => {
                     requeue(&mut queue, window.drain(..));
-                    if !self.unwind(&mut queue) && !self.force_handlers(&mut queue) {
-                        break Err(Left::Failed);
+                    let fatal = self.shared.is_fatal();
+                    if fatal {
+                        self.closing.get_or_insert(left);
+                    }
+                    if !self.unwind(&mut queue, !fatal) && !self.force_handlers(&mut queue) {
+                        break Err(self.closing.unwrap_or(left));
                     }
                 }
                 Err(Left::Ended) => break Ok(()),
@@ -142,7 +148,7 @@ impl HostRun {
     /// Does what is in the queue until it is empty or something ends it.
     async fn drive(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
         loop {
-            if self.shared.stops() {
+            if self.shared.is_interrupted() || (self.shared.is_fatal() && self.closing.is_none()) {
                 return Err(Left::Stopped);
             }
             self.unreached = None;
@@ -274,12 +280,23 @@ impl HostRun {
         self.notified.iter().copied().find(|index| after.is_none_or(|done| *index > done))
     }
 
-    /// After a failure: goes to what rescues the innermost block, or to what it must do in any case. False where there is neither.
-    fn unwind(&mut self, queue: &mut Queue) -> bool {
+    /// Whether the blocks around the task in hand still do what they must do in any case: after a failure, and where the run ends
+    /// for the sake of another host.
+    fn ends_with_always(&self, left: Left) -> bool {
+        match left {
+            Left::Failed => true,
+            Left::Stopped => self.shared.is_fatal() && !self.shared.is_interrupted(),
+            Left::Unreachable | Left::Ended => false,
+        }
+    }
+
+    /// Goes to what rescues the innermost block, where that is wanted, or to what it must do in any case. False where there is
+    /// neither.
+    fn unwind(&mut self, queue: &mut Queue, rescues: bool) -> bool {
         while let Some(work) = queue.pop_front() {
             match work {
                 Work::Mark(Mark::Begin(inside)) => skip_block(&inside, queue),
-                Work::Mark(Mark::Rescue(inside)) if !inside.block.rescue.is_empty() => {
+                Work::Mark(Mark::Rescue(inside)) if rescues && !inside.block.rescue.is_empty() => {
                     self.rescue(&inside, queue);
                     return true;
                 }

@@ -101,6 +101,8 @@ pub struct Shared {
     pub reading: Reading,
     /// Places that `throttle` gives, by task.
     throttles: Mutex<HashMap<Position, Arc<Semaphore>>>,
+    /// A batch of which no host is left.
+    lost_batch: Mutex<Option<Vec<String>>>,
     /// Set where the play ends for all hosts, as one has said.
     play_ended: AtomicBool,
     /// `groups`: the hosts of each group.
@@ -172,6 +174,7 @@ impl Shared {
             sites: Sites::default(),
             reading: Reading::default(),
             throttles: Mutex::default(),
+            lost_batch: Mutex::default(),
             play_ended: AtomicBool::new(false),
             groups,
             events: parts.events,
@@ -204,6 +207,18 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether the run ends for the sake of a host that is lost.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether the operator has stopped the run.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Says that the play ends here: no batch of it begins any more.
@@ -322,6 +337,7 @@ impl Shared {
             }
         }
         for selected in plays {
+            self.end_for_batch();
             if self.stops() {
                 break;
             }
@@ -351,6 +367,7 @@ impl Shared {
             }
         };
         for batch in Play::batches(&sizes, &selected.hosts) {
+            self.end_for_batch();
             if self.play_ended.load(Ordering::Relaxed) {
                 break;
             }
@@ -363,8 +380,7 @@ impl Shared {
             self.emit(Event::BatchFinished);
             if !batch.iter().any(|host| self.goes_on(host)) {
                 // Ansible's rule: a batch that is lost whole ends the run, so that the next one is not lost too.
-                self.end_for_batch(&batch);
-                break;
+                *self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner) = Some(batch);
             }
         }
     }
@@ -519,6 +535,7 @@ impl Shared {
             tolerant: false,
             unreached: None,
             out_of_reach: false,
+            closing: None,
             failing: BTreeSet::new(),
             recap: earlier,
             witnesses: Vec::new(),
