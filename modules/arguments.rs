@@ -70,6 +70,31 @@ impl<T: JsonSchema> JsonSchema for Listed<T> {
     }
 }
 
+/// A word of a command: text, or a number or boolean, which becomes the text that Python prints for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word(pub String);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            serde_json::Value::Bool(value) => Ok(Self(if value { "True" } else { "False" }.to_owned())),
+            serde_json::Value::Number(number) => Ok(Self(number.to_string())),
+            _ => Err(D::Error::custom("a word has to be text or a number")),
+        }
+    }
+}
+
+impl JsonSchema for Word {
+    fn schema_name() -> Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "text or a number", "type": ["string", "number", "boolean"]})
+    }
+}
+
 /// Text that stands for a value; empty text and null are none.
 ///
 /// # Errors

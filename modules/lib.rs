@@ -25,11 +25,15 @@ mod dtr_tls;
 mod fetch_cert;
 mod file;
 mod generate_cert;
+mod guards;
 mod install_anchor;
+mod raw;
 mod registry_check;
 mod registry_tls;
 mod registry_trust;
 mod restart_docker;
+mod script;
+mod shell;
 mod stores;
 #[cfg(test)]
 mod testing;
@@ -51,10 +55,13 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<raw::Raw>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
     Entry::of::<registry_tls::RegistryTls>(),
     Entry::of::<restart_docker::RestartDocker>(),
+    Entry::of::<script::Script>(),
+    Entry::of::<shell::Shell>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.

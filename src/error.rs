@@ -7,6 +7,7 @@ use miette::Diagnostic as _;
 use crate::event::overview::{Overview, Standing};
 use crate::event::visible::without_keys;
 use crate::event::{Recap, State};
+use crate::vault;
 use crate::yaml::{Problem, Problems};
 
 /// What ends a command before its work is done.
@@ -49,7 +50,7 @@ impl Failure {
             }
             Self::Said { message, help } => {
                 let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-                format!("error: {message}\n{help}")
+                vault::masked(&format!("error: {message}\n{help}")).into_owned()
             }
         }
     }
@@ -76,17 +77,31 @@ impl From<Problem> for Failure {
 /// A problem as it is printed, with the line that caused it.
 #[must_use]
 pub fn render(problem: &Problem, colour: bool, width: usize) -> String {
-    if problem.at.is_none() {
+    let problem = &masked(problem);
+    let hidden = problem.at.as_ref().filter(|place| place.source.encrypted);
+    if problem.at.is_none() || hidden.is_some() {
         let help = problem.help().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-        return format!("error: {}\n{help}", problem.message);
+        let place = hidden.map(|place| format!("{place}: ")).unwrap_or_default();
+        return format!("error: {place}{}\n{help}", problem.message);
     }
     let theme =
         if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
     let mut text = String::new();
     match handler.render_report(&mut text, problem) {
-        Ok(()) => text,
+        Ok(()) => vault::masked(&text).into_owned(),
         Err(_) => format!("error: {}\n", problem.message),
+    }
+}
+
+/// The same problem without what was encrypted. It is masked before its lines are broken, which could tear a secret apart.
+fn masked(problem: &Problem) -> Problem {
+    let mask = |text: &String| vault::masked(text).into_owned();
+    Problem {
+        message: mask(&problem.message),
+        at: problem.at.clone(),
+        label: problem.label.as_ref().map(mask),
+        help: problem.help.as_ref().map(mask),
     }
 }
 

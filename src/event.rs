@@ -1,6 +1,7 @@
 //! What happened, as data. The only thing a report may read.
 
 pub mod diff;
+mod masked;
 pub mod overview;
 mod planned;
 pub mod visible;

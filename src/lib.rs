@@ -1,6 +1,7 @@
 //! dtrctl: everything that touches the world.
 
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -12,4 +13,5 @@ pub mod reference;
 pub mod report;
 pub mod template;
 pub mod transport;
+pub mod vault;
 pub mod yaml;

@@ -17,6 +17,8 @@ pub enum Answer {
     File(File),
     /// To `Dir`.
     Dir(Dir),
+    /// To `Glob`: what the pattern finds.
+    Glob(Vec<HostPath>),
     /// To `TrustStore`.
     TrustStore(TrustStore),
     /// To `Process`.

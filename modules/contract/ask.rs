@@ -8,6 +8,7 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::dtr::{AskDtrSettings, DtrSettings};
+use super::glob::AskGlob;
 use super::path::HostPath;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
@@ -23,6 +24,8 @@ pub enum Ask {
     File(AskFile),
     /// See [`AskDir`].
     Dir(AskDir),
+    /// See [`AskGlob`].
+    Glob(AskGlob),
     /// See [`AskTrustStore`].
     TrustStore(AskTrustStore),
     /// See [`AskProcess`].
@@ -96,6 +99,7 @@ macro_rules! questions {
 questions! {
     AskFile, File, File;
     AskDir, Dir, Dir;
+    AskGlob, Glob, Vec<HostPath>;
     AskTrustStore, TrustStore, TrustStore;
     AskProcess, Process, Process;
     AskInfo, Info, Option<DaemonInfo>;
@@ -285,6 +289,7 @@ impl Ask {
         let call = match self {
             Self::File(ask) => Call::new("ask_file").path(&ask.path).number(ask.limit),
             Self::Dir(ask) => Call::new("ask_dir").path(&ask.path),
+            Self::Glob(ask) => Call::new("ask_glob").path(&ask.pattern),
             Self::TrustStore(ask) => {
                 let call = Call::new("ask_trust_store").word(ask.known.join(" ")).path(&ask.directory);
                 ask.bundles.iter().fold(call, Call::path)

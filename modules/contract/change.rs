@@ -9,6 +9,7 @@ use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
 use super::path::HostPath;
 use super::registry_tls::ReplaceRegistryTls;
+use super::run::Run;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
@@ -301,21 +302,6 @@ pub struct RestartDocker {
     pub settles: Vec<String>,
 }
 
-/// Runs a user's command.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Run {
-    /// The program and its arguments; `["sh", "-c", TEXT]` for shell text.
-    pub argv: Vec<String>,
-    /// The directory to run in.
-    pub chdir: Option<HostPath>,
-    /// What it reads on standard input.
-    pub stdin: Option<String>,
-    /// Whether `creates`, `removes` or `unless` has decided that it must run: its effect is then known.
-    pub guarded: bool,
-    /// Exit statuses other than 0 that are no failure are judged by the task's `failed_when`.
-    pub environment: Vec<(String, String)>,
-}
-
 /// Records in `dtrctl.lock` which certificate was accepted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecordPin {
@@ -418,7 +404,7 @@ impl Change {
             Self::RestartDocker(r) => r.summary(),
             Self::SetDtrTls(s) => s.summary(),
             Self::ReplaceRegistryTls(r) => r.summary(),
-            Self::Run(r) => format!("run {}", r.argv.join(" ")),
+            Self::Run(r) => r.summary(),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),
         }
@@ -490,17 +476,5 @@ impl RestartDocker {
             text += &format!("; stops and stays down: {}", self.stays_down.join(", "));
         }
         text
-    }
-}
-
-impl Run {
-    fn call(&self) -> Call {
-        let environment = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
-        let call = Call::new("do_run").word(self.stdin.clone().unwrap_or_default());
-        let call = match &self.chdir {
-            Some(path) => call.path(path),
-            None => call.word(""),
-        };
-        call.words(environment).word("--").words(self.argv.clone())
     }
 }

@@ -2,6 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use super::answer::{
     Answer, AskError, Attributes, Bundle, Container, Containers, DaemonInfo, Dir, DirEntry, Distribution,
@@ -37,6 +40,7 @@ impl Ask {
         Ok(match self {
             Self::File(ask) => Answer::File(file(ask, lines)?),
             Self::Dir(ask) => Answer::Dir(dir(&ask.path, lines)?),
+            Self::Glob(_) => Answer::Glob(lines.all("match").map(path).collect::<Result<_, _>>()?),
             Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
             Self::Process(_) => Answer::Process(process(lines)?),
             Self::Info(_) => Answer::Info(info(lines)?),
@@ -398,14 +402,32 @@ fn shell_output(lines: Lines<'_>) -> Result<ShellOutput, AskError> {
     })
 }
 
-impl ShellOutput {
-    /// Reads what a [`Run`](super::Run) change printed.
-    ///
-    /// # Errors
-    /// [`AskError::Garbled`] where it is not in the script's form.
-    pub fn of_run(body: &str) -> Result<Self, AskError> {
-        shell_output(Lines(&act_output(body)))
-    }
+/// What a command printed, and when it ran by the host's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutput {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub start: Option<PrimitiveDateTime>,
+    pub end: Option<PrimitiveDateTime>,
+}
+
+/// Reads what a [`Run`](super::Run) change printed.
+pub fn run_output(body: &str) -> Result<RunOutput, AskError> {
+    let text = act_output(body);
+    let lines = Lines(&text);
+    let ShellOutput { status, stdout, stderr } = shell_output(lines)?;
+    let moment = |key| lines.get(key).and_then(moment);
+    Ok(RunOutput { status, stdout, stderr, start: moment("start"), end: moment("end") })
+}
+
+/// `2026-01-31 12:00:00.123456789`; where `date` knows no fractions the rest is no number.
+fn moment(text: &str) -> Option<PrimitiveDateTime> {
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let micros = fraction.get(..6).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    PrimitiveDateTime::parse(whole, FORMAT).ok()?.replace_microsecond(micros).ok()
 }
 
 /// The output of an acting call: one encoded line.

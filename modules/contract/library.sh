@@ -136,6 +136,14 @@ ask_dir() { # PATH
     printf 'entry=%s %s %s %s %s\n' "$(word "${f##*/}")" "$link" "$kind" "$stat" "$content"
   done
 }
+ask_glob() { # PATTERN
+  # Nothing but the pattern is undone: there is no other splitting of a word.
+  IFS=
+  # shellcheck disable=SC2231
+  for f in $1; do
+    if [ -e "$f" ] || [ -L "$f" ]; then say match "$(word "$f")"; fi
+  done
+}
 ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   known=$1; beside=$2; shift 2; bundle=
   for f in "$@"; do
@@ -371,18 +379,58 @@ runtime() { # the directory for what does not survive a reboot
 
 # --- a user's command ---------------------------------------------------------------------------------------------
 
-do_run() { # STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
+do_run() { # expand|plain, STDIN, DIRECTORY, NAME=VALUE..., --, COMMAND...
   if [ -n "$R" ]; then echo 'a sandbox runs no commands'; return 93; fi
-  input=$1; dir=$2; shift 2
+  how=$1; input=$2; dir=$3; shift 3
   while [ "$1" != -- ]; do export "${1?}"; shift; done
   shift
+  if [ -n "$dir" ]; then cd -- "$dir" || return; fi
+  if [ "$how" = expand ]; then
+    n=$#
+    while [ "$n" -gt 0 ]; do
+      new=$(expanded "$1" && echo .) || return
+      shift; set -- "$@" "${new%??}"; n=$((n - 1))
+    done
+  fi
   tmp=$(mktemp -d) || return
-  # Its files are made with our umask, whatever it makes itself with the login's.
-  ( { [ -z "$dir" ] || cd -- "$dir"; } && umask "$mask" && printf '%s' "$input" | "$@") >"$tmp/out" 2>"$tmp/err"
+  start=$(moment)
+  # Its files are made with our umask, whatever it makes itself with the login's. By `exec` it is a program in any case,
+  # no function of ours.
+  (umask "$mask" && printf '%s' "$input" | (exec "$@")) >"$tmp/out" 2>"$tmp/err"
   say status $?
+  say start "$start"
+  say end "$(moment)"
   say stdout "$(enc <"$tmp/out")"
   say stderr "$(enc <"$tmp/err")"
   rm -rf -- "$tmp"
+}
+moment() { date '+%Y-%m-%d %H:%M:%S.%N'; }
+# As Python's expandvars and expanduser do it: what is not set stays as it is written.
+expanded() { # WORD
+  dtrctl_word=$1 awk 'BEGIN {
+    rest = ENVIRON["dtrctl_word"]; out = ""
+    while (match(rest, /\$([A-Za-z0-9_]+|\{[^}]*\})/)) {
+      name = substr(rest, RSTART + 1, RLENGTH - 1); gsub(/^\{|\}$/, "", name)
+      out = out substr(rest, 1, RSTART - 1) (name in ENVIRON ? ENVIRON[name] : substr(rest, RSTART, RLENGTH))
+      rest = substr(rest, RSTART + RLENGTH)
+    }
+    out = out rest
+    if (out ~ /^~/) {
+      user = out; sub(/\/.*/, "", user); tail = substr(out, length(user) + 1); user = substr(user, 2); home = ""
+      if (user == "" && "HOME" in ENVIRON) home = ENVIRON["HOME"]
+      else while ((getline line <"/etc/passwd") > 0) { split(line, f, ":"); if (f[1] == user) home = f[6] }
+      if (home != "") { sub(/\/+$/, "", home); out = home tail; if (out == "") out = "/" }
+    }
+    print out
+  }'
+}
+do_script() { # NAME, CONTENT, then as do_run: the path of the script is the last word of the command
+  kept=$(mktemp -d) || return
+  (set -C; printf '%b' "$2" >"$kept/$1") && chmod 0700 "$kept/$1" || { rm -rf -- "$kept"; return 94; }
+  script=$kept/$1; shift 2
+  (do_run "$@" "$script"); rc=$?
+  rm -rf -- "$kept"
+  return "$rc"
 }
 
 # --- facts --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ mod command_line;
 mod decode;
 mod dtr;
 mod generate;
+mod glob;
 mod host;
 mod module;
 mod overlay;
@@ -18,6 +19,7 @@ mod plan;
 mod probe;
 mod registry_tls;
 mod resolve;
+mod run;
 mod script;
 mod secret;
 mod shell;
@@ -32,6 +34,7 @@ pub use dtr::{AskDtrSettings, DtrApi, DtrCredential, DtrSettings, SetDtrTls};
 pub use generate::{
     CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
 };
+pub use glob::AskGlob;
 pub use host::{ACCEPT_UNTESTED, DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;
@@ -43,6 +46,7 @@ pub use registry_tls::{
     ReplaceRegistryTls, SavedPair, TlsFile, Told, is_served,
 };
 pub use resolve::{AskResolve, Resolved};
+pub use run::{Run, SentScript};
 pub use script::{Frame, Frames, Script};
 pub use secret::Secret;
 pub use shell::Shell;

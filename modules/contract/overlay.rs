@@ -109,6 +109,7 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         (Answer::Containers(_), _) if matches!(change, Change::RestartDocker(_)) => unknown(change),
         (Answer::Distribution(_), _) if touches_trust(change) => unknown(change),
         (Answer::Shell(_), _) => unknown(change),
+        (Answer::Glob(_), Ask::Glob(ask)) if ask.depends_on(change) => unknown(change),
         (answer, _) => answer,
     }
 }

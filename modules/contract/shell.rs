@@ -213,7 +213,7 @@ mod tests {
         assert!(windows.refuses_ask(&shell).unwrap().message.contains("`shell`"));
         assert_eq!(Shell::Posix.refuses_ask(&shell), None);
         let argv = vec!["ipconfig".to_owned()];
-        let run = Run { argv, chdir: None, stdin: None, guarded: false, environment: Vec::new() };
+        let run = Run { argv, ..Run::default() };
         let refusal = windows.refuses_change(&Change::Run(run)).unwrap();
         assert_eq!(refusal.message, "dtrctl cannot do this on a host of Windows: run ipconfig");
         assert!(refusal.help.unwrap().contains("docs/windows.md"));

@@ -75,10 +75,11 @@ pub enum Format {
 
 impl Apply {
     pub fn run(self) -> Done {
+        self.inventory.vault.unlock()?;
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
         let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
-        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), self.connection.r#become);
+        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), self.connection.becomes()?);
         let options = self.options()?;
         let selected = self.select(&playbooks, &inventory, &renderer, &options)?;
         if self.list_hosts || self.list_tasks {
@@ -101,10 +102,10 @@ impl Apply {
     fn options(&self) -> Result<Options, Failure> {
         Ok(Options {
             check: self.check,
-            forks: self.connection.forks.into(),
+            forks: self.connection.forks()?,
             tags: Tags { only: self.tags.clone(), skip: self.skip_tags.clone() },
             extra: self.inventory.extra()?,
-            limits: self.connection.limits(),
+            limits: self.connection.limits()?,
         })
     }
 

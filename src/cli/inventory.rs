@@ -1,22 +1,39 @@
 //! `dtrctl inventory`
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::Value as Json;
 
 use super::options::InventoryOptions;
 use super::{Done, output};
 use crate::error::Failure;
+use crate::inventory::{Listing, Pattern};
 
 /// The inventory as `ansible-inventory` prints it.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Inventory {
     /// All groups and host variables as JSON.
     #[arg(long, group = "what")]
     list: bool,
-    /// The groups as a tree.
+    /// The groups as a tree, below GROUP or below `all`.
     #[arg(long, group = "what")]
     graph: bool,
+    /// The group that --graph begins with.
+    #[arg(requires = "graph", default_value = "all", hide_default_value = true)]
+    group: String,
+    /// With --graph: the variables of groups and hosts, too.
+    #[arg(long, requires = "graph")]
+    vars: bool,
+    /// With --list: each variable at the group or host that it is set for, not merged at each host.
+    #[arg(long, requires = "list")]
+    export: bool,
+    /// Reads the variables beside a playbook in this directory, too.
+    #[arg(long, value_name = "DIR")]
+    playbook_dir: Option<PathBuf>,
     /// One host's variables as JSON.
     #[arg(long, value_name = "NAME", group = "what")]
     host: Option<String>,
@@ -26,17 +43,24 @@ pub struct Inventory {
 
 impl Inventory {
     pub fn run(self) -> Done {
-        let inventory = self.from.load(None)?;
+        let inventory = self.from.load(self.playbook_dir.as_deref())?;
+        let mut listing = Listing { only: None, extra: self.from.extra()?, export: self.export };
         let text = if self.graph {
-            inventory.to_graph("all").unwrap_or_default()
+            inventory.to_graph(&self.group, self.vars)?
         } else if let Some(host) = &self.host {
             if !inventory.has_host(host) {
                 return Err(Failure::said(format!("the inventory has no host `{host}`"))
                     .help("`--graph` shows all hosts"));
             }
-            pretty(&Json::Object(inventory.vars_json(host)?))?
+            pretty(&inventory.to_host_json(host, &listing)?)?
         } else {
-            pretty(&inventory.to_list_json()?)?
+            if self.from.limit.is_some() {
+                let all = Pattern::from_argument("the pattern", "all")?;
+                let (hosts, unmatched) = self.from.select(&inventory, &all)?;
+                output::warn(&unmatched);
+                listing.only = Some(hosts.into_iter().map(Arc::from).collect());
+            }
+            pretty(&inventory.to_list_json(&listing)?)?
         };
         output::print(&(text.trim_end().to_owned() + "\n"));
         Ok(0)

@@ -10,8 +10,10 @@ mod options;
 mod output;
 mod playbooks;
 mod run;
+mod settings;
 mod trust;
 mod validate;
+mod vault;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
+use super::settings::settings;
+use super::vault::VaultOptions;
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
 use crate::playbook::is_about_the_connection;
@@ -26,6 +28,8 @@ pub struct InventoryOptions {
     /// An inventory: a YAML file, a directory, docker-machine's store, or a list such as `web1,web2,`. May be given again.
     #[arg(short, long = "inventory", value_name = "INVENTORY", env = "DTRCTL_INVENTORY")]
     pub inventory: Vec<String>,
+    #[command(flatten)]
+    pub vault: VaultOptions,
     /// Only hosts that this pattern selects too; `@FILE` reads a pattern a line, `@-` from standard input.
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
@@ -37,11 +41,13 @@ pub struct InventoryOptions {
 impl InventoryOptions {
     /// Reads the inventories, and the variables beside them and beside the playbook.
     pub fn load(&self, playbook_dir: Option<&Path>) -> Result<Inventory, Failure> {
-        if self.inventory.is_empty() {
+        let sources = if self.inventory.is_empty() { &settings()?.inventory } else { &self.inventory };
+        if sources.is_empty() {
             return Err(Failure::said("no inventory is given")
-                .help("give one with `-i FILE`, or set DTRCTL_INVENTORY"));
+                .help("give one with `-i FILE`, or set DTRCTL_INVENTORY, or `inventory` in ansible.cfg"));
         }
-        Ok(Inventory::load(&self.inventory, playbook_dir)?)
+        self.vault.unlock()?;
+        Ok(Inventory::load(sources, playbook_dir)?)
     }
 
     /// The hosts that a pattern selects, within the limit, and its terms that match nothing.
@@ -63,6 +69,7 @@ impl InventoryOptions {
 
     /// Reads `-e`, in order; a later one of the same name wins.
     pub fn extra(&self) -> Result<Vec<(String, Json)>, Failure> {
+        self.vault.unlock()?;
         let mut all = Vec::new();
         for text in &self.extra_vars {
             all.extend(extra_vars(text)?);
@@ -77,7 +84,7 @@ impl InventoryOptions {
 }
 
 /// What stands on standard input: it can be read once, and each play is limited by it.
-fn standard_input() -> std::io::Result<String> {
+pub(super) fn standard_input() -> std::io::Result<String> {
     static READ: OnceLock<String> = OnceLock::new();
     if let Some(text) = READ.get() {
         return Ok(text.clone());

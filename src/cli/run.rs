@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::output;
+use super::settings::settings;
 use crate::engine::{Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared};
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
@@ -21,9 +22,9 @@ use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
 /// How hosts are reached.
 #[derive(Debug, Clone, Args)]
 pub struct ConnectionOptions {
-    /// How many hosts side by side.
-    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-    pub forks: u16,
+    /// How many hosts side by side. Default: 50.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub forks: Option<u16>,
     /// Becomes root by sudo, where nothing else is said.
     #[arg(short, long = "become")]
     pub r#become: bool,
@@ -39,9 +40,9 @@ pub struct ConnectionOptions {
     /// The private key to log in with, where the inventory says nothing else.
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
-    /// Bounds connecting to a host, in seconds.
-    #[arg(short = 'T', long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    /// Bounds connecting to a host, in seconds. Default: 10.
+    #[arg(short = 'T', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
     /// Bounds one script on a host, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_timeout: u64,
@@ -71,18 +72,29 @@ pub enum HostKeys {
 }
 
 impl ConnectionOptions {
-    pub fn limits(&self) -> Limits {
-        Limits {
-            connect: Duration::from_secs(self.timeout),
+    pub fn limits(&self) -> Result<Limits, Failure> {
+        Ok(Limits {
+            connect: Duration::from_secs(self.timeout.or(settings()?.timeout).unwrap_or(10)),
             task: Duration::from_secs(self.task_timeout),
             ..Limits::default()
-        }
+        })
+    }
+
+    /// How many hosts side by side.
+    pub fn forks(&self) -> Result<usize, Failure> {
+        Ok(self.forks.or(settings()?.forks).unwrap_or(50).into())
+    }
+
+    /// Whether tasks become root where nothing else is said.
+    pub fn becomes(&self) -> Result<bool, Failure> {
+        Ok(self.r#become || settings()?.r#become)
     }
 
     pub fn access(&self) -> Result<Access, Failure> {
+        let settings = settings()?;
         Ok(Access {
-            user: self.user.clone(),
-            key: self.private_key.clone(),
+            user: self.user.clone().or_else(|| settings.remote_user.clone()),
+            key: self.private_key.clone().or_else(|| settings.private_key_file.clone()),
             become_password: self.become_password()?,
             host_key_checking: match self.host_key_checking {
                 HostKeys::Strict => HostKeyChecking::Strict,
@@ -94,14 +106,16 @@ impl ConnectionOptions {
     }
 
     fn become_password(&self) -> Result<Option<Secret>, Failure> {
-        if self.ask_become_pass {
+        let settings = settings()?;
+        let file = self.become_password_file.as_ref();
+        if self.ask_become_pass || (file.is_none() && settings.ask_become_pass) {
             let asked = rpassword::prompt_password("sudo password: ");
             return asked.map(|text| Some(Secret::new(text))).map_err(|error| {
                 Failure::said(format!("the sudo password cannot be asked for: {error}"))
                     .help("without a terminal, give --become-password-file or set DTRCTL_BECOME_PASSWORD")
             });
         }
-        if let Some(path) = &self.become_password_file {
+        if let Some(path) = file.or(settings.become_password_file.as_ref()) {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| Failure::said(format!("`{}` cannot be read: {error}", path.display())))?;
             return Ok(text.lines().next().map(|line| Secret::new(line.to_owned())));

@@ -84,12 +84,12 @@ impl Ask {
         let job = Job {
             options: Options {
                 check: false,
-                forks: self.connection.forks.into(),
+                forks: self.connection.forks()?,
                 tags: Tags::default(),
                 extra: self.inventory.extra()?,
-                limits: self.connection.limits(),
+                limits: self.connection.limits()?,
             },
-            renderer: Renderer::with_lookups(PathBuf::new(), self.connection.r#become),
+            renderer: Renderer::with_lookups(PathBuf::new(), self.connection.becomes()?),
             inventory,
             connection: &self.connection,
             selected,

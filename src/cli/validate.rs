@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::vault::VaultOptions;
 use super::{Done, output, playbooks};
 
 /// Checks playbooks: syntax, names, arguments, templates. No host is touched, and no inventory needed.
@@ -12,10 +13,13 @@ pub struct Validate {
     /// The playbooks.
     #[arg(required = true, value_name = "PLAYBOOK")]
     playbooks: Vec<PathBuf>,
+    #[command(flatten)]
+    vault: VaultOptions,
 }
 
 impl Validate {
     pub fn run(self) -> Done {
+        self.vault.unlock()?;
         let mut said = String::new();
         for playbook in playbooks::read(&self.playbooks)? {
             let tasks: usize =

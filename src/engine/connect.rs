@@ -45,6 +45,8 @@ pub enum NoWay {
     Wrong(Problems),
     /// dtrctl does not have the connection that it asks for.
     Unsupported(Reason),
+    /// Nobody knows its address.
+    Unreachable(Reason),
 }
 
 /// The way to one host.
@@ -101,6 +103,14 @@ impl Connections {
                 .value(setting.node(), scope)
                 .map_err(|error| NoWay::Wrong(super::scope::problem_of(error).into()))?;
             setting.set(plain(value));
+        }
+        if let Some(problem) = variables.no_address() {
+            return Err(NoWay::Unreachable(Reason {
+                kind: "address".to_owned(),
+                place: problem.at.as_ref().map(ToString::to_string),
+                message: problem.message,
+                help: problem.help,
+            }));
         }
         let connection = variables.resolve().map_err(NoWay::Wrong)?;
         self.reach(host, connection)

@@ -136,7 +136,10 @@ async fn local_file(files: &Files, asked: &AskLocalFile) -> Answer {
             "`{shown}` has {} bytes, more than the {LIMIT} that are read",
             metadata.len()
         ))),
-        Ok(_) => tokio::fs::read(&path).await.map_or_else(unreadable, Answer::LocalFile),
+        Ok(_) => match crate::vault::read_file(&path) {
+            Ok(bytes) => Answer::LocalFile(bytes),
+            Err(why) => Answer::Failed(AskError::Host(format!("`{shown}` {why}"))),
+        },
         Err(error) => unreadable(error),
     }
 }

@@ -1,8 +1,6 @@
 //! How a step ended, and what is kept and said of it.
 
-use modules::{
-    AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, ShellOutput, act_output,
-};
+use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, Run, act_output};
 use serde_json::{Map, Value as Json};
 
 use super::meeting::Told;
@@ -181,8 +179,8 @@ pub fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
             }
             return done;
         }
-        if let Change::Run(_) = change {
-            return ran(plan, &frame.body);
+        if let Change::Run(run) = change {
+            return ran(plan, run, &frame.body);
         }
     }
     let mut done = Done::planned(plan, Outcome::Changed);
@@ -236,23 +234,19 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
 }
 
 /// What a user's command did.
-fn ran(plan: Plan, body: &str) -> Done {
-    let output = match ShellOutput::of_run(body) {
-        Ok(output) => output,
+fn ran(plan: Plan, run: &Run, body: &str) -> Done {
+    let result = match run.result(body) {
+        Ok(result) => result,
         Err(error) => return Done::failed("change", error.to_string()),
     };
     let mut done = Done::planned(plan, Outcome::Changed);
-    let lines = |text: &str| Json::Array(text.lines().map(Json::from).collect());
-    let trimmed = |text: &str| text.trim_end_matches(['\n', '\r']).to_owned();
-    done.result.insert("rc".to_owned(), output.status.into());
-    done.result.insert("stdout_lines".to_owned(), lines(&output.stdout));
-    done.result.insert("stderr_lines".to_owned(), lines(&output.stderr));
-    done.result.insert("stdout".to_owned(), trimmed(&output.stdout).into());
-    done.result.insert("stderr".to_owned(), trimmed(&output.stderr).into());
-    if output.status != 0 {
-        let said = output.stderr.trim().lines().last().or_else(|| output.stdout.trim().lines().last());
+    done.result.extend(result);
+    let text = |name: &str| done.result.get(name).and_then(Json::as_str).unwrap_or_default();
+    let status = done.result["rc"].as_i64().unwrap_or(1);
+    if status != 0 {
+        let said = text("stderr").trim().lines().last().or_else(|| text("stdout").trim().lines().last());
         let message =
-            format!("the command ended with status {}: {}", output.status, said.unwrap_or("it said nothing"));
+            format!("the command ended with status {status}: {}", said.unwrap_or("it said nothing"));
         let result = std::mem::take(&mut done.result);
         done = Done::failed("command", message);
         done.result.extend(result);

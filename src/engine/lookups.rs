@@ -32,7 +32,8 @@ impl ControllerLookups {
         if std::fs::metadata(&path).map_err(error)?.len() > LIMIT {
             return Err(format!("`{}` has more than the {LIMIT} bytes that are read", path.display()));
         }
-        let text = std::fs::read_to_string(&path).map_err(error)?;
+        let bytes = crate::vault::read_file(&path).map_err(|why| format!("`{}` {why}", path.display()))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))?;
         Ok(text.trim_end_matches('\n').to_owned())
     }
 }

@@ -169,7 +169,7 @@ impl Shared {
 
     /// Says what happened. A report that is gone is no reason to stop.
     pub fn emit(&self, event: Event) {
-        _ = self.events.send(event);
+        _ = self.events.send(event.masked());
     }
 
     /// 32 random hex digits.
@@ -414,6 +414,10 @@ impl Shared {
             Err(no_way) => {
                 let (state, reason) = match no_way {
                     NoWay::Unsupported(reason) => (State::Unsupported, reason),
+                    NoWay::Unreachable(reason) => {
+                        let earlier = Recap { unreachable: 1, ..earlier };
+                        return self.lose(name, State::Unreachable, reason, earlier);
+                    }
                     NoWay::Wrong(problems) => (State::Failed, wrong_connection(&problems)),
                 };
                 return self.lose(name, state, reason, earlier);
@@ -472,7 +476,11 @@ impl Shared {
 
     /// A host that is lost before anything was sent to it.
     fn lose(&self, name: &str, state: State, reason: Reason, earlier: Recap) -> Recap {
-        self.emit(Event::HostFailed { host: name.to_owned(), reason: reason.clone() });
+        let (host, why) = (name.to_owned(), reason.clone());
+        self.emit(match state {
+            State::Unreachable => Event::HostUnreachable { host, reason: why },
+            _ => Event::HostFailed { host, reason: why },
+        });
         self.emit(Event::HostFinished { host: name.to_owned() });
         Recap { state, reason: Some(reason), ..earlier }
     }

@@ -66,6 +66,9 @@ fn mask_run(run: &mut Run) {
     for (_, value) in &mut run.environment {
         HIDDEN.clone_into(value);
     }
+    if let Some(script) = &mut run.script {
+        script.content.secret = true;
+    }
     if let Some(stdin) = &mut run.stdin {
         HIDDEN.clone_into(stdin);
     }
@@ -101,10 +104,9 @@ mod tests {
         let write = WriteFile { path: path.clone(), before: Some(before.clone()), content, ownership };
         let run = Run {
             argv: vec!["login".to_owned(), SECRET.to_owned()],
-            chdir: None,
             stdin: Some(SECRET.to_owned()),
-            guarded: false,
             environment: vec![("TOKEN".to_owned(), SECRET.to_owned())],
+            ..Run::default()
         };
         let changes = [Change::WriteFile(write), Change::Remove(Remove { path, before }), Change::Run(run)];
         for (change, kept) in

@@ -185,7 +185,12 @@ impl Inventory {
         let mut settings = BTreeMap::new();
         for (name, topic) in NAMES {
             if let Some(sourced) = vars.get(name) {
-                settings.insert(topic, Setting { name, definition: Arc::clone(&sourced.definition) });
+                let mut setting = Setting { name, definition: Arc::clone(&sourced.definition) };
+                // One that stays closed is refused when the host is used.
+                if let Ok(text) = setting.node().opened() {
+                    setting.set(Value::String(text));
+                }
+                settings.insert(topic, setting);
             }
         }
         ConnectionVars { host: host.into(), at: self.host_place(host).cloned(), settings }
@@ -206,6 +211,12 @@ impl ConnectionVars {
         self.settings.values_mut().filter(|setting| setting.is_template())
     }
 
+    /// What is wrong where nobody knows the host's address: it cannot be reached, and all others can.
+    #[must_use]
+    pub fn no_address(&self) -> Option<Problem> {
+        docker_machine::no_address(&self.host, self.settings.get(&Topic::Host)?.node())
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -213,8 +224,7 @@ impl ConnectionVars {
     pub fn resolve(&self) -> Result<Connection, Problems> {
         let mut problems = Problems::new();
         for (topic, setting) in &self.settings {
-            let unknown =
-                (*topic == Topic::Host).then(|| docker_machine::no_address(&self.host, setting.node()));
+            let unknown = (*topic == Topic::Host).then(|| self.no_address());
             problems.0.extend(unknown.flatten().or_else(|| refuse(setting)));
         }
         problems.or(())?;
@@ -343,9 +353,7 @@ fn refuse(setting: &Setting) -> Option<Problem> {
         Topic::Unsupported => {
             problem("is not supported").map(|it| it.help("put it into `~/.ssh/config`, which is read"))
         }
-        _ if matches!(node.value, Value::Vault(_)) => {
-            problem("is a vault value, and no vault password is at hand")
-        }
+        _ if matches!(node.value, Value::Vault(_)) => node.opened().err(),
         _ => fault(topic, setting.name, node),
     }
 }

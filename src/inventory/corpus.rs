@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::{Inventory, Pattern, name};
+use super::{Inventory, Listing, Pattern, name};
 use crate::yaml::Problems;
 
 /// The folder of test data; a test that needs it says by name that it is skipped without it.
@@ -21,7 +21,7 @@ pub(super) fn json(path: &Path) -> Json {
 }
 
 fn list(file: &Path) -> Result<Json, Problems> {
-    Inventory::load(&[file.to_str().unwrap()], None)?.to_list_json()
+    Inventory::load(&[file.to_str().unwrap()], None)?.to_list_json(&Listing::default())
 }
 
 /// Variables whose value is another in every run or on every machine do not count.

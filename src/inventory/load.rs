@@ -9,7 +9,7 @@ use std::{
 use super::{
     Implicit, Inventory, LOCALHOST, docker_machine,
     graph::{Graph, UNGROUPED},
-    ini_file,
+    ini_file, json_list, script,
     vars::{Definition, Vars},
     vars_files::FileVars,
     yaml_file,
@@ -132,17 +132,21 @@ fn ignored(path: &Path) -> bool {
 }
 
 fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
+    if script::is_program(path) {
+        script::read(graph, path, problems);
+        return;
+    }
     let Some(source) = problems.take(Source::read(path)) else { return };
     if source.text.starts_with("#!") {
-        let message = format!("`{}` is a script, and dynamic inventories are not supported", path.display());
+        let message = format!("`{}` is a program that nobody may execute", path.display());
         let problem = Problem::new(message, source.place(0..source.text.find('\n').unwrap_or(2)));
-        problems.push(problem.help("run it, and save its hosts as an inventory in YAML"));
+        problems.push(problem.help(format!("make it executable: `chmod +x {}`", path.display())));
         return;
     }
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("yml" | "yaml" | "json") => {
             if let Some(root) = problems.take(parse(&source)) {
-                yaml_file::read(graph, &root, problems);
+                read_tree(graph, &root, problems);
             }
         }
         Some("toml") => {
@@ -152,10 +156,21 @@ fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
         }
         // Without an ending it may be either: YAML if it is a mapping, INI otherwise.
         None => match parse(&source) {
-            Ok(root) if root.as_map().is_some() => yaml_file::read(graph, &root, problems),
+            Ok(root) if root.as_map().is_some() => read_tree(graph, &root, problems),
             _ => ini_file::read(graph, &source, problems),
         },
         Some(_) => ini_file::read(graph, &source, problems),
+    }
+}
+
+/// A document of YAML or JSON: an inventory, or the list that `ansible-inventory --list` and inventory programs print.
+fn read_tree(graph: &mut Graph, root: &Node, problems: &mut Problems) {
+    if json_list::is_list(root) {
+        json_list::read(graph, root, problems);
+    } else if root.source.is_json() {
+        yaml_file::read(graph, &json_list::untagged(root), problems);
+    } else {
+        yaml_file::read(graph, root, problems);
     }
 }
 

@@ -114,7 +114,7 @@ impl Inventory {
     /// The same as values, untemplated.
     ///
     /// # Errors
-    /// Every value that has no JSON form: vault values, infinite numbers.
+    /// Every value that has no JSON form: closed vault values, infinite numbers.
     pub fn vars_json(&self, host: &str) -> Result<Map<String, Json>, Problems> {
         let mut problems = Problems::new();
         let mut object = Map::new();
@@ -124,6 +124,23 @@ impl Inventory {
             }
         }
         problems.or(object)
+    }
+
+    /// The variables that are set for a group itself, the strongest place first to be taken.
+    pub(super) fn group_vars(&self, group: &str) -> BTreeMap<Arc<str>, Sourced> {
+        let mut merged = BTreeMap::new();
+        let Some(id) = self.graph.group_id(group) else { return merged };
+        let files = self.source_files.iter().map(|files| (Layer::InventoryGroup, files.groups.get(group)));
+        let playbook =
+            self.playbook_files.iter().map(|files| (Layer::PlaybookGroup, files.groups.get(group)));
+        let file = std::iter::once((Layer::FileGroup, Some(&self.graph[id].vars)));
+        for (layer, vars) in file.chain(files).chain(playbook) {
+            for (name, definition) in vars.into_iter().flatten() {
+                let origin = Origin { layer, owner: Arc::clone(&self.graph[id].name) };
+                merged.insert(Arc::clone(name), Sourced { definition: Arc::clone(definition), origin });
+            }
+        }
+        merged
     }
 
     /// Every place that sets a variable for a host, the winning one last.

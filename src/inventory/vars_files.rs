@@ -114,11 +114,5 @@ fn read_file(path: &Path, vars: &mut Vars, problems: &mut Problems) {
 }
 
 fn vars_file(path: &Path) -> Result<Node, Problems> {
-    let source = Source::read(path)?;
-    if source.text.starts_with("$ANSIBLE_VAULT;") {
-        let first_line = 0..source.text.find('\n').unwrap_or(source.text.len());
-        let message = "the file is encrypted with ansible-vault, and no vault password is at hand";
-        return Err(Problem::new(message, source.place(first_line)).label("this header says so").into());
-    }
-    parse(&source)
+    parse(&Source::read(path)?)
 }

@@ -21,10 +21,15 @@ pub(super) fn read(graph: &mut Graph, root: &Node, problems: &mut Problems) {
         return;
     };
     if let Some(plugin) = root.get("plugin") {
-        let problem = Problem::new("inventory plugins are not supported", plugin.place());
-        problems.push(problem.label("this file configures one").help(
-            "write the hosts out: `ansible-inventory --list --yaml` prints them for Ansible's plugins",
-        ));
+        let name = plugin.as_str().unwrap_or_else(|| plugin.written());
+        let problem = Problem::new(
+            format!("the inventory plugin `{name}` is not there: dtrctl has none"),
+            plugin.place(),
+        );
+        let file = root.source.path.display();
+        problems.push(problem.label("this file configures it").help(format!(
+            "save what Ansible makes of it, and give that: `ansible-inventory -i {file} --list > hosts.json`"
+        )));
         return;
     }
     let mut reader = Reader { graph, problems };
@@ -233,7 +238,7 @@ pub(super) fn add_hosts(
     }
 }
 
-fn same_name(host: &str, at: &Node) -> Problem {
+pub(super) fn same_name(host: &str, at: &Node) -> Problem {
     let message = format!("the host `{host}` has the name of a group");
     Problem::new(message, at.place())
         .label("its variables would go to the group")

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::vault;
+
 /// A report that could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -31,6 +33,10 @@ impl Sink {
     /// Writes and flushes.
     pub fn write(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {
+            // What was encrypted has been masked in the events; whatever got past that ends here.
+            let text = vault::has_secrets().then(|| std::str::from_utf8(bytes).ok()).flatten();
+            let text = text.map(vault::masked);
+            let bytes = text.as_ref().map_or(bytes, |text| text.as_bytes());
             self.failed = self.to.write_all(bytes).and_then(|()| self.to.flush()).err();
         }
     }

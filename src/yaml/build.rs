@@ -38,18 +38,18 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         anchors: HashMap::new(),
         anchor_names: HashSet::new(),
         aliased: 0,
-        json: is_json(&source.text),
+        json: source.is_json(),
     };
     let built = builder.document();
     // What can be told only at the end of a mapping is noted late.
     builder.problems.0.sort_by_key(|problem| problem.at.as_ref().map(|place| place.span.start));
     builder.problems.or(())?;
     // Whatever stops the building has been noted as a problem.
-    Ok(built.unwrap_or_else(|Stop| null(source)))
-}
-
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    let root = built.unwrap_or_else(|Stop| null(source));
+    if source.encrypted {
+        root.hide();
+    }
+    Ok(root)
 }
 
 fn null(source: &Arc<Source>) -> Node {

@@ -1,17 +1,40 @@
 //! From the tree to JSON values, as Python's `json` writes them.
 
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Number, Value as Json, json};
 
-use super::{Node, Problem, Problems, Text, Value};
+use super::{Node, Problem, Problems, Style, Text, Value};
+use crate::vault;
+
+/// What a tree is converted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    /// Templates in it will be read.
+    Source,
+    /// It will be printed: `!vault` and `!unsafe` as Ansible writes them in JSON.
+    Listed,
+    /// It will be printed, and only vault values are marked.
+    HostListed,
+}
+
+impl Form {
+    fn is_listing(self) -> bool {
+        matches!(self, Self::Listed | Self::HostListed)
+    }
+
+    fn text(self, text: &Text) -> String {
+        if self == Self::Source { quoted(text) } else { text.text.to_string() }
+    }
+}
 
 impl Node {
     /// The value without its places. A key that is not text becomes text as Python's `json` does it.
     ///
     /// # Errors
-    /// It holds a vault value, an infinite number, or two keys that are the same as text.
+    /// It holds a vault value that no password opens, an infinite number, or two keys that are the same as text.
     pub fn to_json(&self) -> Result<Json, Problems> {
         let mut problems = Problems::new();
-        let json = self.convert(plain, &mut problems);
+        let json = self.convert(Form::Plain, &mut problems);
         problems.or(json)
     }
 
@@ -22,26 +45,65 @@ impl Node {
     /// As [`Node::to_json`].
     pub fn to_source(&self) -> Result<Json, Problems> {
         let mut problems = Problems::new();
-        let json = self.convert(quoted, &mut problems);
+        let json = self.convert(Form::Source, &mut problems);
         problems.or(json)
     }
 
-    fn convert(&self, text_of: fn(&Text) -> String, problems: &mut Problems) -> Json {
+    /// The same for a listing of the inventory: vault values stay encrypted. `whole` marks `!unsafe` texts, too.
+    ///
+    /// # Errors
+    /// As [`Node::to_json`], but for vault values.
+    pub fn to_listing(&self, whole: bool) -> Result<Json, Problems> {
+        let mut problems = Problems::new();
+        let json = self.convert(if whole { Form::Listed } else { Form::HostListed }, &mut problems);
+        problems.or(json)
+    }
+
+    fn convert(&self, form: Form, problems: &mut Problems) -> Json {
         match &self.value {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Json::Number(integer(*value)),
             Value::Float(value) => self.float(*value, problems),
-            Value::String(text) => Json::String(text_of(text)),
-            Value::Seq(items) => {
-                Json::Array(items.iter().map(|item| item.convert(text_of, problems)).collect())
+            Value::String(text) if text.literal && form == Form::Listed => {
+                json!({ "__ansible_unsafe": &*text.text })
             }
-            Value::Map(entries) => Json::Object(object(entries, text_of, problems)),
+            Value::String(text) => Json::String(form.text(text)),
+            Value::Seq(items) => Json::Array(items.iter().map(|item| item.convert(form, problems)).collect()),
+            Value::Map(entries) => Json::Object(object(entries, form, problems)),
+            Value::Vault(armoured) if form.is_listing() => json!({ "__ansible_vault": &**armoured }),
+            // As in Ansible, what is encrypted on its own is no template, whatever it holds.
             Value::Vault(_) => {
-                let message = "the value is encrypted with ansible-vault, and no vault password is at hand";
-                problems.push(Problem::new(message, self.place()).label("this value"));
-                Json::Null
+                let opened = problems.take(self.opened());
+                opened.map_or(Json::Null, |text| Json::String(form.text(&text)))
             }
+        }
+    }
+
+    /// What a vault value holds: text that is never a template, and is masked wherever it would be printed.
+    ///
+    /// # Errors
+    /// It is no vault value, or no password opens it.
+    pub fn opened(&self) -> Result<Text, Problem> {
+        let Value::Vault(armoured) = &self.value else {
+            return Err(Problem::new(format!("a vault value is needed, not {}", self.kind()), self.place()));
+        };
+        let text = vault::keyring().open_value(armoured).map_err(|why| {
+            Problem::new(format!("the value is encrypted with ansible-vault, and {why}"), self.place())
+                .label("this value")
+                .help(why.help())
+        })?;
+        Ok(Text { text: text.into(), style: Style::Literal, literal: true })
+    }
+
+    /// Masks every value in the tree, but for those that are short, wherever it would be printed.
+    pub(super) fn hide(&self) {
+        match &self.value {
+            Value::String(text) => vault::keyring().hide_value(&text.text),
+            Value::Int(number) => vault::keyring().hide_value(&number.to_string()),
+            Value::Seq(items) => items.iter().for_each(Self::hide),
+            Value::Map(entries) => entries.iter().for_each(|(_, value)| value.hide()),
+            _ => {}
         }
     }
 
@@ -73,14 +135,10 @@ impl Node {
     }
 }
 
-fn plain(text: &Text) -> String {
-    text.text.to_string()
-}
-
 /// Literal text that would be read as a template, as a template in which each brace is an expression; other text as it
 /// is. A string in an expression has no escapes that could say the same.
 fn quoted(text: &Text) -> String {
-    if text.literal && text.has_marks() { text.text.replace('{', "{{ '{' }}") } else { plain(text) }
+    if text.literal && text.has_marks() { text.text.replace('{', "{{ '{' }}") } else { text.text.to_string() }
 }
 
 /// Every integer in a tree fits: the resolver has refused the others.
@@ -91,14 +149,10 @@ fn integer(value: i128) -> Number {
         .unwrap_or_else(|_| 0.into())
 }
 
-fn object(
-    entries: &[(Node, Node)],
-    text_of: fn(&Text) -> String,
-    problems: &mut Problems,
-) -> Map<String, Json> {
+fn object(entries: &[(Node, Node)], form: Form, problems: &mut Problems) -> Map<String, Json> {
     let mut object = Map::with_capacity(entries.len());
     for (key, value) in entries {
-        let json = value.convert(text_of, problems);
+        let json = value.convert(form, problems);
         let Some(text) = key.key_text() else {
             problems.push(Problem::new("this key has no JSON form", key.place()).help("put it in quotes"));
             continue;

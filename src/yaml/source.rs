@@ -9,6 +9,7 @@ use std::{
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::Problem;
+use crate::vault;
 
 /// More than any inventory or playbook has; a larger file was named by mistake.
 const MAX_BYTES: usize = 32 << 20;
@@ -20,18 +21,20 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text.
     pub text: Arc<str>,
+    /// Whether the file is encrypted: no line of it may be shown.
+    pub encrypted: bool,
 }
 
 impl Source {
     /// A text that is already in memory.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), encrypted: false })
     }
 
-    /// Reads a file.
+    /// Reads a file; one that `ansible-vault` encrypted is decrypted.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, or is not UTF-8.
+    /// The file cannot be read, is too large, is not UTF-8, or no vault password opens it.
     pub fn read(path: &Path) -> Result<Arc<Self>, Problem> {
         let bytes = std::fs::read(path)
             .map_err(|error| Problem::bare(format!("cannot read `{}`: {error}", path.display())))?;
@@ -39,10 +42,19 @@ impl Source {
             let message = format!("`{}` has {} bytes, the limit is {MAX_BYTES}", path.display(), bytes.len());
             return Err(Problem::bare(message));
         }
+        if vault::is_encrypted(&bytes) {
+            return decrypted(path, &bytes);
+        }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(path, text)),
             Err(error) => Err(not_utf8(path, error.as_bytes(), error.utf8_error().valid_up_to())),
         }
+    }
+
+    /// Whether the text is JSON as well.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok()
     }
 
     /// The place of the byte range in this text.
@@ -58,6 +70,20 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
+}
+
+fn decrypted(path: &Path, bytes: &[u8]) -> Result<Arc<Source>, Problem> {
+    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = Source::new(path, String::from_utf8_lossy(header));
+    let place = || header.place(0..header.text.len());
+    let opened = vault::keyring().open(bytes).map_err(|why| {
+        Problem::new(format!("the file is encrypted with ansible-vault, and {why}"), place())
+            .label("this header says so")
+            .help(why.help())
+    })?;
+    let text = String::from_utf8(opened.to_vec())
+        .map_err(|_| Problem::new("what is encrypted in this file is not UTF-8", place()))?;
+    Ok(Arc::new(Source { path: path.to_owned(), text: text.into(), encrypted: true }))
 }
 
 fn not_utf8(path: &Path, bytes: &[u8], valid: usize) -> Problem {

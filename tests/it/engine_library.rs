@@ -11,7 +11,7 @@ use tempfile::TempDir;
 const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
 const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
-fn each_shell(test: impl Fn(&[&str], &Path)) {
+pub fn each_shell(test: impl Fn(&[&str], &Path)) {
     for shell in SHELLS {
         if Command::new("which").arg(shell[0]).output().is_ok_and(|output| output.status.success()) {
             let dir = TempDir::new().unwrap();
@@ -23,7 +23,7 @@ fn each_shell(test: impl Fn(&[&str], &Path)) {
 }
 
 /// The call's frame. `root` is the sandbox's root; `before` is put in front of the library.
-fn frame(shell: &[&str], root: &str, before: &str, call: &Call) -> Frame {
+pub fn frame(shell: &[&str], root: &str, before: &str, call: &Call) -> Frame {
     let mut script = Script::new(BOUNDARY, &[]);
     script.act(0, call);
     let text = format!("{before}\nR='{root}'\n{}", script.text());

@@ -8,6 +8,7 @@ const MAY: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "config",
             "engine",
             "error",
             "event",
@@ -18,20 +19,23 @@ const MAY: &[(&str, &[&str])] = &[
             "transport",
             "yaml",
             "net",
+            "vault",
         ],
     ),
-    ("engine", &["playbook", "inventory", "issue", "template", "transport", "net", "event", "yaml"]),
+    ("engine", &["playbook", "inventory", "issue", "template", "transport", "net", "event", "yaml", "vault"]),
+    ("config", &["yaml"]),
     ("issue", &[]),
-    ("report", &["event"]),
+    ("report", &["event", "vault"]),
     ("net", &[]),
     ("transport", &[]),
+    ("vault", &[]),
     ("playbook", &["yaml"]),
     ("inventory", &["yaml"]),
     ("template", &[]),
     ("reference", &[]),
-    ("event", &[]),
-    ("error", &["event", "yaml"]),
-    ("yaml", &[]),
+    ("event", &["vault"]),
+    ("error", &["event", "yaml", "vault"]),
+    ("yaml", &["vault"]),
 ];
 
 /// The crates that only one part may know.

@@ -343,7 +343,7 @@ fn items_stand_under_their_task() {
 fn what_hosts_say_commands_no_terminal() {
     let evil = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}ok\r";
     let argv = vec!["echo".to_owned(), format!("{evil}\nok  all")];
-    let command = Change::Run(Run { argv, chdir: None, stdin: None, guarded: false, environment: vec![] });
+    let command = Change::Run(Run { argv, ..Run::default() });
     let text = format!("{evil}\n");
     let said = End {
         notes: vec![note(Level::Warning, evil), note(Level::Info, "one\n  two\nthree")],

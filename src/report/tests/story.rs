@@ -30,7 +30,7 @@ fn reload() -> Vec<Change> {
 
 fn command() -> Vec<Change> {
     let argv = ["docker", "pull", "dtr.corp:5000/hello"].map(str::to_owned).to_vec();
-    vec![Change::Run(Run { argv, chdir: None, stdin: None, guarded: false, environment: vec![] })]
+    vec![Change::Run(Run { argv, ..Run::default() })]
 }
 
 fn fetched() -> End {

@@ -1,0 +1,81 @@
+//! Inventories of every kind, as a run meets them.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::harness::World;
+
+/// A machine of docker-machine's store, with this address.
+fn machine(address: &str) -> String {
+    format!(
+        r#"{{"ConfigVersion": 3, "DriverName": "hyperv", "Driver": {{"IPAddress": "{address}", "SSHPort": 22, "SSHUser": "docker"}}}}"#
+    )
+}
+
+fn program(world: World, name: &str, text: &str) -> World {
+    let world = world.file(name, format!("#!/bin/sh\n{text}\n"));
+    std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    world
+}
+
+/// The sandbox hosts `web1` and `web2` as a program lists them.
+fn listing(world: &World) -> String {
+    let host = |name: &str| serde_json::json!({ "ansible_connection": "sandbox", "ansible_sandbox_root": world.root(name), "who": name });
+    let vars = serde_json::json!({ "web1": host("web1"), "web2": host("web2") });
+    serde_json::json!({ "docker": { "hosts": ["web1", "web2"] }, "_meta": { "hostvars": vars } }).to_string()
+}
+
+const TASK: &str = "- copy:\n    dest: /etc/who\n    content: \"{{ who }}\\n\"\n";
+
+#[test]
+fn a_machine_without_an_address_is_unreachable_and_the_others_go_on() {
+    let world = World::new()
+        .tasks("- copy:\n    dest: /etc/x\n    content: x\n")
+        .file("store/machines/down/config.json", machine(""));
+    let ran = world.events(&["-i", "store", "--check"]).code(4).any_stderr().run();
+    assert_eq!(ran.recap("web1")["state"], "changed");
+    let down = ran.recap("down");
+    assert_eq!((&down["state"], &down["unreachable"]), (&"unreachable".into(), &1.into()));
+    assert!(down["reason"]["place"].as_str().unwrap().contains("config.json:1"), "{down}");
+}
+
+#[test]
+fn a_host_with_a_foreign_connection_is_unsupported_in_every_kind_of_inventory() {
+    let plain = "a ansible_connection=winrm\nb ansible_connection=docker\n";
+    let world = World::new().tasks("- copy:\n    dest: /etc/x\n    content: x\n");
+    let world = world
+        .file("more.ini", format!("[docker]\n{plain}"))
+        .file("more.yml", "docker:\n  hosts:\n    a: {ansible_connection: winrm}\n    b: {ansible_connection: docker}\n")
+        .file("more.json", r#"{"_meta": {"hostvars": {"a": {"ansible_connection": "winrm"}, "b": {"ansible_connection": "docker"}}}, "docker": {"hosts": ["a", "b"]}}"#);
+    for more in ["more.ini", "more.yml", "more.json"] {
+        let ran = world.events(&["-i", more, "--check"]).code(3).any_stderr().run();
+        let states = ["a", "b", "web1"].map(|host| ran.recap(host)["state"].clone());
+        assert_eq!(states, ["unsupported", "unsupported", "changed"], "{more}");
+    }
+}
+
+#[test]
+fn a_program_and_its_saved_output_give_the_same_run() {
+    let world = World::with(&["web1", "web2"]).tasks(TASK);
+    let text = listing(&world);
+    let world = program(world.file("saved.json", &text), "hosts.sh", &format!("cat <<'.'\n{text}\n."));
+    let plan = |inventory: &str| {
+        let args = ["apply", "site.yml", "--check", "--format", "jsonl", "-i", inventory];
+        world.dtrctl(&args).run().plan()
+    };
+    assert_eq!(plan("hosts.sh").len(), 2);
+    assert_eq!(plan("hosts.sh"), plan("saved.json"));
+    world.dtrctl(&["apply", "site.yml"]).env("ANSIBLE_INVENTORY", "hosts.sh").any_stderr().run();
+    assert_eq!(world.text("/etc/who"), "web1\n");
+}
+
+#[test]
+fn a_configuration_gives_what_the_command_line_leaves_open_and_names_the_rest() {
+    let world = World::new().tasks("- copy:\n    dest: /etc/x\n    content: x\n");
+    let world =
+        world.file("ansible.cfg", "[defaults]\ninventory = hosts.yml\ngathering = smart\nnocows = 1\n");
+    let ran = world.dtrctl(&["apply", "site.yml", "--check"]).any_stderr().run();
+    assert_eq!(ran.stderr.matches("not used by dtrctl: `gathering`, `nocows`").count(), 1, "{}", ran.stderr);
+    let world = world.file("ansible.cfg", "[defaults]\nhash_behaviour = merge\n");
+    let refused = world.dtrctl(&["apply", "site.yml", "--check"]).code(1).any_stderr().run();
+    assert!(refused.stderr.contains("ansible.cfg:2:1"), "{}", refused.stderr);
+}

@@ -1,0 +1,88 @@
+//! Modules that run or ask things, on this machine's own shell.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+/// A folder with a playbook; `@` in it is that folder.
+pub struct Play(TempDir);
+
+impl Play {
+    /// The tasks of one play.
+    pub fn new(tasks: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("dtrctl-running-").tempdir().unwrap();
+        let tasks = tasks.replace('@', dir.path().to_str().unwrap());
+        fs::write(dir.path().join("site.yml"), format!("- hosts: h\n  tasks:\n{tasks}")).unwrap();
+        fs::write(dir.path().join("hosts.ini"), "h ansible_connection=local\n").unwrap();
+        Self(dir)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The outcome and the result of each task.
+    pub fn run(&self, more: &[&str]) -> Vec<(String, Json)> {
+        let output = Command::new("timeout")
+            .args(["-k", "1", "60", env!("CARGO_BIN_EXE_dtrctl")])
+            .current_dir(self.0.path())
+            .args(["apply", "site.yml", "-i", "hosts.ini", "--cache", "cache", "--format", "jsonl"])
+            .args(more)
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let events = stdout.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+        let done: Vec<_> = events
+            .filter(|event| event["event"] == "task_finished")
+            .map(|event| (event["outcome"].as_str().unwrap().to_owned(), event["result"].clone()))
+            .collect();
+        assert!(!done.is_empty(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+        done
+    }
+}
+
+fn outcomes(done: &[(String, Json)]) -> Vec<&str> {
+    done.iter().map(|(outcome, _)| outcome.as_str()).collect()
+}
+
+#[test]
+fn commands_register_what_ansible_registers() {
+    let play = Play::new(
+        "  - shell: echo $0; echo e >&2; echo\n  - command: echo $HOME a=b chdir=/tmp\n  - raw: echo hi\n  \
+         - command: {argv: [printf, '%s', 5], stdin: x}\n  - shell: exit 3\n    ignore_errors: true\n  \
+         - command: touch @/x creates=@/[x]\n  - command: touch @/x creates=@/[x]\n",
+    );
+    let done = play.run(&[]);
+    assert_eq!(outcomes(&done), ["changed", "changed", "changed", "changed", "ignored", "changed", "ok"]);
+    let fields =
+        |at: usize, names: &[&str]| names.iter().map(|name| done[at].1[name].clone()).collect::<Json>();
+    let names = ["rc", "stdout", "stdout_lines", "stderr", "stderr_lines", "msg", "cmd", "changed"];
+    let home = std::env::var("HOME").unwrap();
+    assert_eq!(
+        fields(0, &names),
+        json!([0, "/bin/sh", ["/bin/sh"], "e", ["e"], "", "echo $0; echo e >&2; echo", true])
+    );
+    let said = format!("{home} a=b");
+    assert_eq!(fields(1, &names), json!([0, said, [said], "", [], "", ["echo", "$HOME", "a=b"], true]));
+    assert_eq!(fields(2, &names), json!([0, "hi\n", ["hi"], "", [], "", null, true]));
+    assert_eq!(fields(3, &["stdout", "cmd"]), json!(["5", ["printf", "%s", "5"]]));
+    assert_eq!(
+        fields(4, &["rc", "msg", "changed", "failed"]),
+        json!([3, "non-zero return code", true, true])
+    );
+    assert_eq!(fields(6, &["rc", "stdout", "start", "delta", "changed"]), json!([0, "", null, null, false]));
+}
+
+#[test]
+fn check_mode_knows_what_a_guard_decides_and_nothing_else() {
+    let tasks = "  - command: touch @/x creates=@/x\n  - shell: touch @/y\n  - script: s.sh\n  - script: s.sh removes=@/x\n";
+    let play = Play::new(tasks);
+    fs::write(play.path("s.sh"), "#!/bin/sh\necho \"$0\" \"$@\"\n").unwrap();
+    assert_eq!(outcomes(&play.run(&["--check"])), ["changed", "unknown", "unknown", "skipped"]);
+    assert!(!play.path("x").exists() && !play.path("y").exists());
+    assert_eq!(outcomes(&play.run(&[])), ["changed", "changed", "changed", "changed"]);
+    assert_eq!(outcomes(&play.run(&["--check"])), ["ok", "unknown", "unknown", "changed"]);
+}
