@@ -12,7 +12,7 @@ use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
 use crate::error::Failure;
-use crate::inventory::{Inventory, Pattern};
+use crate::inventory::{Inventory, Order, Pattern};
 use crate::playbook::{Play, Playbook};
 use crate::report::{self, DiffMode, Look, Progress, Report, Reports};
 use crate::yaml::{Problem, Problems};
@@ -118,7 +118,6 @@ impl Apply {
         options: &Options,
     ) -> Result<Vec<Selected>, Failure> {
         self.refuse_unknown_tags(playbooks, &options.tags)?;
-        let scope = Arc::new(options.extra_scope());
         let mut problems = Problems::new();
         let mut selected = Vec::new();
         // A play of which `--tags` leaves nothing need not have hosts: it asks nobody.
@@ -127,6 +126,7 @@ impl Apply {
         };
         for play in plays(playbooks).into_iter().filter(|play| left(play)) {
             let pattern = if play.hosts.has_template() {
+                let scope = Arc::new(options.scope_of_play(&play));
                 let text = renderer.text(&play.hosts, &scope).map_err(problem_of)?;
                 Pattern::from_argument("hosts", &text)?
             } else {
@@ -143,6 +143,7 @@ impl Apply {
                 }
                 Ok((hosts, unmatched)) => {
                     output::warn(&unmatched);
+                    let hosts = arranged(play.order.as_deref(), hosts);
                     selected.push(Selected { play, hosts });
                 }
                 Err(more) => problems.extend(more),
@@ -211,6 +212,23 @@ impl Apply {
         }
         Ok(Reports(reports))
     }
+}
+
+/// Hosts in the order that a play wants.
+fn arranged(order: Option<&str>, hosts: Vec<String>) -> Vec<String> {
+    let order = match order {
+        Some("reverse_inventory") => Order::ReverseInventory,
+        Some("sorted") => Order::Sorted,
+        Some("reverse_sorted") => Order::ReverseSorted,
+        Some("shuffle") => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Order::Shuffle(u64::from(now.subsec_nanos()))
+        }
+        _ => return hosts,
+    };
+    let mut hosts: Vec<Arc<str>> = hosts.into_iter().map(Arc::from).collect();
+    order.arrange(&mut hosts);
+    hosts.iter().map(ToString::to_string).collect()
 }
 
 const PERMIT_EMPTY: &str = "name a group or host of the inventory, or permit it with --allow-empty";

@@ -2,25 +2,27 @@
 
 use std::path::PathBuf;
 
+use super::settings::settings;
 use crate::engine::check_templates;
 use crate::error::Failure;
 use crate::playbook::Playbook;
 use crate::yaml::{Problems, Source};
 
 /// Reads playbooks and their templates. All mistakes are found at once, and said in the order in which they stand.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Problems> {
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Failure> {
+    let roles_path = &settings()?.roles_path;
     let mut all = Problems::new();
     let mut playbooks = Vec::new();
     for path in paths {
         let mut problems = Problems::new();
-        if let Some(playbook) = Playbook::load(path, &[], &mut problems) {
+        if let Some(playbook) = Playbook::load(path, roles_path, &mut problems) {
             check_templates(&playbook, &mut problems);
             playbooks.push(playbook);
         }
         problems.0.sort_by_key(|problem| problem.at.as_ref().map(|place| place.span.start));
         all.extend(problems);
     }
-    all.or(playbooks)
+    Ok(all.or(playbooks)?)
 }
 
 /// The playbook that a subcommand writes for what its command line asks.

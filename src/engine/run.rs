@@ -19,7 +19,7 @@ use super::reading::Reading;
 use super::scope::{Renderer, problem_of};
 use super::site::Sites;
 use super::tags::Tags;
-use super::variables::{Kept, Variables, names_set};
+use super::variables::{Kept, Variables, layer_of, names_set};
 use super::view::HostView;
 use crate::event::{Event, Position, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
@@ -48,6 +48,12 @@ impl Options {
     #[must_use]
     pub fn extra_scope(&self) -> Scope {
         Scope::of(vec![Arc::new(self.extra_layer())])
+    }
+
+    /// The scope of what a play says before it has hosts.
+    #[must_use]
+    pub fn scope_of_play(&self, play: &Play) -> Scope {
+        Scope::of(vec![layer_of(&play.keywords.vars), Arc::new(self.extra_layer())])
     }
 
     fn extra_layer(&self) -> Layer {
@@ -317,7 +323,7 @@ impl Shared {
     async fn play(self: &Arc<Self>, selected: &Selected) {
         let play = &selected.play;
         let name = play.name.as_ref().unwrap_or(&play.hosts);
-        let scope = Arc::new(self.options.extra_scope());
+        let scope = Arc::new(self.options.scope_of_play(play));
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
         // What a host of an earlier play owes to this one is not there: Ansible would go on without it.

@@ -69,7 +69,7 @@ impl Shared {
         let told = Arc::new(self.scope_with(name, Kept::default()));
         let connection = self.connections.to(name, &self.inventory, &self.renderer, &told);
         let connection = connection.map_err(|no_way| match no_way {
-            NoWay::Unsupported(reason) => reason.message,
+            NoWay::Unsupported(reason) | NoWay::Unreachable(reason) => reason.message,
             NoWay::Wrong(problems) => problems.to_string(),
         })?;
         let unknown = Host::new(name, Facts::default());

@@ -35,6 +35,10 @@ impl Event {
                 owed.iter_mut().for_each(text);
                 why.iter_mut().for_each(reason);
             }
+            Self::Retried { task, message, .. } => {
+                head(task);
+                message.iter_mut().for_each(text);
+            }
             Self::HostUnreachable { reason: why, .. } | Self::HostFailed { reason: why, .. } => reason(why),
             Self::RunFinished { hosts, .. } => {
                 for recap in hosts.values_mut() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dtrctl::inventory::{Inventory, Pattern};
+use dtrctl::inventory::{Inventory, Listing, Pattern};
 use dtrctl::template::{NoLookups, Scope, Templater};
 use dtrctl::yaml::{Node, Source, Style, Value, parse};
 use serde_json::{Value as Json, json};
@@ -62,8 +62,8 @@ fn inventories(folder: &Path) -> Counts {
     let mut counts = Counts::default();
     for case in list(&read(&folder.join("index.json"))) {
         let file = folder.join(text(&case["file"]));
-        let ours =
-            Inventory::load(&[file.to_str().unwrap()], None).and_then(|inventory| inventory.to_list_json());
+        let ours = Inventory::load(&[file.to_str().unwrap()], None)
+            .and_then(|inventory| inventory.to_list_json(&Listing::default()));
         let theirs = case["expected"].as_str().map(|expected| read(&folder.join(expected)));
         counts.count(ours.ok().as_ref(), theirs.as_ref());
     }
