@@ -198,7 +198,8 @@ impl Play {
         handlers.extend(own.iter().flat_map(Part::tasks).cloned());
         reader.handlers = imported;
         handlers.extend(reader.handlers());
-        let roles = std::mem::take(&mut reader.roles);
+        let (roles, unread) = (std::mem::take(&mut reader.roles), std::mem::take(&mut reader.unread));
+        let complete = !reader.incomplete;
         let play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
@@ -219,7 +220,9 @@ impl Play {
             hosts,
         };
         keys.finish("a play", &[], problems);
-        play.check_notifications(problems);
+        if complete {
+            play.check_notifications(unread, problems);
+        }
         Some(play)
     }
 
@@ -235,14 +238,14 @@ impl Play {
     }
 
     /// An unknown handler is a mistake that can be seen now, not when a host first changes.
-    fn check_notifications(&self, problems: &mut Problems) {
+    fn check_notifications(&self, unread: Vec<String>, problems: &mut Problems) {
         let names = |task: &Arc<Task>| {
             let name = task.name.as_ref().and_then(Node::as_str).map(str::to_owned);
             let of_role =
                 name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
             of_role.chain(name.clone()).chain(task.listen.iter().cloned()).collect::<Vec<_>>()
         };
-        let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
+        let known: HashSet<String> = self.handlers.iter().flat_map(names).chain(unread).collect();
         // What is read while the play runs may bring handlers, and a name may be a template.
         let brings = |task: &Arc<Task>| matches!(task.action, Action::IncludeRole | Action::IncludeTasks);
         let templates = self.handlers.iter().filter_map(|task| task.name.as_ref()).any(Node::has_template);
@@ -255,10 +258,7 @@ impl Play {
                 problems.push(Problem::new("`notify` has to be text", node.place()));
                 continue;
             };
-            if !node.has_template()
-                && !known.contains(name)
-                && seen.insert((node.span.start, Arc::as_ptr(&node.source)))
-            {
+            if !node.has_template() && !known.contains(name) && seen.insert(node.place().to_string()) {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),

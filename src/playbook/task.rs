@@ -43,10 +43,10 @@ pub struct Task {
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
-    /// What it says itself, and what it has from around it.
-    pub keywords: Keywords,
     /// `apply` of an include: what it says of the tasks that it brings.
     pub apply: Option<Box<Keywords>>,
+    /// What it says itself, and what it has from around it.
+    pub keywords: Keywords,
     /// What else it has from around it.
     pub around: Around,
 }
@@ -127,11 +127,11 @@ impl Task {
             listen,
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
-            keywords,
             apply: named.apply,
+            keywords,
             around: around.clone(),
         };
-        finish(keys, problems);
+        finish(keys, false, problems);
         task
     }
 
@@ -151,14 +151,19 @@ impl Task {
     }
 }
 
-/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module.
-pub(super) fn finish(keys: Keys<'_>, problems: &mut Problems) {
+/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module where it `is_unnamed`.
+pub(super) fn finish(keys: Keys<'_>, is_unnamed: bool, problems: &mut Problems) {
     let modules = modules::MODULES.iter().map(|entry| entry.name);
     let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
     for (key, _) in keys.rest() {
         let name = key.as_str().unwrap_or_default();
-        let problem = foreign::module(name, key);
-        problems.push(problem.unwrap_or_else(|| unknown("a task", name, key, &candidates)));
+        let problem = foreign::module(name, key).unwrap_or_else(|| unknown("a task", name, key, &candidates));
+        // The one key that can name a module, and is near to nothing.
+        let problem = match &problem.help {
+            None if is_unnamed => foreign::unknown(name, key),
+            _ => problem,
+        };
+        problems.push(problem);
     }
 }
 
