@@ -73,7 +73,13 @@ impl HostRun {
         let silent = done.is_told || matches!(step.task().action, Action::Meta(_));
         let quiet = silent && !fails && done.outcome != Outcome::Unknown;
         if !quiet {
-            self.count_step(done.outcome, last);
+            // Each item of an include is one that was included.
+            let includes = matches!(step.task().action, Action::IncludeTasks | Action::IncludeRole);
+            if includes {
+                self.count(done.outcome);
+            } else {
+                self.count_step(done.outcome, last);
+            }
             let result = if step.no_log { Map::new() } else { done.result };
             self.shared.emit(Event::TaskFinished {
                 host: self.host.name.clone(),

@@ -198,7 +198,7 @@ impl HostRun {
             return self.unroll(work, scope, queue);
         }
         let mut step = Ready::new(work, scope);
-        match Box::pin(self.make_ready(&mut step, queue)).await {
+        match Box::pin(self.make_ready(&mut step, queue, first)).await {
             Ok(()) => {}
             Err(NoValue::Pending) => return Err(NotReady::Pending),
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
@@ -234,7 +234,7 @@ impl HostRun {
         Some(step)
     }
 
-    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<(), NoValue> {
+    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue, first: bool) -> Result<(), NoValue> {
         let shared = Arc::clone(&self.shared);
         if !step.applies(&shared.renderer)? {
             return Ok(());
@@ -247,6 +247,11 @@ impl HostRun {
                 let probe = module.start(&host);
                 // What a registry serves is not known before a change that may bear on it has been made.
                 if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                    return Err(NoValue::Pending);
+                }
+                // Nor is anything waited for before the earlier steps are settled.
+                let pauses = probe.asks().iter().any(|ask| matches!(ask, Ask::Pause(_)));
+                if pauses && (self.acting || !first) {
                     return Err(NoValue::Pending);
                 }
                 let key = self.settled_key(step);
@@ -637,7 +642,8 @@ impl HostRun {
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
     async fn key_with_answers(&self, mut key: String, files: &Files, asks: Vec<Ask>) -> String {
-        for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
+        let depends = |ask: &&Ask| ask.is_controllers() && !matches!(ask, Ask::Now(_) | Ask::Pause(_));
+        for ask in asks.iter().filter(depends) {
             match self.shared.controller.answer(ask, files, &self.epoch()).await {
                 Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
                 answer => key += &format!("\n{answer:?}"),
