@@ -1,6 +1,6 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
+use super::done::Done;
 use super::host::{HostRun, Looped};
 use super::meeting::Meeting;
 use super::memory::Memory;
@@ -23,10 +24,13 @@ use super::variables::{Kept, Variables, layer_of, names_set};
 use super::view::HostView;
 use crate::event::{Event, Position, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
-use crate::playbook::{Play, Playbook, Task};
+use crate::playbook::{Play, Playbook, Serial, Task};
 use crate::template::{Hosts, Layer, Scope};
 use crate::transport::Limits;
-use crate::yaml::Problems;
+use crate::yaml::{Problem, Problems};
+
+/// The version of Ansible whose language this is.
+const LANGUAGE: &str = "2.19.14";
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -39,6 +43,12 @@ pub struct Options {
     pub tags: Tags,
     /// `-e`, already read.
     pub extra: Vec<(String, Json)>,
+    /// `-l`, as it was given.
+    pub limit: Option<String>,
+    /// Whether differences are shown.
+    pub diff: bool,
+    /// `--force-handlers`: handlers run on hosts that have failed.
+    pub force_handlers: bool,
     /// Bounds of one script.
     pub limits: Limits,
 }
@@ -333,7 +343,14 @@ impl Shared {
             self.end_for(lost, "any_errors_fatal");
         }
         self.play_ended.store(false, Ordering::Relaxed);
-        for batch in play.batches(&selected.hosts) {
+        let sizes = match self.sizes(play) {
+            Ok(sizes) => sizes,
+            Err(problem) => {
+                self.refuse_play(selected, &problem);
+                return;
+            }
+        };
+        for batch in Play::batches(&sizes, &selected.hosts) {
             if self.play_ended.load(Ordering::Relaxed) {
                 break;
             }
@@ -351,6 +368,34 @@ impl Shared {
         }
     }
 
+    /// The sizes of a play's batches.
+    fn sizes(&self, play: &Play) -> Result<Vec<Serial>, Box<Problem>> {
+        let scope = Arc::new(self.options.scope_of_play(play));
+        let mut sizes = Vec::new();
+        for size in &play.serial {
+            match size {
+                Serial::Template(node) => {
+                    let value =
+                        self.renderer.value(node, &scope).map_err(|error| Box::new(problem_of(error)))?;
+                    sizes.extend(Serial::of_value(&value).ok_or_else(|| {
+                        Box::new(Problem::new(format!("`serial` cannot be {value}"), node.place()))
+                    })?);
+                }
+                known => sizes.push(known.clone()),
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// Loses all hosts of a play that cannot be begun.
+    fn refuse_play(&self, selected: &Selected, problem: &Problem) {
+        for host in &selected.hosts {
+            let Some(reason) = Done::wrong(problem).reason else { continue };
+            let recap = self.lose(host, State::Failed, reason, Recap::default());
+            self.keep_recap(host, recap);
+        }
+    }
+
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
         let together = Together {
             play: Arc::clone(play),
@@ -359,10 +404,11 @@ impl Shared {
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let mut hosts = JoinSet::new();
         for name in batch {
             let (shared, together) = (Arc::clone(self), together.clone());
-            let (name, all) = (name.clone(), selected.hosts.clone());
+            let (name, all) = (name.clone(), Arc::clone(&all));
             hosts.spawn(async move {
                 let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
                 let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
@@ -385,6 +431,16 @@ impl Shared {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Those of a play's hosts that go on, in the inventory's order, whatever the play's is.
+    fn in_order(&self, hosts: &[String]) -> Vec<String> {
+        let wanted: HashSet<&str> =
+            hosts.iter().map(String::as_str).filter(|host| self.goes_on(host)).collect();
+        let listed = self.inventory.hosts().filter(|host| wanted.contains(&***host)).map(ToString::to_string);
+        let implicit =
+            hosts.iter().filter(|host| !self.inventory.has_host(host) && wanted.contains(host.as_str()));
+        listed.chain(implicit.cloned()).collect()
     }
 
     /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
@@ -464,6 +520,8 @@ impl Shared {
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
             looped: Looped::default(),
+            tolerant: false,
+            unreached: None,
             failing: BTreeSet::new(),
             recap: earlier,
             witnesses: Vec::new(),
@@ -556,6 +614,11 @@ impl Shared {
         let roles: Vec<_> = play.roles.iter().map(|role| role.name.clone()).collect();
         let value = json!({
             "ansible_check_mode": self.options.check,
+            "ansible_diff_mode": self.options.diff,
+            "ansible_verbosity": 0,
+            "ansible_version": {
+                "full": LANGUAGE, "string": LANGUAGE, "major": 2, "minor": 19, "revision": 14,
+            },
             "ansible_play_hosts": all,
             "ansible_play_hosts_all": all,
             "ansible_play_batch": batch,
@@ -571,6 +634,18 @@ impl Shared {
         });
         if let Json::Object(more) = value {
             magic.extend(more);
+        }
+        if let Some(limit) = &self.options.limit {
+            magic.insert("ansible_limit".to_owned(), limit.clone().into());
+        }
+        // Where the host is named first; one that no file names has none.
+        if let Some(file) =
+            self.inventory.host_place(name).map(|place| &place.source.path).filter(|path| path.exists())
+        {
+            let directory = file.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            magic.insert("inventory_file".to_owned(), file.display().to_string().into());
+            magic.insert("inventory_dir".to_owned(), absolute(&directory).into());
         }
         magic
     }

@@ -11,7 +11,7 @@ use super::program::{LoopItem, Mark, Queue, TaskWork, Work, put_first};
 use super::run::Shared;
 use super::scope::NoValue;
 use super::site::Site;
-use super::step::{Asking, Doing, NotReady, Ready, Stage, item_layer, seen_as};
+use super::step::{Asking, Doing, NotReady, Ready, Skip, Stage, item_layer, seen_as};
 use crate::event::{Position, Reason};
 use crate::playbook::{Action, Files, Task};
 use crate::template::Scope;
@@ -198,7 +198,7 @@ impl HostRun {
             return self.unroll(work, scope, queue);
         }
         let mut step = Ready::new(work, scope);
-        match Box::pin(self.make_ready(&mut step, queue)).await {
+        match Box::pin(self.make_ready(&mut step, queue, first)).await {
             Ok(()) => {}
             Err(NoValue::Pending) => return Err(NotReady::Pending),
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
@@ -224,7 +224,7 @@ impl HostRun {
     /// What the first host of the batch has found out for all; none where this is the first.
     async fn told(&mut self, work: &TaskWork) -> Option<Ready> {
         self.meet(&work.place).await;
-        let first = self.meeting.first().filter(|first| *first != self.host.name)?.to_owned();
+        let first = self.meeting.elected(&work.place).filter(|first| *first != self.host.name)?;
         self.slot = None;
         let told = self.meeting.told(&first, &work.place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
@@ -234,7 +234,7 @@ impl HostRun {
         Some(step)
     }
 
-    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<(), NoValue> {
+    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue, first: bool) -> Result<(), NoValue> {
         let shared = Arc::clone(&self.shared);
         if !step.applies(&shared.renderer)? {
             return Ok(());
@@ -247,6 +247,11 @@ impl HostRun {
                 let probe = module.start(&host);
                 // What a registry serves is not known before a change that may bear on it has been made.
                 if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                    return Err(NoValue::Pending);
+                }
+                // Nor is anything waited for before the earlier steps are settled.
+                let pauses = probe.asks().iter().any(|ask| matches!(ask, Ask::Pause(_)));
+                if pauses && (self.acting || !first) {
                     return Err(NoValue::Pending);
                 }
                 let key = self.settled_key(step);
@@ -288,7 +293,7 @@ impl HostRun {
         let mut step = Ready::new(work, scope);
         match self.shared.renderer.items(repeated, &step.scope) {
             Ok(items) if items.is_empty() => {
-                step.stage = Stage::Skipped("the loop has no items".to_owned());
+                step.stage = Stage::Skipped(Skip::NoItems);
             }
             Ok(items) => {
                 let last = items.len() - 1;
@@ -310,7 +315,7 @@ impl HostRun {
         if matches!(step.stage, Stage::Wrong(_) | Stage::Unknown(_))
             && let Ok(Err(condition)) = self.shared.renderer.all(&task.keywords.when, &step.scope)
         {
-            step.stage = Stage::Skipped(format!("`{condition}` does not hold"));
+            step.stage = Stage::Skipped(Skip::Condition(condition));
         }
         Ok(Some(step))
     }
@@ -334,7 +339,7 @@ impl HostRun {
             let files = &step.work.task.around.files;
             let answers = self.answers(asking.probe.asks(), &frames, overlay, files).await;
             let Stage::Asking(Asking { probe, digests, key, .. }) =
-                std::mem::replace(&mut step.stage, Stage::Skipped(String::new()))
+                std::mem::replace(&mut step.stage, Stage::taken())
             else {
                 return;
             };
@@ -637,7 +642,8 @@ impl HostRun {
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
     async fn key_with_answers(&self, mut key: String, files: &Files, asks: Vec<Ask>) -> String {
-        for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
+        let depends = |ask: &&Ask| ask.is_controllers() && !matches!(ask, Ask::Now(_) | Ask::Pause(_));
+        for ask in asks.iter().filter(depends) {
             match self.shared.controller.answer(ask, files, &self.epoch()).await {
                 Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
                 answer => key += &format!("\n{answer:?}"),

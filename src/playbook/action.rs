@@ -70,18 +70,6 @@ impl Meta {
     ];
 }
 
-impl PartialEq for Action {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Module(one), Self::Module(other)) => one.name == other.name,
-            (Self::Meta(one), Self::Meta(other)) => one == other,
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
-        }
-    }
-}
-
-impl Eq for Action {}
-
 impl Action {
     /// The names of what the engine does itself.
     pub const OWN: [&'static str; 5] = ["set_fact", "include_vars", "include_tasks", "include_role", "meta"];

@@ -2,7 +2,7 @@
 
 use crate::yaml::{Node, Problem, Problems, Style, Text, Value};
 
-/// The variable of the template that lists what is wrong.
+/// The variable of the template that lists what is wrong; it is none where nothing is.
 const FOUND: &str = "dtrctl_arguments";
 
 /// Patterns of text that can be a number; no backslash, which templates and conditions read differently.
@@ -26,7 +26,7 @@ pub(super) fn task(role: &str, spec: &Node) -> Result<Node, Problems> {
         ..spec.clone()
     };
     let assert = map(vec![
-        ("that", Node { value: Value::Seq(vec![text(format!("{FOUND} == ''"))]), ..spec.clone() }),
+        ("that", Node { value: Value::Seq(vec![text(format!("not {FOUND}"))]), ..spec.clone() }),
         ("fail_msg", text(format!("the arguments of the role `{role}` do not fit: {{{{ {FOUND} }}}}"))),
     ]);
     problems.or(map(vec![
@@ -183,7 +183,7 @@ fn condition(kind: &str, value: &str) -> Option<String> {
         "bool" => format!(
             "({value} | string | lower) in ['true', 'false', 'yes', 'no', 'on', 'off', 'y', 'n', 't', 'f', '1', '0', '1.0', '0.0']"
         ),
-        "int" => format!("({value} | string) is match('{INTEGER}')"),
+        "int" => format!("{value} is boolean or ({value} | string) is match('{INTEGER}')"),
         "float" => format!("({value} | string) is match('{FLOAT}')"),
         "list" => format!("{value} is not mapping"),
         "dict" => format!("{value} is mapping or {value} is string"),

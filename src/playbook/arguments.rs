@@ -30,7 +30,12 @@ pub(super) fn check_arguments(
             let problem = Problem::new(format!("`{}` has no argument `{text}`", module.name), name.place());
             let listed = format!(
                 "it takes {}",
-                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                known
+                    .iter()
+                    .filter(|name| !name.starts_with('_'))
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
             let problem = problem.label("unknown").did_you_mean(text, known.iter().copied());
             problems.push(if problem.help.is_some() { problem } else { problem.help(listed) });

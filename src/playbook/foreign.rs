@@ -126,6 +126,14 @@ const MODULES: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// What to do where nothing else is known.
+const OTHERWISE: &str = "`dtrctl modules` lists what there is; the rest is done by `command`";
+
+/// What is wrong with a name that is near to nothing known.
+pub(super) fn unknown(name: &str, key: &Node) -> Problem {
+    Problem::new(format!("there is no module `{name}`"), key.place()).label("unknown").help(OTHERWISE)
+}
+
 /// What to write instead of a module that dtrctl has not, where it is known.
 pub(super) fn instead_of(name: &str) -> Option<&'static str> {
     let last = name.rsplit('.').next().unwrap_or(name);

@@ -38,6 +38,7 @@ impl Reader<'_> {
             Ok(path) => self.file(&path, around),
             Err(places) => {
                 self.problems.push(missing("file of tasks", &name, node, &places));
+                self.incomplete = true;
                 Vec::new()
             }
         }

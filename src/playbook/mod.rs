@@ -17,6 +17,7 @@ mod read;
 mod role;
 mod role_files;
 mod role_use;
+mod schema;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -30,5 +31,6 @@ pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
 pub use read::{IncludedRole, Library, Reader};
 pub use role::WantedRole;
+pub use schema::schema;
 pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};
 pub use words::variables as variables_of_line;

@@ -9,14 +9,54 @@ use super::task::named;
 use super::words::split;
 use crate::yaml::{Node, Problem, Problems, Style, Text, Value};
 
-/// The arguments of each, and the one that may be given as bare text.
-const ARGUMENTS: &[(&str, Option<&str>, &[&str])] = &[
-    ("include_tasks", Some("file"), &["file", "apply"]),
-    ("import_tasks", Some("file"), &["file"]),
-    (
-        "include_vars",
-        Some("file"),
-        &[
+/// One of them.
+struct Own {
+    name: &'static str,
+    /// What it does.
+    about: &'static str,
+    /// The argument that may be given as bare text.
+    bare: Option<&'static str>,
+    /// All arguments; none where any name is one.
+    arguments: &'static [&'static str],
+}
+
+const ROLE: [&str; 10] = [
+    "name",
+    "role",
+    "tasks_from",
+    "vars_from",
+    "defaults_from",
+    "handlers_from",
+    "public",
+    "allow_duplicates",
+    "rolespec_validate",
+    "apply",
+];
+
+const OWN: &[Own] = &[
+    Own {
+        name: "set_fact",
+        about: "Sets variables for later tasks of the host.",
+        bare: None,
+        arguments: &[],
+    },
+    Own {
+        name: "include_tasks",
+        about: "The tasks of a file, read when it is reached.",
+        bare: Some("file"),
+        arguments: &["file", "apply"],
+    },
+    Own {
+        name: "import_tasks",
+        about: "The tasks of a file, in this place.",
+        bare: Some("file"),
+        arguments: &["file"],
+    },
+    Own {
+        name: "include_vars",
+        about: "Variables from a file or a directory.",
+        bare: Some("file"),
+        arguments: &[
             "file",
             "dir",
             "name",
@@ -27,39 +67,20 @@ const ARGUMENTS: &[(&str, Option<&str>, &[&str])] = &[
             "ignore_unknown_extensions",
             "hash_behaviour",
         ],
-    ),
-    (
-        "include_role",
-        None,
-        &[
-            "name",
-            "role",
-            "tasks_from",
-            "vars_from",
-            "defaults_from",
-            "handlers_from",
-            "public",
-            "allow_duplicates",
-            "rolespec_validate",
-            "apply",
-        ],
-    ),
-    (
-        "import_role",
-        None,
-        &[
-            "name",
-            "role",
-            "tasks_from",
-            "vars_from",
-            "defaults_from",
-            "handlers_from",
-            "public",
-            "allow_duplicates",
-            "rolespec_validate",
-        ],
-    ),
+    },
+    Own { name: "include_role", about: "A role, read when it is reached.", bare: None, arguments: &ROLE },
+    Own {
+        name: "import_role",
+        about: "The tasks of a role, in this place.",
+        bare: None,
+        arguments: ROLE.split_at(9).0,
+    },
 ];
+
+/// What one of them does, and its arguments; none where any name is one.
+pub(super) fn described(name: &str) -> (&'static str, &'static [&'static str]) {
+    OWN.iter().find(|own| own.name == name).map_or(("", &[]), |own| (own.about, own.arguments))
+}
 
 /// What the engine does itself, with its arguments.
 ///
@@ -80,7 +101,8 @@ pub(super) fn action(call: &Call, below: Vec<(Node, Node)>) -> Result<Named, Pro
 /// The arguments as a mapping; unknown ones are mistakes.
 pub(super) fn options(call: &Call, below: Vec<(Node, Node)>) -> Result<Node, Problems> {
     let name = call.name.as_str();
-    let (_, bare, known) = ARGUMENTS.iter().find(|(action, ..)| *action == name).copied().unwrap_or_default();
+    let known = described(name).1;
+    let bare = OWN.iter().find(|own| own.name == name).and_then(|own| own.bare);
     let entries = match (&call.value.value, bare) {
         (Value::Null, _) => Vec::new(),
         (Value::Map(entries), _) => entries.clone(),

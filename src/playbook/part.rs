@@ -51,7 +51,7 @@ pub struct Role {
     pub allow_duplicates: bool,
     /// Whether its variables are seen by tasks of others: always, but for a role that is included.
     pub public: bool,
-    /// The tags and conditions at its use are those of `Keywords`; what tells two uses apart is this text.
+    /// What tells two uses apart: its directory, and the parameters, variables, tags and conditions that its use gives.
     pub key: String,
 }
 

@@ -60,12 +60,39 @@ pub struct Play {
 }
 
 /// The size of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Serial {
     /// So many hosts.
     Count(usize),
     /// So much of all the play's hosts.
     Percent(usize),
+    /// What a template says, once the play begins.
+    Template(Node),
+}
+
+impl Serial {
+    /// The sizes that a template gave: a number, a percentage, or a list of these.
+    #[must_use]
+    pub fn of_value(value: &serde_json::Value) -> Option<Vec<Self>> {
+        match value {
+            serde_json::Value::Array(items) => items.iter().map(Self::of_one).collect(),
+            one => Self::of_one(one).map(|size| vec![size]),
+        }
+    }
+
+    fn of_one(value: &serde_json::Value) -> Option<Self> {
+        match value {
+            serde_json::Value::String(text) => Self::of_text(text),
+            other => usize::try_from(other.as_u64()?).ok().map(Self::Count),
+        }
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        match text.trim().strip_suffix('%') {
+            Some(percent) => percent.trim().parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            None => text.trim().parse().ok().map(Self::Count),
+        }
+    }
 }
 
 /// The hosts that run side by side.
@@ -198,7 +225,8 @@ impl Play {
         handlers.extend(own.iter().flat_map(Part::tasks).cloned());
         reader.handlers = imported;
         handlers.extend(reader.handlers());
-        let roles = std::mem::take(&mut reader.roles);
+        let (roles, unread) = (std::mem::take(&mut reader.roles), std::mem::take(&mut reader.unread));
+        let complete = !reader.incomplete;
         let play = Self {
             name: keys.take("name").cloned(),
             place: node.place(),
@@ -219,7 +247,9 @@ impl Play {
             hosts,
         };
         keys.finish("a play", &[], problems);
-        play.check_notifications(problems);
+        if complete {
+            play.check_notifications(unread, problems);
+        }
         Some(play)
     }
 
@@ -235,14 +265,14 @@ impl Play {
     }
 
     /// An unknown handler is a mistake that can be seen now, not when a host first changes.
-    fn check_notifications(&self, problems: &mut Problems) {
+    fn check_notifications(&self, unread: Vec<String>, problems: &mut Problems) {
         let names = |task: &Arc<Task>| {
             let name = task.name.as_ref().and_then(Node::as_str).map(str::to_owned);
             let of_role =
                 name.iter().zip(&task.around.role).map(|(name, role)| format!("{} : {name}", role.name));
             of_role.chain(name.clone()).chain(task.listen.iter().cloned()).collect::<Vec<_>>()
         };
-        let known: HashSet<String> = self.handlers.iter().flat_map(names).collect();
+        let known: HashSet<String> = self.handlers.iter().flat_map(names).chain(unread).collect();
         // What is read while the play runs may bring handlers, and a name may be a template.
         let brings = |task: &Arc<Task>| matches!(task.action, Action::IncludeRole | Action::IncludeTasks);
         let templates = self.handlers.iter().filter_map(|task| task.name.as_ref()).any(Node::has_template);
@@ -255,10 +285,7 @@ impl Play {
                 problems.push(Problem::new("`notify` has to be text", node.place()));
                 continue;
             };
-            if !node.has_template()
-                && !known.contains(name)
-                && seen.insert((node.span.start, Arc::as_ptr(&node.source)))
-            {
+            if !node.has_template() && !known.contains(name) && seen.insert(node.place().to_string()) {
                 problems.push(
                     Problem::new(format!("no handler is named `{name}`"), node.place())
                         .did_you_mean(name, known.iter().map(String::as_str)),
@@ -273,13 +300,15 @@ impl Play {
         self.name.as_ref().or(Some(&self.hosts)).and_then(Node::as_str).unwrap_or("play")
     }
 
-    /// The batches of the play's hosts. The last size repeats; a percentage is of all hosts, rounded down, at least 1.
+    /// The batches of hosts. The last size repeats; a percentage is of all hosts, rounded down, at least 1; where there is no
+    /// size, or only a template, all hosts are one.
     #[must_use]
-    pub fn batches(&self, hosts: &[String]) -> Vec<Batch> {
+    pub fn batches(sizes: &[Serial], hosts: &[String]) -> Vec<Batch> {
         let mut rest = hosts;
-        let mut sizes = self.serial.iter().map(|serial| match *serial {
+        let mut sizes = sizes.iter().map(|serial| match *serial {
             Serial::Count(count) => count,
             Serial::Percent(percent) => (hosts.len() * percent / 100).max(1),
+            Serial::Template(_) => 0,
         });
         let mut batches = Vec::new();
         let mut size = hosts.len();
@@ -341,12 +370,8 @@ fn percentage(node: &Node) -> Result<f64, Problem> {
 fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
     let size = |node: &Node| match &node.value {
         Value::Int(count) => usize::try_from(*count).ok().map(Serial::Count),
-        Value::String(text) => match text.text.strip_suffix('%') {
-            Some(percent) => {
-                percent.trim().parse().ok().filter(|percent| *percent <= 100).map(Serial::Percent)
-            }
-            None => text.text.parse().ok().map(Serial::Count),
-        },
+        Value::String(_) if node.has_template() => Some(Serial::Template(node.clone())),
+        Value::String(text) => Serial::of_text(&text.text),
         _ => None,
     };
     let items = nodes(node);

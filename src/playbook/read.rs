@@ -7,14 +7,15 @@ use std::sync::Arc;
 use super::action::{Action, Meta, Named};
 use super::arguments::{check_arguments, merge};
 use super::call::Call;
-use super::keys::Keys;
+use super::keys::{Keys, nodes};
 use super::keywords::{Keywords, Level};
 use super::own;
 use super::part::{Around, Block, Files, Part, Role};
-use super::role::Used;
+use super::role::{Used, WantedRole};
+use super::role_files::find_role;
 use super::task::{Task, finish};
 use super::vocabulary::of_tasks;
-use crate::yaml::{self, Node, Problem, Problems, Source, Style, Text, Value};
+use crate::yaml::{self, Node, Place, Problem, Problems, Source, Style, Text, Value};
 
 /// Where roles are looked for.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +38,10 @@ pub struct Reader<'p> {
     pub(super) handlers: Vec<(Node, Around)>,
     /// The files and roles that are being read, the innermost last.
     pub(super) within: Vec<PathBuf>,
+    /// Whether something that was named could not be read, so that what it would have brought is not known.
+    pub(super) incomplete: bool,
+    /// The names of handlers that could not be read.
+    pub(super) unread: Vec<String>,
     /// The files to be included that were looked at for mistakes.
     seen: HashSet<PathBuf>,
     next: u32,
@@ -63,6 +68,8 @@ impl<'p> Reader<'p> {
             used: Vec::new(),
             handlers: Vec::new(),
             within: Vec::new(),
+            incomplete: false,
+            unread: Vec::new(),
             seen: HashSet::new(),
             next: 0,
         }
@@ -112,19 +119,24 @@ impl<'p> Reader<'p> {
     /// A file's tree.
     pub(super) fn parse(&mut self, path: &Path) -> Option<Node> {
         let read = Source::read(path).map_err(Problems::from).and_then(|source| yaml::parse(&source));
+        self.incomplete |= read.is_err();
         self.problems.take(read)
     }
 
-    /// Looks at the tasks of a file that is included while the play runs, for their mistakes alone.
-    pub(super) fn look_at(&mut self, path: &Path, around: &Around) {
-        if self.seen.insert(real(path)) && !self.within.contains(&real(path)) {
-            let mut reader = Reader::new(self.library, self.problems);
-            reader.seen.clone_from(&self.seen);
-            reader.within.clone_from(&self.within);
-            reader.file(path, around);
-            reader.handlers();
-            self.seen = std::mem::take(&mut reader.seen);
+    /// Looks at what is included while the play runs, for its mistakes alone.
+    fn look_at(&mut self, path: &Path, read: impl FnOnce(&mut Reader<'_>)) {
+        let path = real(path);
+        if self.within.contains(&path) || !self.seen.insert(path) {
+            return;
         }
+        let noted = self.problems.0.len();
+        let mut reader = Reader::new(self.library, self.problems);
+        reader.seen = std::mem::take(&mut self.seen);
+        reader.within.clone_from(&self.within);
+        read(&mut reader);
+        reader.handlers();
+        self.seen = std::mem::take(&mut reader.seen);
+        self.forget_repeated(noted);
     }
 
     /// Drops what was noted since and had been noted before: one text may be read in several places.
@@ -145,15 +157,14 @@ impl<'p> Reader<'p> {
         }
         let call = Call::take(node, &mut keys, self.problems);
         let args = self.problems.take(own::args(keys.take("args"))).unwrap_or_default();
-        let kept: Vec<&str> = keys.left().map(|(name, _)| name).collect();
-        let mut keywords = Keywords::take(&mut keys, Level::Task, self.problems);
         let Some(call) = call else {
-            // The rest is read all the same, so that its mistakes are told too; the unknown key is most likely the module's name.
-            of_tasks().into_iter().for_each(|name| _ = keys.take(name));
-            while keys.take_where(|name| name.starts_with("with_")).is_some() {}
-            finish(keys, self.problems);
+            self.unnamed(node, keys, around);
             return Vec::new();
         };
+        if matches!(call.name.as_str(), "include_tasks" | "include_role") {
+            self.check_include(&call, &keys);
+        }
+        let mut keywords = Keywords::take(&mut keys, Level::Task, self.problems);
         if call.local && keywords.delegate_to.is_none() {
             let text = Text { text: "localhost".into(), style: Style::Plain, literal: false };
             keywords.delegate_to = Some(Node { value: Value::String(text), ..call.key.clone() });
@@ -164,26 +175,49 @@ impl<'p> Reader<'p> {
                 self.import_tasks(&call, args, keys, &Around { keywords: all, ..around.clone() })
             }
             "import_role" => self.import_role(&call, args, keys, &Around { keywords: all, ..around.clone() }),
-            name => {
-                if matches!(name, "include_tasks" | "include_role") {
-                    self.check_include(&call, &kept);
-                }
-                let number = self.number();
-                let Some(named) = self.named(&call, args, &all) else {
-                    let nothing = Named {
-                        action: Action::Meta(Meta::Noop),
-                        key: call.key,
-                        arguments: None,
-                        apply: None,
-                    };
-                    Task::read(node, keys, nothing, all, around, self.problems);
-                    return Vec::new();
-                };
-                let mut task = Task::read(node, keys, named, all, around, self.problems);
-                task.number = number;
-                self.check_task(&task);
-                vec![Part::Task(Arc::new(task))]
-            }
+            _ => self.task(node, keys, call, args, all, around).into_iter().collect(),
+        }
+    }
+
+    /// A task of which nobody knows what it does. The rest is read all the same, so that its mistakes are told too; the unknown key is
+    /// most likely the module's name.
+    fn unnamed(&mut self, node: &Node, mut keys: Keys<'_>, around: &Around) {
+        Keywords::take(&mut keys, Level::Task, self.problems);
+        of_tasks().into_iter().for_each(|name| _ = keys.take(name));
+        while keys.take_where(|name| name.starts_with("with_")).is_some() {}
+        finish(keys, true, self.problems);
+        self.remember(node, around);
+    }
+
+    fn task(
+        &mut self,
+        node: &Node,
+        keys: Keys<'_>,
+        call: Call,
+        args: Vec<(Node, Node)>,
+        all: Keywords,
+        around: &Around,
+    ) -> Option<Part> {
+        let number = self.number();
+        let known = self.named(&call, args, &all);
+        let is_known = known.is_some();
+        let nothing = Named { action: Action::Meta(Meta::Noop), key: call.key, arguments: None, apply: None };
+        let mut task = Task::read(node, keys, known.unwrap_or(nothing), all, around, self.problems);
+        task.number = number;
+        if !is_known {
+            self.remember(node, around);
+            return None;
+        }
+        self.check_task(&task);
+        Some(Part::Task(Arc::new(task)))
+    }
+
+    /// Remembers the names of a handler that could not be read: notifying it is no mistake.
+    fn remember(&mut self, node: &Node, around: &Around) {
+        if around.handler {
+            let listened = node.get("listen").map(nodes).unwrap_or_default();
+            let names = node.get("name").into_iter().chain(&listened).filter_map(Node::as_str);
+            self.unread.extend(names.map(str::to_owned));
         }
     }
 
@@ -233,26 +267,43 @@ impl<'p> Reader<'p> {
 
     /// What can be said of a task where it stands.
     fn check_task(&mut self, task: &Task) {
-        if task.action == Action::Meta(Meta::EndRole) && (task.around.role.is_none() || task.around.handler) {
-            self.problems.push(
+        let around = &task.around;
+        match task.action {
+            Action::Meta(Meta::EndRole) if around.role.is_none() || around.handler => self.problems.push(
                 Problem::new("`meta: end_role` stands in no role's tasks", task.action_key.place())
                     .help("`meta: end_host` ends the play for the host"),
-            );
+            ),
+            Action::IncludeRole if around.handler => self.problems.push(no_role_as_handler(&task.action_key)),
+            Action::IncludeRole => self.look_at_role(task),
+            Action::IncludeTasks => {
+                let name = known_argument(task, "file").map(|(name, _)| name);
+                let path =
+                    name.and_then(|name| around.files.tasks_file(Path::new(name), folder(around), true).ok());
+                if let Some(path) = path {
+                    self.look_at(&path, |reader| _ = reader.file(&path, around));
+                }
+            }
+            _ => {}
         }
-        if task.action == Action::IncludeRole && task.around.handler {
-            self.problems.push(no_role_as_handler(&task.action_key));
+    }
+
+    /// Looks at a role that is included while the play runs; one that is not there may never be reached.
+    fn look_at_role(&mut self, task: &Task) {
+        let Some((name, place)) = known_argument(task, "name") else { return };
+        let mut wanted = WantedRole::new(name, place);
+        match known_argument(task, "tasks_from") {
+            Some((from, _)) => from.clone_into(&mut wanted.tasks_from),
+            None if task.arguments.as_ref().is_some_and(|node| node.get("tasks_from").is_some()) => return,
+            None => {}
         }
-        let file = task.arguments.as_ref().and_then(|arguments| arguments.get("file"));
-        if task.action == Action::IncludeTasks
-            && let Some(name) = file.filter(|node| !node.has_template()).and_then(Node::as_str)
-            && let Ok(path) = task.around.files.tasks_file(Path::new(name), folder(&task.around), true)
-        {
-            self.look_at(&path, &task.around);
+        if let Ok(directory) = find_role(&wanted, self.library, task.around.role.as_deref()) {
+            let tasks = directory.join("tasks").join(&wanted.tasks_from);
+            self.look_at(&tasks, |reader| _ = reader.used_role(&wanted, &[], &task.around));
         }
     }
 
     /// What a task says beside an include is of the include alone; what shall hold for what is included stands under `apply`.
-    fn check_include(&mut self, call: &Call, keys: &[&str]) {
+    fn check_include(&mut self, call: &Call, keys: &Keys<'_>) {
         const ITS_OWN: [&str; 12] = [
             "name",
             "when",
@@ -267,9 +318,8 @@ impl<'p> Reader<'p> {
             "timeout",
             "listen",
         ];
-        for name in keys {
-            let keyword = of_tasks().contains(name);
-            if keyword && !ITS_OWN.contains(name) {
+        for (name, _) in keys.left() {
+            if of_tasks().contains(name) && !ITS_OWN.contains(&name) {
                 self.problems.push(
                     Problem::new(
                         format!("`{name}` beside `{}` does not reach what is included", call.name),
@@ -280,6 +330,13 @@ impl<'p> Reader<'p> {
             }
         }
     }
+}
+
+/// An argument that is known beforehand, and where it stands.
+fn known_argument<'a>(task: &'a Task, name: &str) -> Option<(&'a str, Place)> {
+    let node = task.arguments.as_ref()?.get(name)?;
+    let text = node.as_str().filter(|_| !node.has_template())?;
+    Some((text, node.place()))
 }
 
 pub(super) fn no_role_as_handler(key: &Node) -> Problem {

@@ -30,6 +30,8 @@ pub struct WantedRole {
     pub allow_duplicates: bool,
     /// Whether its arguments are held against its specification: true.
     pub validate: bool,
+    /// The tags and conditions at its use, which tell it from other uses.
+    pub said: String,
     /// Where it is named.
     pub place: Place,
 }
@@ -65,6 +67,7 @@ impl WantedRole {
             public: false,
             allow_duplicates: true,
             validate: true,
+            said: String::new(),
             place,
         }
     }
@@ -119,6 +122,7 @@ impl WantedRole {
             public,
             allow_duplicates,
             validate,
+            said: String::new(),
             place,
         })
     }
@@ -163,6 +167,7 @@ impl Reader<'_> {
         around: &Around,
     ) -> Option<UsedRole> {
         let found = find_role(wanted, self.library, around.role.as_deref());
+        self.incomplete |= found.is_err();
         let directory = self.problems.take(found)?;
         if self.within.contains(&real(&directory)) {
             self.problems.push(
@@ -362,9 +367,10 @@ impl Role {
             allow_duplicates: wanted.allow_duplicates,
             public: wanted.public,
             key: format!(
-                "{}\n{}\n{}\n{}",
+                "{}\n{}\n{}\n{}\n{}",
                 directory.display(),
                 wanted.tasks_from,
+                wanted.said,
                 written(params),
                 written(&around.keywords.vars)
             ),

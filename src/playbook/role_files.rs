@@ -33,6 +33,9 @@ pub(super) fn find_role(
     library: &Library,
     parent: Option<&Role>,
 ) -> Result<PathBuf, Problem> {
+    if wanted.name.trim().is_empty() {
+        return Err(Problem::new("the name of a role is empty", wanted.place.clone()));
+    }
     let mut places = vec![library.playbook.join("roles")];
     places.extend(library.roles_path.iter().cloned());
     places.extend(parent.and_then(|parent| parent.path.parent()).map(Path::to_path_buf));

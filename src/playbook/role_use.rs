@@ -46,7 +46,11 @@ impl RoleUse {
         }
         let params = problems.take(named(params)).unwrap_or_default();
         let name = problems.take(name(named_by))?;
-        Some(Self { keywords, params, ..Self::plain(&name, named_by) })
+        let mut used = Self { params, ..Self::plain(&name, named_by) };
+        let when: Vec<&str> = keywords.when.iter().map(Node::written).collect();
+        used.wanted.said = keywords.tags.join(",") + &when.join("\n");
+        used.keywords = keywords;
+        Some(used)
     }
 
     fn plain(name: &str, node: &Node) -> Self {

@@ -43,10 +43,10 @@ pub struct Task {
     pub changed_when: Vec<Node>,
     /// Conditions that say whether it failed; all must hold.
     pub failed_when: Vec<Node>,
-    /// What it says itself, and what it has from around it.
-    pub keywords: Keywords,
     /// `apply` of an include: what it says of the tasks that it brings.
     pub apply: Option<Box<Keywords>>,
+    /// What it says itself, and what it has from around it.
+    pub keywords: Keywords,
     /// What else it has from around it.
     pub around: Around,
 }
@@ -127,11 +127,11 @@ impl Task {
             listen,
             changed_when: conditions(keys.take("changed_when")),
             failed_when: conditions(keys.take("failed_when")),
-            keywords,
             apply: named.apply,
+            keywords,
             around: around.clone(),
         };
-        finish(keys, problems);
+        finish(keys, false, problems);
         task
     }
 
@@ -151,14 +151,19 @@ impl Task {
     }
 }
 
-/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module.
-pub(super) fn finish(keys: Keys<'_>, problems: &mut Problems) {
+/// Reports what is left of a task: most likely a misspelt keyword, or the name of a module where it `is_unnamed`.
+pub(super) fn finish(keys: Keys<'_>, is_unnamed: bool, problems: &mut Problems) {
     let modules = modules::MODULES.iter().map(|entry| entry.name);
     let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
     for (key, _) in keys.rest() {
         let name = key.as_str().unwrap_or_default();
-        let problem = foreign::module(name, key);
-        problems.push(problem.unwrap_or_else(|| unknown("a task", name, key, &candidates)));
+        let problem = foreign::module(name, key).unwrap_or_else(|| unknown("a task", name, key, &candidates));
+        // The one key that can name a module, and is near to nothing.
+        let problem = match &problem.help {
+            None if is_unnamed => foreign::unknown(name, key),
+            _ => problem,
+        };
+        problems.push(problem);
     }
 }
 
@@ -241,8 +246,30 @@ pub(super) fn boolean(node: &Node, what: &str) -> Result<bool, Problem> {
 /// the way can change where a connection leads.
 #[must_use]
 pub fn is_about_the_connection(name: &str) -> bool {
-    const NO_CONNECTION: [&str; 3] = ["ansible_become", "ansible_become_user", "ansible_python_interpreter"];
-    name.starts_with("ansible_") && !NO_CONNECTION.contains(&name)
+    const CONNECTION: [&str; 11] = [
+        "ansible_host_key_checking",
+        "ansible_host",
+        "ansible_port",
+        "ansible_user",
+        "ansible_connection",
+        "ansible_remote_user",
+        "ansible_private_key_file",
+        "ansible_private_key",
+        "ansible_password",
+        "ansible_sandbox_root",
+        "ansible_shell_type",
+    ];
+    const FAMILIES: [&str; 7] = [
+        "ansible_ssh_",
+        "ansible_become_",
+        "ansible_sudo_",
+        "ansible_su_",
+        "ansible_winrm_",
+        "ansible_psrp_",
+        "ansible_docker_",
+    ];
+    let stays = name == "ansible_become_user";
+    !stays && (CONNECTION.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family)))
 }
 
 /// A mapping of variables.

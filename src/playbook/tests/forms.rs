@@ -59,7 +59,9 @@ fn arguments_of_the_task_hide_those_of_args_and_these_the_defaults() {
         ("debug: msg=\"{{ a | default('b c') }} d\"", r#"debug {"msg":"{{ a | default('b c') }} d"}"#),
         ("debug:", "debug "),
     ] {
-        assert_eq!(read(task), wanted, "{task}");
+        // The name under which `command` takes its text is its own business.
+        let bare = modules::find("command").and_then(|entry| entry.bare).expect("bare text");
+        assert_eq!(read(task), wanted.replace("cmd", bare), "{task}");
     }
 }
 
@@ -93,7 +95,7 @@ fn apply_is_read_beforehand() {
     )]);
     let playbook = folder.playbook();
     let task = playbook.plays[0].tasks().next().expect("a task").clone();
-    assert_eq!(task.action, Action::IncludeTasks);
+    assert!(matches!(task.action, Action::IncludeTasks));
     let apply = task.apply.as_ref().expect("keywords");
     assert_eq!(apply.tags, ["a", "b"]);
     assert!(apply.identity.wanted.is_some() && task.keywords.identity.wanted.is_none());

@@ -71,8 +71,9 @@ fn what_cannot_be_imported_is_said_at_its_place() {
     let folder = Folder::new(&[
         (
             "site.yml",
-            "- hosts: docker\n  tasks:\n    - import_tasks: nowhere.yml\n    - import_tasks: loop.yml\n    - import_tasks: \"{{ which }}.yml\"\n    - import_tasks: list.yml\n    - import_tasks: x.yml\n      loop: [1]\n    - import_tasks: {file: list.yml, apply: {tags: a}}\n    - include: x.yml\n    - include_tasks: wrong.yml\n      become: true\n- import_playbook: site.yml\n- import_playbook: no.yml\n  become: true\n",
+            "- hosts: docker\n  tasks:\n    - import_tasks: nowhere.yml\n    - import_tasks: loop.yml\n    - import_tasks: \"{{ which }}.yml\"\n    - import_tasks: list.yml\n    - import_tasks: x.yml\n      loop: [1]\n    - import_tasks: {file: list.yml, apply: {tags: a}}\n    - include: x.yml\n    - include_tasks: wrong.yml\n      become: true\n    - include_role: {name: bad}\n    - include_role: {name: nowhere}\n- import_playbook: site.yml\n- import_playbook: no.yml\n  become: true\n",
         ),
+        ("roles/bad/tasks/main.yml", "- debgu: msg=x\n- include_role: {name: bad}\n"),
         ("loop.yml", "- import_tasks: loop.yml\n"),
         ("list.yml", "debug: msg=x\n"),
         ("wrong.yml", "- debgu: msg=x\n- include_tasks: wrong.yml\n"),
@@ -97,10 +98,12 @@ fn what_cannot_be_imported_is_said_at_its_place() {
       write it under `apply:`, or at the tasks themselves
     wrong.yml:1:3: a task has no `debgu`
       did you mean `debug`?
-    site.yml:13:20: the playbook `site.yml` imports itself
+    roles/bad/tasks/main.yml:1:3: a task has no `debgu`
+      did you mean `debug`?
+    site.yml:15:20: the playbook `site.yml` imports itself
       leave one of the imports away
-    site.yml:15:3: `import_playbook` has no `become`
-    site.yml:14:20: there is no playbook `no.yml`
+    site.yml:17:3: `import_playbook` has no `become`
+    site.yml:16:20: there is no playbook `no.yml`
       it is looked for in `DIR`
     ");
 }

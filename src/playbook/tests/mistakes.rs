@@ -45,6 +45,7 @@ const TASKS: &str = "    - apt: {name: x}
       nto: 1
     - command: ls
       module_defaults: {copi: {}, group/aws: {}, command: {wrong: 1}}
+    - npm: {name: x}
     - just text
 ";
 
@@ -109,13 +110,15 @@ fn each_mistake_of_a_task_is_said_at_its_place() {
       did you mean `copy`?
     site.yml:43:35: groups of modules are left out of dtrctl
       name each module
-    site.yml:44:7: a task is a string, not a mapping
+    site.yml:44:7: there is no module `npm`
+      `dtrctl modules` lists what there is; the rest is done by `command`
+    site.yml:45:7: a task is a string, not a mapping
     ");
 }
 
 #[test]
 fn each_mistake_of_a_play_is_said_at_its_place() {
-    let text = "- hosts: docker\n  hots: x\n  when: x\n  strategy: free\n  remote_user: x\n  order: sort\n  serial: x\n  roles: web\n  tasks:\n    debug: x\n  handlers:\n    - name: a\n      debug: msg=x\n      listne: b\n  post_tasks:\n    - debug: msg=x\n      notify: c\n- tasks: []\n- x\n";
+    let text = "- hosts: docker\n  hots: x\n  when: x\n  strategy: free\n  remote_user: x\n  order: sort\n  serial: x\n  roles: web\n  tasks:\n    debug: x\n  handlers:\n    - name: a\n      debug: msg=x\n      listne: b\n    - name: half\n      debgu: msg=x\n      listen: all\n  post_tasks:\n    - debug: msg=x\n      notify: [c, half, all]\n- tasks: []\n- x\n";
     assert_snapshot!(mistakes(text), @r#"
     site.yml:8:10: `roles` is a string, not a list
       begin each role with `- `
@@ -123,6 +126,8 @@ fn each_mistake_of_a_play_is_said_at_its_place() {
       begin each task with `- `
     site.yml:14:7: a task has no `listne`
       did you mean `listen`?
+    site.yml:16:7: a task has no `debgu`
+      did you mean `debug`?
     site.yml:6:10: `order` is one of `inventory`, `reverse_inventory`, `sorted`, `reverse_sorted`, `shuffle`
       did you mean `sorted`?
     site.yml:7:11: `serial` takes a number of hosts, a percentage, or a list of these
@@ -134,9 +139,9 @@ fn each_mistake_of_a_play_is_said_at_its_place() {
       hosts run freely within a batch; bound it with `serial` and `-f`
     site.yml:5:3: `remote_user` is left out of dtrctl
       set `ansible_user` in the inventory, or give `-u`
-    site.yml:17:15: no handler is named `c`
-    site.yml:18:3: a play has no `hosts`
+    site.yml:20:16: no handler is named `c`
+    site.yml:21:3: a play has no `hosts`
       add `hosts: PATTERN`, such as `hosts: docker`
-    site.yml:19:3: a play is a string, not a mapping
+    site.yml:22:3: a play is a string, not a mapping
     "#);
 }

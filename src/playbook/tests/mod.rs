@@ -2,8 +2,10 @@
 
 mod forms;
 mod imports;
+mod keywords;
 mod mistakes;
 mod roles;
+mod schema;
 
 use std::path::{Path, PathBuf};
 

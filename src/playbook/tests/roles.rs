@@ -190,5 +190,5 @@ fn a_specification_of_arguments_is_a_task_before_the_others() {
     let task = playbook.plays[0].tasks().next().expect("a task").clone();
     assert_eq!(task.action.name(), "assert");
     assert_eq!(task.keywords.tags, ["always"]);
-    assert_snapshot!(task.keywords.vars[0].1.as_str().expect("text"), @"{% if port is undefined %}`port` is required. {% endif %}{% if port is defined and port is not none %}{% if not ((port | string) is match('^ *[-+]?[0-9]+([.]0*)? *$')) %}`port` has to be of the type int. {% else %}{% endif %}{% endif %}{% if mode is defined and mode is not none %}{% if not (true) %}`mode` has to be of the type str. {% else %}{% if (mode | string) not in ['a', 'b'] %}`mode` has to be one of {{ ['a', 'b'] | join(', ') }}. {% endif %}{% endif %}{% endif %}");
+    assert_snapshot!(task.keywords.vars[0].1.as_str().expect("text"), @"{% if port is undefined %}`port` is required. {% endif %}{% if port is defined and port is not none %}{% if not (port is boolean or (port | string) is match('^ *[-+]?[0-9]+([.]0*)? *$')) %}`port` has to be of the type int. {% else %}{% endif %}{% endif %}{% if mode is defined and mode is not none %}{% if not (true) %}`mode` has to be of the type str. {% else %}{% if (mode | string) not in ['a', 'b'] %}`mode` has to be one of {{ ['a', 'b'] | join(', ') }}. {% endif %}{% endif %}{% endif %}");
 }
