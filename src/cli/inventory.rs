@@ -44,7 +44,7 @@ pub struct Inventory {
 impl Inventory {
     pub fn run(self) -> Done {
         let inventory = self.from.load(self.playbook_dir.as_deref())?;
-        let mut listing = Listing { only: None, extra: self.from.extra()?, export: self.export };
+        let mut listing = Listing { only: None, extra: self.from.extra_listed()?, export: self.export };
         let text = if self.graph {
             inventory.to_graph(&self.group, self.vars)?
         } else if let Some(host) = &self.host {

@@ -10,8 +10,8 @@ use super::settings::settings;
 use super::vault::VaultOptions;
 use crate::error::Failure;
 use crate::inventory::{Inventory, Pattern};
-use crate::playbook::is_about_the_connection;
-use crate::yaml::{self, Problem, Problems, Source};
+use crate::playbook::{is_about_the_connection, variables_of_line};
+use crate::yaml::{self, Node, Problem, Problems, Source, Value};
 
 /// What goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,18 +69,33 @@ impl InventoryOptions {
 
     /// Reads `-e`, in order; a later one of the same name wins.
     pub fn extra(&self) -> Result<Vec<(String, Json)>, Failure> {
+        let value = |(key, value): &(Node, Node)| Ok((name(key), value.to_source()?));
+        self.extra_nodes()?.iter().map(value).collect()
+    }
+
+    /// The same for a listing of the inventory.
+    pub fn extra_listed(&self) -> Result<Vec<(String, Json)>, Failure> {
+        let value = |(key, value): &(Node, Node)| Ok((name(key), value.to_listing(true)?));
+        self.extra_nodes()?.iter().map(value).collect()
+    }
+
+    /// The same as they are written.
+    pub fn extra_nodes(&self) -> Result<Vec<(Node, Node)>, Failure> {
         self.vault.unlock()?;
         let mut all = Vec::new();
         for text in &self.extra_vars {
             all.extend(extra_vars(text)?);
         }
-        let mut names = all.iter().map(|(name, _): &(String, Json)| name.as_str());
-        if let Some(name) = names.find(|name| is_about_the_connection(name)) {
-            return Err(Failure::said(format!("`-e {name}` does not reach the connection"))
+        if let Some((key, _)) = all.iter().find(|(key, _)| is_about_the_connection(&name(key))) {
+            return Err(Failure::said(format!("`-e {}` does not reach the connection", name(key)))
                 .help("set it in the inventory, or give `-u`, `--private-key`, `-K`"));
         }
         Ok(all)
     }
+}
+
+fn name(key: &Node) -> String {
+    key.as_str().unwrap_or_default().to_owned()
 }
 
 /// What stands on standard input: it can be read once, and each play is limited by it.
@@ -93,42 +108,27 @@ pub(super) fn standard_input() -> std::io::Result<String> {
     Ok(READ.get_or_init(|| text).clone())
 }
 
-fn extra_vars(text: &str) -> Result<Vec<(String, Json)>, Failure> {
+fn extra_vars(text: &str) -> Result<Vec<(Node, Node)>, Failure> {
     if let Some(path) = text.strip_prefix('@') {
         return mapping(&Source::read(Path::new(path))?);
     }
-    let text = text.trim_start();
-    if text.starts_with('{') || !text.contains('=') {
-        return mapping(&Source::new(PathBuf::from("-e"), text));
+    let source = Source::new(PathBuf::from("-e"), text);
+    if text.trim_start().starts_with(['{', '[']) {
+        return mapping(&source);
     }
-    pairs(text)
+    let string = yaml::Text { text: text.into(), style: yaml::Style::Plain, literal: false };
+    let whole = yaml::Span { start: 0, end: text.len() };
+    Ok(variables_of_line(&Node { value: Value::String(string), span: whole, source })?)
 }
 
-fn mapping(source: &Arc<Source>) -> Result<Vec<(String, Json)>, Failure> {
+fn mapping(source: &Arc<Source>) -> Result<Vec<(Node, Node)>, Failure> {
     let node = yaml::parse(source)?;
     let entries = node.as_map().ok_or_else(|| {
         Problem::new("extra variables have to be `NAME=VALUE` or a mapping", node.place())
             .help("such as `-e registry=dtr.corp:5000` or `-e @vars.yml`")
     })?;
-    let mut all = Vec::new();
-    for (key, value) in entries {
-        let name =
-            key.as_str().ok_or_else(|| Problem::new("a variable's name has to be text", key.place()))?;
-        all.push((name.to_owned(), value.to_source()?));
+    if let Some((key, _)) = entries.iter().find(|(key, _)| key.as_str().is_none()) {
+        return Err(Problem::new("a variable's name has to be text", key.place()).into());
     }
-    Ok(all)
-}
-
-/// `a=1 b='two words'`: values are text, as in Ansible.
-fn pairs(text: &str) -> Result<Vec<(String, Json)>, Failure> {
-    let words =
-        crate::inventory::split_words(text).map_err(|why| Failure::said(format!("`-e {text}`: {why}")))?;
-    words
-        .into_iter()
-        .map(|word| match word.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Json::from(value))),
-            _ => Err(Failure::said(format!("`-e {text}`: `{word}` is not `NAME=VALUE`"))
-                .help("quote a value that holds spaces: -e \"name='two words'\"")),
-        })
-        .collect()
+    Ok(entries.to_vec())
 }

@@ -10,7 +10,7 @@ use super::{
     vars::define,
     yaml_file::{check_group, same_name, set_variable},
 };
-use crate::yaml::{Node, Problem, Problems, Style, Text, Value};
+use crate::yaml::{Node, Problem, Problems};
 
 /// Whether a document is such a list: it has `_meta`, which as a group would be none.
 pub(super) fn is_list(root: &Node) -> bool {
@@ -71,7 +71,7 @@ pub(super) fn host_vars(graph: &mut Graph, host: &str, vars: &Node, problems: &m
         return;
     }
     for (key, value) in entries {
-        define(&mut graph[id].vars, key, untagged(value), problems);
+        define(&mut graph[id].vars, key, value.clone(), problems);
     }
 }
 
@@ -164,7 +164,7 @@ impl Reader<'_> {
             return;
         };
         for (key, value) in entries {
-            set_variable(self.graph, group, key, &untagged(value), self.problems);
+            set_variable(self.graph, group, key, value, self.problems);
         }
     }
 
@@ -175,23 +175,4 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// The value with the two marks resolved that JSON has in the place of YAML's tags.
-pub(super) fn untagged(node: &Node) -> Node {
-    let value = match &node.value {
-        Value::Seq(items) => Value::Seq(items.iter().map(untagged).collect()),
-        Value::Map(entries) => match entries.as_slice() {
-            [(key, value)] if key.as_str() == Some("__ansible_unsafe") && value.as_str().is_some() => {
-                let text = value.as_str().unwrap_or_default().into();
-                Value::String(Text { text, style: Style::DoubleQuoted, literal: true })
-            }
-            [(key, value)] if key.as_str() == Some("__ansible_vault") && value.as_str().is_some() => {
-                Value::Vault(value.as_str().unwrap_or_default().into())
-            }
-            _ => Value::Map(entries.iter().map(|(key, value)| (key.clone(), untagged(value))).collect()),
-        },
-        other => other.clone(),
-    };
-    Node { value, ..node.clone() }
 }

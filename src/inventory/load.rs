@@ -167,8 +167,6 @@ fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
 fn read_tree(graph: &mut Graph, root: &Node, problems: &mut Problems) {
     if json_list::is_list(root) {
         json_list::read(graph, root, problems);
-    } else if root.source.is_json() {
-        yaml_file::read(graph, &json_list::untagged(root), problems);
     } else {
         yaml_file::read(graph, root, problems);
     }

@@ -105,11 +105,3 @@ impl Inventory {
         self.graph.groups_of(id).into_iter().map(|group| Arc::clone(&self.graph[group].name)).collect()
     }
 }
-
-/// The words of a line, by the rules of a POSIX shell's quotes, nothing expanded.
-///
-/// # Errors
-/// A quote is not closed, or nothing follows a backslash.
-pub fn split_words(line: &str) -> Result<Vec<String>, &'static str> {
-    Ok(shell_words::split(line, false)?.into_iter().map(|word| word.text).collect())
-}

@@ -33,3 +33,4 @@ pub use read::{IncludedRole, Library, Reader};
 pub use role::WantedRole;
 pub use schema::schema;
 pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};
+pub use words::variables as variables_of_line;

@@ -49,6 +49,21 @@ pub(super) fn split(node: &Node, only: Option<&[&str]>) -> Result<Line, Problem>
     Ok(Line { pairs, rest })
 }
 
+/// The `name=value` words of a text such as `-e` has.
+///
+/// # Errors
+/// A word is none, or a quote or a template is not closed.
+pub fn variables(node: &Node) -> Result<Vec<(Node, Node)>, Problem> {
+    let line = split(node, None)?;
+    let wrong = line.rest.map(|rest| {
+        let text = rest.as_str().unwrap_or_default().trim();
+        Problem::new(format!("`{text}` is not `NAME=VALUE`"), node.place()).help(
+            "quote a value that holds spaces: -e \"name='two words'\"; give a mapping in braces: -e '{name: [a, b]}'",
+        )
+    });
+    wrong.map_or(Ok(line.pairs), Err)
+}
+
 /// The first word of a text, and what follows it.
 pub(super) fn first(node: &Node) -> Option<(Node, Option<Node>)> {
     let text = node.as_str()?;

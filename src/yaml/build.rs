@@ -8,7 +8,7 @@ use std::{
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle, Tag};
 
 use super::{
-    Node, Problem, Problems, Source, Span, Style, Text, Value, merge, readable,
+    Node, Problem, Problems, Source, Span, Style, Text, Value, marks, merge, readable,
     scalar::{self, Resolved},
 };
 
@@ -31,6 +31,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         emit_anchor_events: true,
         emit_comments: false,
     };
+    let json = source.is_json();
     let mut builder = Builder {
         parser: Parser::new_from_str_with_options(&source.text, options),
         source,
@@ -38,7 +39,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         anchors: HashMap::new(),
         anchor_names: HashSet::new(),
         aliased: 0,
-        json: source.is_json(),
+        json,
     };
     let built = builder.document();
     // What can be told only at the end of a mapping is noted late.
@@ -46,6 +47,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
     builder.problems.or(())?;
     // Whatever stops the building has been noted as a problem.
     let root = built.unwrap_or_else(|Stop| null(source));
+    let root = if json { marks::resolved(root) } else { root };
     if source.encrypted {
         root.hide();
     }

@@ -7,6 +7,7 @@ mod build;
 mod convert;
 #[cfg(test)]
 mod corpus;
+mod marks;
 mod merge;
 mod node;
 mod problem;

@@ -79,3 +79,58 @@ fn a_configuration_gives_what_the_command_line_leaves_open_and_names_the_rest() 
     let refused = world.dtrctl(&["apply", "site.yml", "--check"]).code(1).any_stderr().run();
     assert!(refused.stderr.contains("ansible.cfg:2:1"), "{}", refused.stderr);
 }
+
+/// Answers of ansible-inventory 2.19.14.
+#[test]
+fn extra_variables_are_read_as_ansible_reads_them() {
+    let world = World::new()
+        .file("h.ini", "h\n")
+        .file("e.json", r#"{"a": {"__ansible_unsafe": "{{ x }}"}, "b": 1}"#)
+        .file("e.yml", "a: !unsafe \"{{ x }}\"\nb: [x, yes]\n");
+    for (given, vars) in [
+        ("a=1 b=\"c d\"", r#"{"a": "1", "b": "c d"}"#),
+        ("a=x\\ny b=C:\\path c=\\u00e9", r#"{"a": "x\ny", "b": "C:\\path", "c": "é"}"#),
+        ("a={{ b | default('x y') }}", r#"{"a": "{{ b | default('x y') }}"}"#),
+        ("a=x\"y\"z b=c=d e=", r#"{"a": "x\"y\"z", "b": "c=d", "e": ""}"#),
+        ("{a: 1, b: [yes]}", r#"{"a": 1, "b": [true]}"#),
+        ("@e.json", r#"{"a": {"__ansible_unsafe": "{{ x }}"}, "b": 1}"#),
+        ("@e.yml", r#"{"a": {"__ansible_unsafe": "{{ x }}"}, "b": ["x", true]}"#),
+    ] {
+        let ran = world.dtrctl(&["inventory", "-i", "h.ini", "--list", "-e", given]).run();
+        let list: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let vars: serde_json::Value = serde_json::from_str(vars).unwrap();
+        assert_eq!(list["_meta"]["hostvars"]["h"], vars, "{given}");
+    }
+    for (given, said) in [
+        ("a", "`a` is not `NAME=VALUE`"),
+        ("a=b c", "`c` is not `NAME=VALUE`"),
+        ("a: 1", "`a: 1` is not `NAME=VALUE`"),
+        ("[1]", "have to be `NAME=VALUE` or a mapping"),
+        ("ansible_host=x", "does not reach the connection"),
+    ] {
+        let ran =
+            world.dtrctl(&["inventory", "-i", "h.ini", "--list", "-e", given]).code(1).any_stderr().run();
+        assert!(ran.stderr.contains(said), "{given}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_tree_shows_variables_as_ansible_inventory_does() {
+    let world = World::new().file(
+        "h.yml",
+        "g:\n  hosts:\n    h: {a: !unsafe '{{ x }}', c: [\"it's\", 1, yes, null]}\n    i:\n  vars: {v: {k: 1.5}}\n",
+    );
+    let ran = world.dtrctl(&["inventory", "-i", "h.yml", "--graph", "--vars", "g"]).run();
+    insta::assert_snapshot!(ran.stdout, @r#"
+    @g:
+      |--h
+      |  |--{a = {{ x }}}
+      |  |--{c = ["it's", 1, True, None]}
+      |  |--{v = {'k': 1.5}}
+      |--i
+      |  |--{v = {'k': 1.5}}
+      |--{v = {'k': 1.5}}
+    "#);
+    let export = world.dtrctl(&["inventory", "-i", "h.yml", "--list", "--export", "-l", "!h"]).run();
+    assert!(!export.stdout.contains("it's") && export.stdout.contains("\"v\""), "{}", export.stdout);
+}
