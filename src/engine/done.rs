@@ -4,6 +4,7 @@ use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegi
 use serde_json::{Map, Value as Json};
 
 use super::meeting::Told;
+use super::step::Skip;
 use crate::event::{Outcome, Reason, visible};
 use crate::yaml::Problem;
 
@@ -15,6 +16,8 @@ pub struct Done {
     pub(super) owed: Option<String>,
     pub(super) owed_is_whole: bool,
     pub(super) reason: Option<Reason>,
+    /// What `register` keeps of a task that is left out.
+    pub(super) skip: Map<String, Json>,
     /// Whether another host has done it for this one.
     pub(super) is_told: bool,
     /// Variables that it sets for later tasks.
@@ -34,6 +37,7 @@ impl Done {
             owed: None,
             owed_is_whole: false,
             reason: None,
+            skip: Map::new(),
             is_told: false,
             facts: Map::new(),
             included: Vec::new(),
@@ -77,6 +81,27 @@ impl Done {
         result.insert("msg".to_owned(), message.clone().into());
         let reason = Reason { kind: kind.to_owned(), message, help, place: None };
         Self { reason: Some(reason), ..Self::new(outcome, result) }
+    }
+
+    /// A task that is left out; `condition` does not hold, where it was that.
+    pub(super) fn skipped(why: Skip) -> Self {
+        let (message, condition) = match why {
+            Skip::Condition(condition) => (format!("`{condition}` does not hold"), Some(condition)),
+            Skip::NoItems => ("the loop has no items".to_owned(), None),
+        };
+        let mut done = Self::reason(Outcome::Skipped, "condition", message, None);
+        done.result.clear();
+        match condition {
+            Some(condition) => {
+                done.skip.insert("false_condition".to_owned(), condition.into());
+                done.skip.insert("skip_reason".to_owned(), "Conditional result was False".into());
+            }
+            None => {
+                done.skip.insert("results".to_owned(), Json::Array(Vec::new()));
+                done.skip.insert("skipped_reason".to_owned(), "No items in the list".into());
+            }
+        }
+        done
     }
 
     pub(super) fn failed(kind: &str, message: impl Into<String>) -> Self {

@@ -156,6 +156,8 @@ impl HostRun {
         done.result.insert("changed".to_owned(), changed.into());
         if !task.failed_when.is_empty() {
             failed = self.verdict(step, done, &task.failed_when)?;
+            done.result.insert("failed_when_result".to_owned(), failed.into());
+            done.result.insert("failed".to_owned(), failed.into());
         }
         match (failed, done.outcome) {
             (true, Outcome::Failed) => {}
@@ -163,7 +165,6 @@ impl HostRun {
                 done.outcome = Outcome::Failed;
                 let message = "`failed_when` holds".to_owned();
                 done.result.entry("msg").or_insert_with(|| message.clone().into());
-                done.result.insert("failed_when_result".to_owned(), true.into());
                 done.reason =
                     Some(Reason { kind: "failed_when".to_owned(), message, help: None, place: None });
             }
@@ -251,6 +252,8 @@ impl HostRun {
             self.shared.emit(Event::Retried { host, task, attempts, most, message });
             return Some(Duration::from_secs_f64(number(&step.task().delay, 5.0).clamp(0.0, 86_400.0)));
         }
+        // Ansible, too, does not count the last one.
+        done.result.insert("attempts".to_owned(), (attempts - 1).into());
         if done.outcome != Outcome::Failed {
             done.outcome = Outcome::Failed;
             let message = format!("`until` does not hold after {attempts} times");
@@ -275,6 +278,7 @@ impl HostRun {
         }
         if done.outcome == Outcome::Skipped {
             done.result.insert("skipped".to_owned(), true.into());
+            done.result.extend(std::mem::take(&mut done.skip));
         }
         let unknown = match done.outcome {
             Outcome::Unknown => {
@@ -412,12 +416,7 @@ impl HostRun {
                 Ok(name) => name,
                 Err(_) => node.written().to_owned(),
             };
-            let handlers = || self.handlers.iter().enumerate();
-            let is_named = |handler: &Arc<Task>| self.handler_is_named(handler, &name);
-            // Of handlers of one name Ansible runs the last.
-            let named = handlers().rfind(|(_, handler)| is_named(handler));
-            let listening = handlers().filter(|(_, handler)| handler.listen.contains(&name));
-            let found: Vec<usize> = named.into_iter().chain(listening).map(|(index, _)| index).collect();
+            let found = self.handlers_of(&name);
             if found.is_empty() {
                 *done =
                     Done::failed("playbook", format!("no handler is named `{name}`, and none listens to it"));
@@ -426,6 +425,29 @@ impl HostRun {
             }
             self.notified.extend(found);
         }
+    }
+
+    /// The handlers that a name stands for. Of several of one name it is the first of the play's own, else the first of the
+    /// last role, as in Ansible; of those that listen to it, each name once.
+    fn handlers_of(&self, name: &str) -> Vec<usize> {
+        let role = |handler: &Task| handler.around.role.as_ref().map(|role| role.name.clone());
+        let all = || self.handlers.iter().enumerate();
+        let named: Vec<_> = all().filter(|(_, handler)| self.handler_is_named(handler, name)).collect();
+        let last = named.iter().find(|(_, handler)| handler.around.role.is_none()).or_else(|| {
+            let last = named.last().map(|(_, handler)| role(handler));
+            named.iter().find(|(_, handler)| Some(role(handler)) == last)
+        });
+        let mut found: Vec<usize> = last.iter().map(|(index, _)| *index).collect();
+        let mut names: Vec<(Option<String>, &str)> = Vec::new();
+        for (index, handler) in all().filter(|(_, handler)| handler.listen.iter().any(|topic| topic == name))
+        {
+            let own = (role(handler), handler.name.as_ref().map_or("", |node| node.written()));
+            if own.1.is_empty() || !names.contains(&own) {
+                names.push(own);
+                found.push(index);
+            }
+        }
+        found
     }
 
     fn handler_is_named(&self, handler: &Task, name: &str) -> bool {

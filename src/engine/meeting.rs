@@ -19,6 +19,8 @@ pub struct Meeting {
 struct State {
     /// How far each host is: all before that place is done. One that is not here has not begun.
     at: HashMap<String, Progress>,
+    /// Who does a task for all.
+    elected: HashMap<Position, String>,
     /// What one host has found out for all.
     told: HashMap<Position, Told>,
 }
@@ -94,12 +96,17 @@ impl Meeting {
         .await;
     }
 
-    /// The first host that has not left.
+    /// Who does a task for all hosts: the first that has come to it. Asked once all have come to its place or passed it.
     #[must_use]
-    pub fn first(&self) -> Option<&str> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |host: &&String| state.at.get(*host) != Some(&Progress::Left);
-        self.hosts.iter().find(stays).map(String::as_str)
+    pub fn elected(&self, place: &Position) -> Option<String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = Progress::Before(place.clone());
+        let first = self.hosts.iter().find(|host| state.at.get(*host) == Some(&here)).cloned();
+        // Whoever asks first decides: by the time another one asks, the host may have done it and gone on.
+        if let (None, Some(first)) = (state.elected.get(place), first) {
+            state.elected.insert(place.clone(), first);
+        }
+        state.elected.get(place).cloned()
     }
 
     /// Tells all hosts how a task has ended; what was told first stays.

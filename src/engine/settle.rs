@@ -35,13 +35,13 @@ impl HostRun {
             Some(places) => places.acquire_owned().await.ok(),
             None => None,
         };
-        let done = match std::mem::replace(&mut step.stage, Stage::Skipped(String::new())) {
+        let done = match std::mem::replace(&mut step.stage, Stage::taken()) {
             stage @ Stage::Asking(_) => {
                 step.stage = stage;
                 window.push_front(step);
                 return Ok(());
             }
-            Stage::Skipped(reason) => Done::reason(Outcome::Skipped, "condition", reason, None),
+            Stage::Skipped(why) => Done::skipped(why),
             Stage::Unknown(reason) => Done::reason(Outcome::Unknown, "unknown", reason, None),
             Stage::Wrong(problem) => Done::wrong(&problem),
             Stage::Told(told) => Done::told(*told),

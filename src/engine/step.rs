@@ -105,8 +105,8 @@ pub fn seen_as(host: &Host, identity: &Identity) -> Host {
 
 /// How far a step is.
 pub enum Stage {
-    /// A condition does not hold: which.
-    Skipped(String),
+    /// It is left out.
+    Skipped(Skip),
     /// Check mode cannot know: why.
     Unknown(String),
     /// A mistake in a template or an argument.
@@ -117,6 +117,23 @@ pub enum Stage {
     Asking(Asking),
     /// Another host has done it for all: how it ended.
     Told(Box<super::meeting::Told>),
+}
+
+impl Stage {
+    /// What stands in the place of a stage that is being worked on.
+    #[must_use]
+    pub const fn taken() -> Self {
+        Self::Skipped(Skip::NoItems)
+    }
+}
+
+/// Why a step is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skip {
+    /// A condition does not hold: which.
+    Condition(String),
+    /// Its loop has no items.
+    NoItems,
 }
 
 /// Asks under way.
@@ -171,7 +188,7 @@ impl Ready {
             scope,
             arguments: Json::Null,
             included: Vec::new(),
-            stage: Stage::Skipped(String::new()),
+            stage: Stage::taken(),
             answered: None,
         }
     }
@@ -195,7 +212,7 @@ impl Ready {
         match renderer.all(&self.work.task.keywords.when, &self.scope)? {
             Ok(()) => Ok(true),
             Err(condition) => {
-                self.stage = Stage::Skipped(format!("`{condition}` does not hold"));
+                self.stage = Stage::Skipped(Skip::Condition(condition));
                 Ok(false)
             }
         }

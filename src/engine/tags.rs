@@ -19,19 +19,18 @@ impl Tags {
         let has = |wanted: &str| tags.iter().any(|tag| tag == wanted);
         let names = |asked: &[String]| asked.iter().any(|tag| has(tag));
         let asks = |asked: &[String], word: &str| asked.iter().any(|tag| tag == word);
-        let tagged = tags.iter().any(|tag| tag != "always" && tag != "never");
         let wanted = if self.only.is_empty() {
             !has("never")
         } else {
             has("always")
                 || names(&self.only)
                 || (asks(&self.only, "all") && !has("never"))
-                || (asks(&self.only, "tagged") && tagged && !has("never"))
+                || (asks(&self.only, "tagged") && !tags.is_empty() && !has("never"))
                 || (asks(&self.only, "untagged") && tags.is_empty())
         };
         let skipped = names(&self.skip)
             || (asks(&self.skip, "all") && !has("always"))
-            || (asks(&self.skip, "tagged") && tagged)
+            || (asks(&self.skip, "tagged") && !tags.is_empty())
             || (asks(&self.skip, "untagged") && tags.is_empty());
         wanted && !skipped
     }

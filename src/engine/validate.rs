@@ -63,7 +63,10 @@ impl Check<'_> {
     }
 
     fn expression(&mut self, node: &Node) {
-        if let Some(text) = node.as_str() {
+        if node.has_template() {
+            // Conditions in template delimiters are taken as what they give.
+            self.value(node);
+        } else if let Some(text) = node.as_str() {
             let read = self.templater.variables_of_expression(text);
             self.note(node, read);
         }

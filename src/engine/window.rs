@@ -11,7 +11,7 @@ use super::program::{LoopItem, Mark, Queue, TaskWork, Work, put_first};
 use super::run::Shared;
 use super::scope::NoValue;
 use super::site::Site;
-use super::step::{Asking, Doing, NotReady, Ready, Stage, item_layer, seen_as};
+use super::step::{Asking, Doing, NotReady, Ready, Skip, Stage, item_layer, seen_as};
 use crate::event::{Position, Reason};
 use crate::playbook::{Action, Files, Task};
 use crate::template::Scope;
@@ -224,7 +224,7 @@ impl HostRun {
     /// What the first host of the batch has found out for all; none where this is the first.
     async fn told(&mut self, work: &TaskWork) -> Option<Ready> {
         self.meet(&work.place).await;
-        let first = self.meeting.first().filter(|first| *first != self.host.name)?.to_owned();
+        let first = self.meeting.elected(&work.place).filter(|first| *first != self.host.name)?;
         self.slot = None;
         let told = self.meeting.told(&first, &work.place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
@@ -288,7 +288,7 @@ impl HostRun {
         let mut step = Ready::new(work, scope);
         match self.shared.renderer.items(repeated, &step.scope) {
             Ok(items) if items.is_empty() => {
-                step.stage = Stage::Skipped("the loop has no items".to_owned());
+                step.stage = Stage::Skipped(Skip::NoItems);
             }
             Ok(items) => {
                 let last = items.len() - 1;
@@ -310,7 +310,7 @@ impl HostRun {
         if matches!(step.stage, Stage::Wrong(_) | Stage::Unknown(_))
             && let Ok(Err(condition)) = self.shared.renderer.all(&task.keywords.when, &step.scope)
         {
-            step.stage = Stage::Skipped(format!("`{condition}` does not hold"));
+            step.stage = Stage::Skipped(Skip::Condition(condition));
         }
         Ok(Some(step))
     }
@@ -334,7 +334,7 @@ impl HostRun {
             let files = &step.work.task.around.files;
             let answers = self.answers(asking.probe.asks(), &frames, overlay, files).await;
             let Stage::Asking(Asking { probe, digests, key, .. }) =
-                std::mem::replace(&mut step.stage, Stage::Skipped(String::new()))
+                std::mem::replace(&mut step.stage, Stage::taken())
             else {
                 return;
             };

@@ -141,11 +141,10 @@ impl Reader<'_> {
     }
 
     fn child(&mut self, text: &str, span: Span) {
-        let name = text.split('#').next().unwrap_or_default().trim_end();
-        if name.is_empty() || name.contains([':', ']']) || name.contains(char::is_whitespace) {
+        let Some(name) = child_name(text) else {
             self.problem("the name of a group is expected", span);
             return;
-        }
+        };
         let place = self.source.place(span.start..span.start + name.len());
         if let Some(child) = self.graph.group_id(name) {
             self.graph.put_group(self.group, child, place);
@@ -248,6 +247,17 @@ impl Reader<'_> {
             self.problems.push(Problem::new(message, place).help(help));
         }
     }
+}
+
+/// The name on a line of children. A comment needs no blank before it only where it has one within.
+fn child_name(line: &str) -> Option<&str> {
+    let end = line.find(|next: char| matches!(next, ':' | ']') || next.is_whitespace()).unwrap_or(line.len());
+    let ends = |at: &usize| {
+        let rest = line[*at..].trim_start();
+        *at > 0 && (rest.is_empty() || rest.starts_with('#'))
+    };
+    let marks = line[..end].rmatch_indices('#').map(|(at, _)| at);
+    std::iter::once(end).chain(marks).find(ends).map(|at| &line[..at])
 }
 
 /// The name and the kind of a section, if the line is a header.

@@ -214,7 +214,18 @@ impl Reader<'_> {
         if self.rest().starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '.') {
             return Err(Fault::NoLiteral);
         }
+        if self.imaginary_follows() {
+            return Err(Fault::Unknown("complex numbers are not supported"));
+        }
         number(&token, negative)
+    }
+
+    /// Whether what has been read is the real part of a complex number, such as `1 + 2j`.
+    fn imaginary_follows(&self) -> bool {
+        let Some(rest) = self.rest().trim_start().strip_prefix(['+', '-']) else { return false };
+        let rest = Reader { text: rest.trim_start(), at: 0, ..*self };
+        let token = rest.number_token();
+        !token.is_empty() && rest.text[token.len()..].starts_with(['j', 'J'])
     }
 
     /// The longest text that can be one number.

@@ -1,6 +1,10 @@
 //! Which hosts a pattern selects.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use super::{
     Inventory, LOCALHOST,
@@ -36,11 +40,35 @@ pub enum Order {
     Shuffle(u64),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 enum Picked {
     Listed(HostId),
     /// The controller, under this one of its names.
     Implicit(&'static str),
+}
+
+/// The controller is one host under whichever of its names.
+impl PartialEq for Picked {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Picked {}
+
+impl Hash for Picked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+impl Picked {
+    fn id(self) -> Option<HostId> {
+        match self {
+            Self::Listed(id) => Some(id),
+            Self::Implicit(_) => None,
+        }
+    }
 }
 
 impl Inventory {
@@ -87,8 +115,9 @@ impl Inventory {
             }
             return Err(problems);
         }
+        let implicit = limited.hosts.iter().any(|host| !self.has_host(host));
         let kept: HashSet<_> = limited.hosts.into_iter().collect();
-        selection.hosts.retain(|host| kept.contains(host));
+        selection.hosts.retain(|host| kept.contains(host) || (implicit && !self.has_host(host)));
         selection.unmatched.extend(limited.unmatched);
         Ok(selection)
     }

@@ -185,6 +185,11 @@ fn the_controller_exists_unlisted() {
     let inventory = inventory("all:\n  vars: {x: 1, ansible_user: '{{ y }}'}\n  hosts: {a: }\n");
     let selected = inventory.select(&Pattern::from_argument("hosts", "localhost").unwrap()).unwrap();
     assert_eq!(&*selected.hosts, ["localhost".into()]);
+    let (both, limit) = ("127.0.0.1,localhost,a", "localhost,a");
+    let [both, limit] = [both, limit].map(|text| Pattern::from_argument("hosts", text).unwrap());
+    let one: Vec<std::sync::Arc<str>> = vec!["127.0.0.1".into(), "a".into()];
+    assert_eq!(inventory.select(&both).unwrap().hosts, one, "it is one host under each of its names");
+    assert_eq!(inventory.select_limited(&both, &limit).unwrap().hosts, one);
     assert_eq!(inventory.vars_json("localhost").unwrap()["x"], 1);
     assert!(!inventory.has_host("localhost"));
     assert_eq!(inventory.hosts().count(), 1);
