@@ -465,6 +465,7 @@ impl Shared {
             notified: BTreeSet::new(),
             looped: Looped::default(),
             failing: BTreeSet::new(),
+            roles: HashMap::new(),
             recap: earlier,
             witnesses: Vec::new(),
         };

@@ -36,13 +36,6 @@ pub struct WantedRole {
     pub place: Place,
 }
 
-/// A role that was read before: its key, its conditions, and its tags.
-pub(super) struct Used {
-    key: String,
-    when: Vec<String>,
-    tags: Vec<String>,
-}
-
 /// What a role brings to where it is used.
 pub(super) struct UsedRole {
     /// The tasks of the roles that it depends on, then its own.
@@ -208,10 +201,8 @@ impl Reader<'_> {
         (role.shown_vars, role.shown_defaults) = (all_vars, all_defaults);
         let role = Arc::new(role);
         self.roles.push(Arc::clone(&role));
-        if role.allow_duplicates || !self.ran_before(&role.key, &around.keywords) {
-            parts.push(self.tasks_of(wanted, &role, params, around, directory, &meta));
-            self.handlers_of(wanted, &role, params, around, directory);
-        }
+        parts.push(self.tasks_of(wanted, &role, params, around, directory, &meta));
+        self.handlers_of(wanted, &role, params, around, directory);
         UsedRole { parts, role }
     }
 
@@ -245,22 +236,6 @@ impl Reader<'_> {
             }
         }
         (parts, inherited)
-    }
-
-    /// Whether the same role runs before, wherever this use would run.
-    fn ran_before(&mut self, key: &str, keywords: &Keywords) -> bool {
-        let mut tags = keywords.tags.clone();
-        tags.sort();
-        let when = keywords.when.iter().map(|node| node.written().to_owned()).collect();
-        let now = Used { key: key.to_owned(), when, tags };
-        let before = |used: &Used| {
-            used.key == now.key
-                && used.tags == now.tags
-                && used.when.iter().all(|when| now.when.contains(when))
-        };
-        let ran = self.used.iter().any(before);
-        self.used.push(now);
-        ran
     }
 
     fn tasks_of(
