@@ -95,6 +95,67 @@ impl JsonSchema for Word {
     }
 }
 
+/// A whole number; what is behind its point is dropped, and text that is a number counts, as in Ansible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let number = match &value {
+            serde_json::Value::String(text) => text.trim().parse().ok(),
+            #[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+            serde_json::Value::Number(number) => {
+                number.as_i64().or_else(|| number.as_f64().map(|n| n as i64))
+            }
+            _ => None,
+        };
+        number.map(Self).ok_or_else(|| D::Error::custom(format!("{value} is no number")))
+    }
+}
+
+impl JsonSchema for Whole {
+    fn schema_name() -> Cow<'static, str> {
+        "Whole".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "a whole number", "type": ["integer", "number", "string"]})
+    }
+}
+
+/// What is said: text, a list of lines, or any value as text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Lines(serde_json::Value);
+
+impl Lines {
+    /// As text.
+    pub fn text(&self) -> String {
+        let line =
+            |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match &self.0 {
+            serde_json::Value::Array(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
+            value => line(value),
+        }
+    }
+
+    /// As it was given.
+    pub fn value(&self) -> serde_json::Value {
+        self.0.clone()
+    }
+}
+
+impl JsonSchema for Lines {
+    fn schema_name() -> Cow<'static, str> {
+        "Lines".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "text, or a list of lines"})
+    }
+}
+
 /// Text that stands for a value; empty text and null are none.
 ///
 /// # Errors

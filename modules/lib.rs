@@ -22,25 +22,34 @@ mod daemon_json;
 mod daemon_view;
 mod debug;
 mod dtr_tls;
+mod facts;
+mod fail;
 mod fetch_cert;
 mod file;
 mod generate_cert;
 mod guards;
 mod install_anchor;
+mod pause;
+mod ping;
 mod raw;
 mod registry_check;
 mod registry_tls;
 mod registry_trust;
 mod restart_docker;
 mod script;
+mod service;
+mod services;
+mod setup;
 mod shell;
 mod stores;
+mod systemd;
 #[cfg(test)]
 mod testing;
 mod tls_pair;
 mod trouble;
 
 pub use contract::*;
+pub use facts::{ansible_facts, injected_facts};
 
 /// Every module, one line each. Help, reference and JSON Schema derive from it.
 pub const MODULES: &[Entry] = &[
@@ -51,17 +60,23 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<daemon_json::DaemonJson>(),
     Entry::of::<debug::Debug>(),
     Entry::of::<dtr_tls::DtrTls>(),
+    Entry::of::<fail::Fail>(),
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<pause::Pause>(),
+    Entry::of::<ping::Ping>(),
     Entry::of::<raw::Raw>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
     Entry::of::<registry_tls::RegistryTls>(),
     Entry::of::<restart_docker::RestartDocker>(),
     Entry::of::<script::Script>(),
+    Entry::of::<service::Service>(),
+    Entry::of::<setup::Setup>(),
     Entry::of::<shell::Shell>(),
+    Entry::of::<systemd::SystemdService>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.
@@ -86,9 +101,12 @@ pub fn untested(host: Option<&Host>) -> Option<&'static platform::Untested> {
     platform::untested(&host?.facts)
 }
 
-/// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name.
+/// The module of a name; `ansible.builtin.` before it is allowed, where Ansible has one of that name, and so is its older name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {
-    let name = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+    let name = match name.strip_prefix("ansible.builtin.").unwrap_or(name) {
+        "systemd" => "systemd_service",
+        name => name,
+    };
     MODULES.iter().find(|entry| entry.name == name)
 }

@@ -47,7 +47,7 @@ type State = (Settled, Vec<u8>);
 impl Module for Script {
     const NAME: &'static str = "script";
     const EXAMPLE: &'static str =
-        "- script: warm-up.sh --registry {{ registry | quote }}\n  args:\n    creates: /var/lib/warmed-up\n";
+        "- script: warm-up.sh --registry {{ registry | quote }} creates=/var/lib/warmed-up\n";
     const BARE: Option<&'static str> = Some("_raw_params");
     type State = State;
 

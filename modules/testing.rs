@@ -9,10 +9,10 @@ use time::macros::datetime;
 
 use crate::certs::{self, Certificate};
 use crate::contract::{
-    Answer, Ask, AskError, Attributes, Bundle, DaemonInfo, Dir, DirEntry, Distribution, Facts, File,
-    FileKind, Host, HostCheck, HostPath, HttpAnswer, HttpTrust, LockedPin, Mode, Module, Overlay, OwedRecord,
-    Plan, PlanError, Process, RegistryTls, Resolved, Running, ServedChain, Step, Task as _, TrustStore,
-    Validation,
+    Answer, Ask, AskError, Attributes, Bundle, Containers, DaemonInfo, Dir, DirEntry, Distribution, Facts,
+    File, FileKind, Host, HostCheck, HostPath, HttpAnswer, HttpTrust, LockedPin, Mode, Module, Overlay,
+    OwedRecord, Plan, PlanError, Process, RegistryTls, Resolved, Running, ServedChain, ServiceState, Step,
+    Task as _, TrustStore, Validation,
 };
 use crate::platform::path;
 
@@ -37,6 +37,9 @@ pub struct World {
     pub resolved: Resolved,
     /// Whether a request of the daemon's own was asked for.
     pub asked_the_daemon: std::cell::Cell<bool>,
+    /// Every service, and the running containers.
+    pub service: ServiceState,
+    pub containers: Containers,
     /// A registry of the host's own.
     pub registry_tls: Option<RegistryTls>,
     /// Rounds in which the host was asked.
@@ -70,6 +73,8 @@ impl World {
             distribution: Distribution { status: 0, message: String::new(), pull: None },
             resolved: Resolved::default(),
             asked_the_daemon: std::cell::Cell::new(false),
+            service: ServiceState::default(),
+            containers: Containers::default(),
             registry_tls: None,
             trips: 0,
             overlay: Overlay::default(),
@@ -124,6 +129,8 @@ impl World {
             Ask::TrustStore(_) => Answer::TrustStore(self.trust.clone()),
             Ask::Process(_) => Answer::Process(self.process.clone()),
             Ask::Builders(_) => Answer::Builders(self.builders.clone()),
+            Ask::Service(_) => Answer::Service(self.service.clone()),
+            Ask::Containers(_) => Answer::Containers(self.containers.clone()),
             Ask::Owed(_) => Answer::Owed(self.owed.clone()),
             Ask::Now(_) => Answer::Now(NOW),
             Ask::Tls(_) => Answer::Tls(self.served.clone().map(|chain| ServedChain {

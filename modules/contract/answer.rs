@@ -8,6 +8,7 @@ use super::dtr::DtrSettings;
 use super::path::HostPath;
 use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
+use super::service::ServiceState;
 use super::text::Mode;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
@@ -43,6 +44,8 @@ pub enum Answer {
     Distribution(Distribution),
     /// To `RegistryTls`.
     RegistryTls(Box<RegistryTls>),
+    /// To `Service`.
+    Service(ServiceState),
     /// To `Shell`.
     Shell(ShellOutput),
     /// To `Tls`: the chain, or why there is none.
@@ -51,6 +54,8 @@ pub enum Answer {
     Http(Result<HttpAnswer, String>),
     /// To `DtrSettings`: the answer, or why there is none.
     DtrSettings(Result<DtrSettings, String>),
+    /// To `Pause`: it is over.
+    Pause(()),
     /// To `Now`.
     Now(OffsetDateTime),
     /// To `LocalFile`.

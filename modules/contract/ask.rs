@@ -10,8 +10,10 @@ use super::change::OwedRecord;
 use super::dtr::{AskDtrSettings, DtrSettings};
 use super::glob::AskGlob;
 use super::path::HostPath;
+use super::pause::AskPause;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
+use super::service::{AskService, ServiceState};
 use super::syntax::AskSyntax;
 use super::text::Call;
 use crate::certs::RegistryHost;
@@ -50,6 +52,8 @@ pub enum Ask {
     Distribution(AskDistribution),
     /// See [`AskRegistryTls`].
     RegistryTls(AskRegistryTls),
+    /// See [`AskService`].
+    Service(AskService),
     /// See [`AskShell`].
     Shell(AskShell),
     /// See [`AskTls`].
@@ -58,6 +62,8 @@ pub enum Ask {
     Http(AskHttp),
     /// See [`AskDtrSettings`].
     DtrSettings(AskDtrSettings),
+    /// See [`AskPause`].
+    Pause(AskPause),
     /// See [`AskNow`].
     Now(AskNow),
     /// See [`AskLocalFile`].
@@ -112,10 +118,12 @@ questions! {
     AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
     AskRegistryTls, RegistryTls, Box<RegistryTls>;
+    AskService, Service, ServiceState;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
     AskHttp, Http, Result<HttpAnswer, String>;
     AskDtrSettings, DtrSettings, Result<DtrSettings, String>;
+    AskPause, Pause, ();
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
     AskLockedPin, LockedPin, Option<LockedPin>;
@@ -313,10 +321,12 @@ impl Ask {
             Self::Resolve(ask) => Call::new("ask_resolve").word(&ask.host),
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::RegistryTls(ask) => ask.call(),
+            Self::Service(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
             Self::Tls(_)
             | Self::Http(_)
             | Self::DtrSettings(_)
+            | Self::Pause(_)
             | Self::Now(_)
             | Self::LocalFile(_)
             | Self::LockedPin(_) => {

@@ -10,6 +10,7 @@ use super::generate::GenerateCertificate;
 use super::path::HostPath;
 use super::registry_tls::ReplaceRegistryTls;
 use super::run::Run;
+use super::service::ChangeService;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, Mode};
 use crate::certs::RegistryHost;
@@ -42,6 +43,8 @@ pub enum Change {
     SetDtrTls(Box<SetDtrTls>),
     /// Replaces a registry's certificate and key.
     ReplaceRegistryTls(Box<ReplaceRegistryTls>),
+    /// Starts, stops or enables a service.
+    Service(ChangeService),
     /// Runs a user's command.
     Run(Run),
     /// Records, on the controller, which certificate was trusted on first use.
@@ -280,6 +283,9 @@ pub struct ReloadDocker {
     pub visible: bool,
     /// Owed records that it settles.
     pub settles: Vec<String>,
+    /// Whether a task asks for it whatever is owed, so that it would ask again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_request: bool,
 }
 
 /// Restarts the daemon; refused where a container would stop that is not named.
@@ -300,6 +306,9 @@ pub struct RestartDocker {
     pub stays_down: Vec<String>,
     /// Owed records that it settles.
     pub settles: Vec<String>,
+    /// Whether a task asks for it whatever is owed, so that it would ask again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_request: bool,
 }
 
 /// Records in `dtrctl.lock` which certificate was accepted.
@@ -350,6 +359,7 @@ impl Change {
                 .word(restart.settles.join(" "))
                 .words(restart.command.clone()),
             Self::ReplaceRegistryTls(replace) => replace.call(),
+            Self::Service(service) => service.call(),
             Self::Run(run) => run.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
             Self::RecordPin(_) | Self::SetDtrTls(_) => return None,
@@ -404,6 +414,7 @@ impl Change {
             Self::RestartDocker(r) => r.summary(),
             Self::SetDtrTls(s) => s.summary(),
             Self::ReplaceRegistryTls(r) => r.summary(),
+            Self::Service(s) => s.summary(),
             Self::Run(r) => r.summary(),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),
@@ -433,7 +444,13 @@ impl Change {
     /// Whether asking again afterwards must find nothing to do.
     #[must_use]
     pub const fn is_provable(&self) -> bool {
-        !matches!(self, Self::Run(_))
+        match self {
+            Self::Run(_) => false,
+            Self::Service(service) => service.is_provable(),
+            Self::ReloadDocker(reload) => !reload.on_request,
+            Self::RestartDocker(restart) => !restart.on_request,
+            _ => true,
+        }
     }
 }
 

@@ -9,10 +9,13 @@ is_daemon() { # PID
 ctl() { systemctl $user_units "$@"; }
 unit() { printf '%s\n' "${units%% *}"; }
 is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
+# What pid files hold, a line each: not every file ends in one.
+pids() { for f in "$@"; do cat "$f" 2>/dev/null; echo; done; } # FILE...
 # The daemon's pid in $pid, found without waking a daemon that only its socket announces.
 daemon() {
   pid=; [ -z "$R" ] || return 1
-  for pid in $(for f in $pid_files; do cat "$f" 2>/dev/null; echo; done) \
+  # shellcheck disable=SC2086
+  for pid in $(pids $pid_files) \
     $(if [ -n "$units" ]; then ctl show -p MainPID --value "$(unit)" 2>/dev/null; fi); do
     if is_daemon "$pid"; then return 0; fi
   done
@@ -25,33 +28,39 @@ environ() { # PID, NAME: the value of a variable of its environment
 }
 site() { # KIND, UID, SOCKET, PID or nothing
   user=$(id -un "$2" 2>/dev/null) || user=$2
-  line='' home=''
+  config='' home=''
   if [ -n "$4" ]; then
-    line=$(enc <"/proc/$4/cmdline")
+    config=$(config_flag "$4")
     home=$(environ "$4" XDG_CONFIG_HOME)
     # The socket that it is told to listen on; with fd:// the unit's.
     named=$(tr '\0' '\n' <"/proc/$4/cmdline" | sed -n 's,^.*unix://\(/.*\),\1,p' | head -n 1)
     [ -z "$named" ] || set -- "$1" "$2" "$named" "$4"
-  else line=$(word ''); fi
+  fi
   if [ -z "$home" ]; then
     home=$({ getent passwd "$2" 2>/dev/null || grep "^[^:]*:[^:]*:$2:" /etc/passwd; } | head -n 1 | cut -d : -f 6)/.config
   fi
-  printf 'daemon=%s %s %s %s %s %s\n' "$1" "$2" "$(word "$user")" "$(word "$3")" "$(word "$home")" "$line"
+  printf 'daemon=%s %s %s %s %s %s\n' "$1" "$2" "$(word "$user")" "$(word "$3")" "$(word "$home")" "$(word "$config")"
+}
+# Of the command line this alone is a fact: another flag must not make the facts others.
+config_flag() { # PID
+  tr '\0' '\n' <"/proc/$1/cmdline" | awk 'on { print; exit } /^--?config-file$/ { on = 1 }
+    /^--?config-file=/ { sub(/^[^=]*=/, ""); print; exit }'
 }
 first_daemon() { for p in "$@"; do if is_daemon "$p"; then echo "$p"; return; fi; done; }
 main_pid() { if is_systemd; then systemctl show -p MainPID --value "$1" 2>/dev/null; fi; }
+: "${system_pids=/run/docker.pid /var/run/docker.pid}"
 # The system's counts also where its socket would start it.
 # shellcheck disable=SC2046
 daemons() {
-  p=$(first_daemon $(cat /run/docker.pid /var/run/docker.pid 2>/dev/null) $(main_pid docker.service))
+  p=$(first_daemon $(pids $system_pids) $(main_pid docker.service))
   if [ -n "$p" ] || { is_systemd && systemctl is-active --quiet docker.socket; }; then
     site system 0 /var/run/docker.sock "$p"
   fi
-  p=$(first_daemon $(cat /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid 2>/dev/null) \
+  p=$(first_daemon $(pids /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid) \
     $(main_pid snap.docker.dockerd.service))
   [ -z "$p" ] || site snap 0 /var/run/docker.sock "$p"
   for d in /run/user/[1-9]*; do
-    p=$(first_daemon $(cat "$d/docker.pid" 2>/dev/null))
+    p=$(first_daemon $(pids "$d/docker.pid"))
     [ -z "$p" ] || site rootless "${d##*/}" "$d/docker.sock" "$p"
   done
 }

@@ -17,6 +17,7 @@ use super::path::HostPath;
 use super::registry_tls::{LocalView, RegistryTls, SavedPair, TlsFile};
 use super::resolve::Resolved;
 use super::script::Frame;
+use super::service::ServiceState;
 use super::text::Mode;
 
 impl Ask {
@@ -53,6 +54,7 @@ impl Ask {
             Self::Resolve(_) => Answer::Resolve(resolved(lines)),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
             Self::RegistryTls(_) => Answer::RegistryTls(Box::new(registry_tls(lines)?)),
+            Self::Service(ask) => Answer::Service(service(ask, lines)?),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
         })
@@ -394,6 +396,39 @@ fn tls_file(line: &str) -> Result<TlsFile, AskError> {
     })
 }
 
+fn service(ask: &super::AskService, lines: Lines<'_>) -> Result<ServiceState, AskError> {
+    if ask.manager != "systemd" {
+        let script = lines.get("script").map(path).transpose()?;
+        let enabled = lines.get("starts").map(|word| word == "yes");
+        let running = lines.get("running").is_some();
+        return Ok(ServiceState {
+            found: script.is_some(),
+            running,
+            enabled,
+            script,
+            ..ServiceState::default()
+        });
+    }
+    let mut status = Vec::new();
+    for line in lines.all("property") {
+        status.extend(text(line)?.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    let of =
+        |name: &str| status.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    let (word, rc) = lines.get("enabled").and_then(|line| line.split_once(' ')).unwrap_or_default();
+    Ok(ServiceState {
+        found: !matches!(of("LoadState"), "" | "not-found"),
+        running: matches!(of("ActiveState"), "active" | "activating" | "reloading"),
+        // What is to be enabled for good is not, where that holds until the next start alone.
+        enabled: Some(rc == "0" && !matches!(word, "enabled-runtime" | "indirect" | "alias")),
+        masked: word.starts_with("masked") || of("LoadState") == "masked",
+        stale: of("NeedDaemonReload") == "yes" || lines.get("stale").is_some(),
+        transient: of("Type") == "oneshot" && of("RemainAfterExit") == "no",
+        script: None,
+        status,
+    })
+}
+
 fn shell_output(lines: Lines<'_>) -> Result<ShellOutput, AskError> {
     Ok(ShellOutput {
         status: lines.number("status")?,
@@ -462,13 +497,31 @@ pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
         selinux: lines.get("selinux").is_some(),
         daemons: lines.all("daemon").map(site).collect::<Result<_, _>>()?,
         sandbox: lines.get("sandbox").is_some(),
+        version: os("VERSION"),
+        release_file: lines.text("release_file")?,
+        debian_version: lines.text("debian_version")?,
+        gid: lines.number("gid").unwrap_or_default(),
+        login_shell: lines.text("login_shell")?,
+        gecos: lines.text("gecos")?,
+        fqdn: lines.text("fqdn")?,
+        machine_id: plain("machine_id"),
+        package_manager: plain("package_manager"),
+        virtualization: plain("virtualization"),
+        selinux_mode: plain("selinux_mode"),
+        memory_kb: lines.number("memory_kb").unwrap_or_default(),
+        swap_kb: lines.number("swap_kb").unwrap_or_default(),
+        processors: lines.number("processors").unwrap_or_default(),
+        nameservers: lines.all("nameserver").map(str::to_owned).collect(),
+        environment: environ(&lines.text("environment")?),
+        default_route: lines.get("default_route").and_then(|line| line.split_once(' ')).map(owned),
+        addresses: lines.all("address").filter_map(|line| line.split_once(' ')).map(owned).collect(),
     })
 }
 
 /// A daemon: kind, user's number and name, socket, directory of its user's settings, command line.
 fn site(line: &str) -> Result<DaemonSite, AskError> {
     let fields: Vec<&str> = line.split(' ').collect();
-    let [kind, uid, user, socket, config_home, cmdline] = fields[..] else { return Err(garbled("daemon")) };
+    let [kind, uid, user, socket, config_home, config] = fields[..] else { return Err(garbled("daemon")) };
     let kind = match kind {
         // On Windows the command line is one text.
         "system" | "windows" => DaemonKind::System,
@@ -476,16 +529,17 @@ fn site(line: &str) -> Result<DaemonSite, AskError> {
         "rootless" => DaemonKind::Rootless,
         _ => return Err(garbled("daemon")),
     };
-    let cmdline = match line.split(' ').next() {
-        Some("windows") => super::command_line::daemon(&text(cmdline)?),
-        _ => words(&text(cmdline)?),
+    // On Windows it is the command line as one text.
+    let config = match line.split(' ').next() {
+        Some("windows") => config_file(&super::command_line::daemon(&text(config)?)),
+        _ => HostPath::new(&text(config)?).ok(),
     };
     Ok(DaemonSite {
         kind,
         user: text(user)?,
         uid: uid.parse().map_err(|_| garbled("daemon"))?,
         socket: path(socket)?,
-        config: config_file(&cmdline),
+        config,
         config_home: HostPath::new(&text(config_home)?).ok(),
     })
 }
@@ -497,6 +551,10 @@ fn config_file(cmdline: &[String]) -> Option<HostPath> {
         let value = flag.strip_prefix('=').map(str::to_owned).or_else(|| cmdline.get(i + 1).cloned())?;
         HostPath::new(&value).ok()
     })
+}
+
+fn owned((a, b): (&str, &str)) -> (String, String) {
+    (a.to_owned(), b.to_owned())
 }
 
 /// A value of /etc/os-release, unquoted.

@@ -18,8 +18,9 @@ pub struct Host {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Variables that say something of a host as a whole, whatever the task: `docker_daemon` chooses one of several daemons.
-pub const SETTINGS: &[&str] = &["docker_daemon", ACCEPT_UNTESTED];
+/// Variables that say something of a host as a whole, whatever the task: `docker_daemon` chooses one of several daemons,
+/// `ansible_verbosity` is how often `-v` was given.
+pub const SETTINGS: &[&str] = &["docker_daemon", ACCEPT_UNTESTED, "ansible_verbosity"];
 
 /// Names, with commas, the platforms on which changes are accepted though dtrctl was never run there.
 pub const ACCEPT_UNTESTED: &str = "accept_untested";
@@ -68,6 +69,42 @@ pub struct Facts {
     pub daemons: Vec<DaemonSite>,
     /// Whether the host is a directory of the controller: no daemon, no commands.
     pub sandbox: bool,
+    /// `VERSION` of /etc/os-release, such as `12 (bookworm)`.
+    pub version: String,
+    /// The first line of /etc/redhat-release or its like.
+    pub release_file: String,
+    /// What `/etc/debian_version` holds.
+    pub debian_version: String,
+    /// The number of the user's group.
+    pub gid: u32,
+    /// The user's login shell.
+    pub login_shell: String,
+    /// What /etc/passwd says of the user.
+    pub gecos: String,
+    /// The host's name with its domain, as /etc/hosts has it: no server is asked.
+    pub fqdn: String,
+    /// /etc/machine-id.
+    pub machine_id: String,
+    /// `apt`, `dnf`, `yum`, `apk`, `zypper`, `pacman`, or empty.
+    pub package_manager: String,
+    /// What the host runs in, as `systemd-detect-virt` names it; empty where that is not known.
+    pub virtualization: String,
+    /// `Enforcing`, `Permissive`, `Disabled`, or empty.
+    pub selinux_mode: String,
+    /// Memory in KiB.
+    pub memory_kb: u64,
+    /// Swap space in KiB.
+    pub swap_kb: u64,
+    /// Processors in use.
+    pub processors: u32,
+    /// The servers of /etc/resolv.conf.
+    pub nameservers: Vec<String>,
+    /// The variables of its login that seldom change: `HOME`, `PATH`, `USER`, `SHELL`, `LANG`.
+    pub environment: Vec<(String, String)>,
+    /// The interface of the default route, and its gateway.
+    pub default_route: Option<(String, String)>,
+    /// Each IPv4 address with its prefix, such as `10.0.0.2/24`, after its interface.
+    pub addresses: Vec<(String, String)>,
 }
 
 /// A Docker daemon of a host.

@@ -453,5 +453,34 @@ ask_facts() {
   elif [ -d /etc/init.d ]; then say init sysvinit
   else say init none; fi
   if has selinuxenabled && selinuxenabled; then say selinux 1; fi
-  [ -n "$R" ] || daemons
+  say gid "$(id -g)"
+  real "$R/etc/debian_version" && [ -r "$real" ] && say debian_version "$(head -n 1 "$real" | enc)"
+  if [ -z "$R" ]; then more_facts; daemons; fi
+}
+# What Ansible's users ask of a host beside that, as far as it seldom changes.
+more_facts() {
+  for f in /etc/centos-release /etc/redhat-release /etc/system-release; do
+    if [ -r "$f" ]; then say release_file "$(head -n 1 "$f" | enc)"; break; fi
+  done
+  entry=$(getent passwd "$(id -u)" 2>/dev/null || grep "^[^:]*:[^:]*:$(id -u):" /etc/passwd | head -n 1)
+  say login_shell "$(word "${entry##*:}")"
+  say gecos "$(word "$(printf '%s' "$entry" | cut -d : -f 5)")"
+  say fqdn "$(awk -v h="$(uname -n)" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
+    for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { print $j; exit } } }' /etc/hosts 2>/dev/null | enc)"
+  read -r id 2>/dev/null </etc/machine-id && say machine_id "$id"
+  for p in apt-get:apt dnf:dnf yum:yum apk:apk zypper:zypper pacman:pacman; do
+    if has "${p%:*}"; then say package_manager "${p#*:}"; break; fi
+  done
+  if [ -e /.dockerenv ]; then say virtualization docker
+  elif has systemd-detect-virt; then say virtualization "$(systemd-detect-virt 2>/dev/null)"; fi
+  if has getenforce; then say selinux_mode "$(getenforce)"; fi
+  say memory_kb "$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"
+  say swap_kb "$(sed -n 's/^SwapTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"
+  say processors "$(grep -c '^processor' /proc/cpuinfo)"
+  sed -n 's/^nameserver  *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf 2>/dev/null
+  say environment "$(env | grep -E '^(HOME|PATH|USER|SHELL|LANG)=' | sort | enc)"
+  has ip || return 0
+  say default_route "$(ip -4 route show default 2>/dev/null |
+    sed -n 's/^default via \([^ ]*\) dev \([^ ]*\).*/\2 \1/p' | head -n 1)"
+  ip -o -4 addr 2>/dev/null | awk '$3 == "inet" { print "address=" $2 " " $4 }'
 }

@@ -108,6 +108,10 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         (Answer::HostCheck(_), _) if matches!(change, Change::RefreshTrustStore(_)) => unknown(change),
         (Answer::Containers(_), _) if matches!(change, Change::RestartDocker(_)) => unknown(change),
         (Answer::Distribution(_), _) if touches_trust(change) => unknown(change),
+        (Answer::Service(state), Ask::Service(ask)) => Answer::Service(ask.lay(change, state)),
+        (Answer::Process(_) | Answer::Info(_) | Answer::Containers(_), _) if moves_docker(change) => {
+            unknown(change)
+        }
         (Answer::Shell(_), _) => unknown(change),
         (Answer::Glob(_), Ask::Glob(ask)) if ask.depends_on(change) => unknown(change),
         (answer, _) => answer,
@@ -124,6 +128,10 @@ fn generates(change: &Change, about: impl Fn(&GenerateCertificate) -> bool) -> b
 
 const fn is_reread(change: &Change) -> bool {
     matches!(change, Change::ReloadDocker(_) | Change::RestartDocker(_))
+}
+
+fn moves_docker(change: &Change) -> bool {
+    matches!(change, Change::Service(done) if done.moves_docker())
 }
 
 const fn serves_anew(change: &Change) -> bool {

@@ -1,6 +1,6 @@
 //! The text that goes to a host, and the frames that come back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -11,12 +11,13 @@ use super::text::{Arg, Call};
 /// The functions that every script may call.
 const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
 
-/// Functions that few scripts call: sent where one of them is called.
-const REGISTRY: &str = include_str!("registry.sh");
+/// Functions that few scripts call, by the end of their names: sent where one of them is called.
+const RARE: &[(&str, &str)] =
+    &[("_registry_tls", include_str!("registry.sh")), ("_service", include_str!("service.sh"))];
 
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
-static SENT_REGISTRY: LazyLock<String> = LazyLock::new(|| sent(REGISTRY));
+static SENT_RARE: LazyLock<Vec<String>> = LazyLock::new(|| RARE.iter().map(|(_, text)| sent(text)).collect());
 
 fn sent(library: &str) -> String {
     library
@@ -33,8 +34,8 @@ pub struct Script {
     boundary: String,
     text: String,
     calls: usize,
-    /// Whether the functions for a registry's own host have been added.
-    registry: bool,
+    /// Which of [`RARE`] have been added.
+    rare: BTreeSet<usize>,
 }
 
 /// What one call printed.
@@ -92,7 +93,7 @@ impl Script {
             Shell::Posix => Self::begin(boundary, token, header),
             Shell::PowerShell => shell::begin(boundary, token, header),
         };
-        Self { shell, boundary: boundary.to_owned(), text, calls: 0, registry: false }
+        Self { shell, boundary: boundary.to_owned(), text, calls: 0, rare: BTreeSet::new() }
     }
 
     fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
@@ -137,9 +138,9 @@ impl Script {
     /// Counts a call, and sends along what it needs.
     fn count(&mut self, call: &Call) {
         self.calls += 1;
-        if self.shell == Shell::Posix && !self.registry && call.function.ends_with("_registry_tls") {
-            self.registry = true;
-            self.text += &SENT_REGISTRY;
+        let needed = RARE.iter().position(|(end, _)| call.function.ends_with(end));
+        if let Some(at) = needed.filter(|at| self.shell == Shell::Posix && self.rare.insert(*at)) {
+            self.text += &SENT_RARE[at];
         }
     }
 

@@ -31,6 +31,7 @@ pub fn changes(
             command: Daemon::assumed(host).service.reload_command(),
             visible: visible(reader, &draft.heeded, value),
             settles: settles.collect(),
+            on_request: false,
         }));
         before = before.map(|before| holding(before, text));
     }

@@ -1,6 +1,7 @@
 //! `restart_docker`: pays what is owed to the Docker daemon, by the least that does.
 
 mod decision;
+pub mod requested;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -165,6 +166,7 @@ impl RestartDocker {
                 stops: Vec::new(),
                 stays_down: Vec::new(),
                 settles: found.owed.iter().map(|record| record.id.clone()).collect(),
+                on_request: false,
             }));
             plan.set("needed", word(Some(Need::Restart)));
             plan.set("done", word(Some(Need::Restart)));
@@ -251,6 +253,7 @@ impl RestartDocker {
             stops,
             stays_down,
             settles,
+            on_request: false,
         }));
         plan.set("done", word(Some(Need::Restart)));
         Ok(())
@@ -267,6 +270,7 @@ fn reload(plan: &mut Plan, decision: &Decision, daemon: &Daemon) {
         command: daemon.service.reload_command(),
         visible: decision.visible,
         settles: decision.settled_by_reload(),
+        on_request: false,
     }));
     plan.set("done", word(Some(Need::Reload)));
 }

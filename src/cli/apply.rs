@@ -53,6 +53,9 @@ pub struct Apply {
     pub junit: Option<PathBuf>,
     #[command(flatten)]
     pub connection: ConnectionOptions,
+    /// Runs handlers that were notified on hosts that have failed, too.
+    #[arg(long)]
+    pub force_handlers: bool,
     /// A play without hosts is no mistake.
     #[arg(long)]
     pub allow_empty: bool,
@@ -105,6 +108,9 @@ impl Apply {
             forks: self.connection.forks()?,
             tags: Tags { only: self.tags.clone(), skip: self.skip_tags.clone() },
             extra: self.inventory.extra()?,
+            limit: self.inventory.limit.clone(),
+            diff: self.diff.map_or(self.check, |diff| diff != DiffMode::None),
+            force_handlers: self.force_handlers,
             limits: self.connection.limits()?,
         })
     }

@@ -40,6 +40,10 @@ impl Controller {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
             Ask::LocalFile(file) => local_file(files, file).await,
+            Ask::Pause(pause) => {
+                tokio::time::sleep(Duration::from_secs(pause.seconds)).await;
+                Answer::Pause(())
+            }
             Ask::LockedPin(ask) => {
                 let read = lock_file::read(&lock_path(files), &ask.registry);
                 read.map_or_else(|error| Answer::Failed(AskError::Host(error)), Answer::LockedPin)

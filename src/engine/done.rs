@@ -104,6 +104,15 @@ impl Done {
         done
     }
 
+    /// A task whose host cannot be reached, which it lets pass.
+    pub(super) fn unreached(reason: Option<Reason>) -> Self {
+        let message = reason.as_ref().map_or_else(String::new, |reason| reason.message.clone());
+        let mut done = Self { reason, ..Self::failed("unreachable", message) };
+        done.outcome = Outcome::Ignored;
+        done.result.insert("unreachable".to_owned(), true.into());
+        done
+    }
+
     pub(super) fn failed(kind: &str, message: impl Into<String>) -> Self {
         Self::reason(Outcome::Failed, kind, message, None)
     }

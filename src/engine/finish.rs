@@ -49,7 +49,8 @@ impl HostRun {
             }
         }
         self.keep_result(&step, &mut done);
-        let last = step.work.item.as_ref().is_none_or(|item| item.last) || self.breaks(&step, &done, queue);
+        let last =
+            step.work.item.as_ref().is_none_or(|item| item.last) || self.breaks(&step, &done, window, queue);
         let applied = matches!(done.outcome, Outcome::Ok | Outcome::Changed);
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
@@ -73,7 +74,19 @@ impl HostRun {
         let silent = done.is_told || matches!(step.task().action, Action::Meta(_));
         let quiet = silent && !fails && done.outcome != Outcome::Unknown;
         if !quiet {
-            self.count_step(done.outcome, last);
+            // Each item of an include is one that was included.
+            let includes = matches!(step.task().action, Action::IncludeTasks | Action::IncludeRole);
+            if includes && done.outcome != Outcome::Skipped {
+                self.count(done.outcome);
+                self.looped.outcome = Some(done.outcome);
+            } else if includes {
+                // One that is left out counts only where no item was included.
+                if last && self.looped.outcome.is_none() {
+                    self.count(done.outcome);
+                }
+            } else {
+                self.count_step(done.outcome, last);
+            }
             let result = if step.no_log { Map::new() } else { done.result };
             self.shared.emit(Event::TaskFinished {
                 host: self.host.name.clone(),
@@ -391,11 +404,12 @@ impl HostRun {
     }
 
     /// Whether `break_when` ends the loop: its other items are left out.
-    fn breaks(&mut self, step: &Ready, done: &Done, queue: &mut Queue) -> bool {
+    fn breaks(&mut self, step: &Ready, done: &Done, window: &mut Window, queue: &mut Queue) -> bool {
         let conditions = &step.task().loop_control.break_when;
         if conditions.is_empty() || !matches!(self.verdict(step, done, conditions), Ok(true)) {
             return false;
         }
+        window.retain(|other| other.work.place != step.work.place);
         queue.retain(|work| match work {
             Work::Task(work) => work.place != step.work.place,
             Work::Mark(_) => true,

@@ -7,17 +7,17 @@ use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::done::Done;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
-use super::run::Shared;
-use super::scope::ansible_facts;
+use super::run::{Shared, Together};
 use super::step::{Ready, Witness};
 use super::variables::Variables;
 use super::view::HostView;
 use crate::event::{Event, Outcome, Position, Reason, Recap, State};
 use crate::playbook::{Play, Task};
-use crate::template::Layer;
+use crate::template::{Layer, Scope};
 use crate::transport::Transport;
 
 /// Steps that are ready, in order.
@@ -27,6 +27,9 @@ pub type Window = VecDeque<Ready>;
 pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
+    pub(super) together: Together,
+    /// The play's hosts, in the inventory's order.
+    pub(super) all_hosts: Arc<[String]>,
     pub(super) meeting: Arc<Meeting>,
     /// What its templates see of other hosts.
     pub(super) view: Arc<HostView>,
@@ -56,6 +59,11 @@ pub struct HostRun {
     pub(super) handlers: Vec<Arc<Task>>,
     pub(super) notified: BTreeSet<usize>,
     pub(super) looped: Looped,
+    /// Whether the task in hand lets the host be out of reach, and why it was.
+    pub(super) tolerant: bool,
+    pub(super) unreached: Option<Reason>,
+    /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
+    pub(super) out_of_reach: bool,
     /// The blocks of which a task has failed while their `always` runs.
     pub(super) failing: BTreeSet<Position>,
     /// The roles of which a task has run, by their keys, each with whether it is through.
@@ -98,7 +106,7 @@ impl HostRun {
         if let Err(left) = self.go().await {
             self.leave(left);
         }
-        self.meeting.leave(&self.host.name);
+        self.together.end(&self.shared, &self.host.name, &self.recap);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
         self.shared.keep_variables(&self.host.name, self.variables.kept());
         self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
@@ -106,6 +114,9 @@ impl HostRun {
     }
 
     async fn go(&mut self) -> Result<(), Left> {
+        if !self.play.gather_facts && self.variables.facts.is_empty() {
+            self.variables.forget_facts();
+        }
         if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
@@ -136,6 +147,7 @@ impl HostRun {
             if self.shared.stops() {
                 return Err(Left::Stopped);
             }
+            self.unreached = None;
             if window.is_empty() {
                 while let Some(Work::Mark(_)) = queue.front() {
                     if let Some(Work::Mark(mark)) = queue.pop_front() {
@@ -144,16 +156,36 @@ impl HostRun {
                 }
                 let Some(next) = queue.front() else { return Ok(()) };
                 self.meeting.arrive(&self.host.name, &next.place().clone());
-                self.know_facts().await?;
+                self.tolerates(queue);
+                match if self.out_of_reach { Ok(()) } else { self.know_facts().await } {
+                    Err(Left::Unreachable) if self.tolerant => {
+                        self.pass_unreached(window, queue).await?;
+                        continue;
+                    }
+                    known => known?,
+                }
                 *window = self.prepare(queue, usize::MAX).await?;
                 continue;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
-            let unverified = |step: &Ready| !self.facts_read && step.site.is_none();
+            let unverified = |step: &Ready| !self.facts_read && !self.out_of_reach && step.site.is_none();
             let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
-            if asks && !self.exchange(window, None).await? {
-                start_over(queue, window.drain(..));
-                continue;
+            if asks {
+                self.tolerant =
+                    window.front().is_some_and(|step| self.ignores_unreachable(&step.work.task, &step.scope));
+                match self.exchange(window, None).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        start_over(queue, window.drain(..));
+                        continue;
+                    }
+                    Err(Left::Unreachable) if self.tolerant => {
+                        requeue(queue, window.drain(..));
+                        self.pass_unreached(window, queue).await?;
+                        continue;
+                    }
+                    Err(left) => return Err(left),
+                }
             }
             let Some(mut step) = window.pop_front() else { continue };
             if !step.before.is_empty() {
@@ -164,6 +196,31 @@ impl HostRun {
             self.meeting.arrive(&self.host.name, &step.work.place);
             self.settle(step, window, queue).await?;
         }
+    }
+
+    /// Says whether the next task lets its host be out of reach.
+    fn tolerates(&mut self, queue: &Queue) {
+        self.tolerant = false;
+        if let Some(Work::Task(work)) = queue.front() {
+            let work = work.clone();
+            let scope = self.scope_of(&work);
+            self.tolerant = self.ignores_unreachable(&work.task, &scope);
+        }
+    }
+
+    fn ignores_unreachable(&self, task: &Task, scope: &Arc<Scope>) -> bool {
+        let node = task.keywords.ignore_unreachable.as_ref();
+        node.is_some_and(|node| self.shared.renderer.flag(node, scope).unwrap_or(false))
+    }
+
+    /// Leaves out the next task, as the host cannot be reached and the task lets that pass.
+    async fn pass_unreached(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
+        let Some(Work::Task(work)) = queue.pop_front() else { return Err(Left::Unreachable) };
+        let scope = self.scope_of(&work);
+        let step = Ready::new(work, scope);
+        self.out_of_reach = true;
+        let done = Done::unreached(self.unreached.take());
+        self.finish(step, done, window, queue).await
     }
 
     /// Passes the marks before a step. The step stays next, unless a mark puts something before it.
@@ -291,7 +348,8 @@ impl HostRun {
 
     /// With `force_handlers`, handlers run on a host that has failed, once.
     fn force_handlers(&mut self, queue: &mut Queue) -> bool {
-        if !self.play.force_handlers || self.notified.is_empty() {
+        let forced = self.play.force_handlers || self.shared.options.force_handlers;
+        if !forced || self.notified.is_empty() {
             return false;
         }
         let place = Position::default().inside(u32::MAX);
@@ -325,7 +383,11 @@ impl HostRun {
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
         if self.play.gather_facts {
             let mut layer = Layer::new();
-            layer.set_literal("ansible_facts", &ansible_facts(&facts));
+            layer.set_literal("ansible_facts", &modules::ansible_facts(&facts).into());
+            // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
+            for (name, value) in modules::injected_facts(&facts) {
+                layer.set_literal(name, &value);
+            }
             self.variables.facts = Arc::new(layer);
         }
         self.host.facts = facts;
@@ -334,6 +396,10 @@ impl HostRun {
 
     /// Says how a host cannot be reached.
     pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
+        if self.tolerant {
+            self.unreached = Some(reason);
+            return Left::Unreachable;
+        }
         self.recap.reason = Some(reason.clone());
         self.shared.emit(Event::HostUnreachable { host: self.host.name.clone(), reason });
         Left::Unreachable

@@ -208,8 +208,7 @@ impl HostRun {
                 self.flush(step.work.place.clone(), None, queue);
             }
             Meta::ClearFacts => {
-                self.variables.learnt = Arc::default();
-                self.variables.facts = Arc::default();
+                self.variables.forget_facts();
                 requeue(queue, window.drain(..));
             }
             Meta::EndHost | Meta::EndBatch => return Err(Left::Ended),

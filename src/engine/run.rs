@@ -1,6 +1,6 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
+use super::done::Done;
 use super::host::{HostRun, Looped};
 use super::meeting::Meeting;
 use super::memory::Memory;
@@ -23,10 +24,13 @@ use super::variables::{Kept, Variables, layer_of, names_set};
 use super::view::HostView;
 use crate::event::{Event, Position, Reason, Recap, State, TaskHead};
 use crate::inventory::Inventory;
-use crate::playbook::{Play, Playbook, Task};
+use crate::playbook::{Play, Playbook, Serial, Task};
 use crate::template::{Hosts, Layer, Scope};
 use crate::transport::Limits;
-use crate::yaml::Problems;
+use crate::yaml::{Problem, Problems};
+
+/// The version of Ansible whose language this is.
+const LANGUAGE: &str = "2.19.14";
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -39,6 +43,12 @@ pub struct Options {
     pub tags: Tags,
     /// `-e`, already read.
     pub extra: Vec<(String, Json)>,
+    /// `-l`, as it was given.
+    pub limit: Option<String>,
+    /// Whether differences are shown.
+    pub diff: bool,
+    /// `--force-handlers`: handlers run on hosts that have failed.
+    pub force_handlers: bool,
     /// Bounds of one script.
     pub limits: Limits,
 }
@@ -333,7 +343,14 @@ impl Shared {
             self.end_for(lost, "any_errors_fatal");
         }
         self.play_ended.store(false, Ordering::Relaxed);
-        for batch in play.batches(&selected.hosts) {
+        let sizes = match self.sizes(play) {
+            Ok(sizes) => sizes,
+            Err(problem) => {
+                self.refuse_play(selected, &problem);
+                return;
+            }
+        };
+        for batch in Play::batches(&sizes, &selected.hosts) {
             if self.play_ended.load(Ordering::Relaxed) {
                 break;
             }
@@ -345,9 +362,38 @@ impl Shared {
             self.batch(play, &batch, selected).await;
             self.emit(Event::BatchFinished);
             if !batch.iter().any(|host| self.goes_on(host)) {
-                // Ansible's rule: a batch that is lost whole ends the play, so that the next one is not lost too.
+                // Ansible's rule: a batch that is lost whole ends the run, so that the next one is not lost too.
+                self.end_for_batch(&batch);
                 break;
             }
+        }
+    }
+
+    /// The sizes of a play's batches.
+    fn sizes(&self, play: &Play) -> Result<Vec<Serial>, Box<Problem>> {
+        let scope = Arc::new(self.options.scope_of_play(play));
+        let mut sizes = Vec::new();
+        for size in &play.serial {
+            match size {
+                Serial::Template(node) => {
+                    let value =
+                        self.renderer.value(node, &scope).map_err(|error| Box::new(problem_of(error)))?;
+                    sizes.extend(Serial::of_value(&value).ok_or_else(|| {
+                        Box::new(Problem::new(format!("`serial` cannot be {value}"), node.place()))
+                    })?);
+                }
+                known => sizes.push(known.clone()),
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// Loses all hosts of a play that cannot be begun.
+    fn refuse_play(&self, selected: &Selected, problem: &Problem) {
+        for host in &selected.hosts {
+            let Some(reason) = Done::wrong(problem).reason else { continue };
+            let recap = self.lose(host, State::Failed, reason, Recap::default());
+            self.keep_recap(host, recap);
         }
     }
 
@@ -357,34 +403,38 @@ impl Shared {
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let mut hosts = JoinSet::new();
         for name in batch {
             let (shared, together) = (Arc::clone(self), together.clone());
-            let (name, all) = (name.clone(), selected.hosts.clone());
+            let (name, all) = (name.clone(), Arc::clone(&all));
             hosts.spawn(async move {
                 let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
                 let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
-                together.meeting.leave(&name);
+                together.end(&shared, &name, &recap);
                 (name, recap)
             });
         }
-        let mut lost = 0;
         while let Some(joined) = hosts.join_next().await {
             match joined {
-                Ok((name, recap)) => {
-                    lost += usize::from(recap.state.is_lost() && recap.state != State::Aborted);
-                    let ends = self.ends_for(play, &recap, lost, batch.len());
-                    self.keep_recap(&name, recap);
-                    if let Some(keyword) = ends {
-                        self.end_for(&name, keyword);
-                    }
-                }
+                Ok((name, recap)) => self.keep_recap(&name, recap),
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             }
         }
+    }
+
+    /// Those of a play's hosts that go on, in the inventory's order, whatever the play's is.
+    fn in_order(&self, hosts: &[String]) -> Vec<String> {
+        let wanted: HashSet<&str> =
+            hosts.iter().map(String::as_str).filter(|host| self.goes_on(host)).collect();
+        let listed = self.inventory.hosts().filter(|host| wanted.contains(&***host)).map(ToString::to_string);
+        let implicit =
+            hosts.iter().filter(|host| !self.inventory.has_host(host) && wanted.contains(host.as_str()));
+        listed.chain(implicit.cloned()).collect()
     }
 
     /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
@@ -405,7 +455,7 @@ impl Shared {
         self: &Arc<Self>,
         together: &Together,
         name: &str,
-        all: &[String],
+        all: &Arc<[String]>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Recap {
         let earlier =
@@ -444,6 +494,8 @@ impl Shared {
         let run = HostRun {
             shared: Arc::clone(self),
             play: Arc::clone(play),
+            together: together.clone(),
+            all_hosts: Arc::clone(all),
             meeting: Arc::clone(&together.meeting),
             view,
             met: Position::default(),
@@ -464,6 +516,9 @@ impl Shared {
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
             looped: Looped::default(),
+            tolerant: false,
+            unreached: None,
+            out_of_reach: false,
             failing: BTreeSet::new(),
             roles: HashMap::new(),
             recap: earlier,
@@ -479,6 +534,17 @@ impl Shared {
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
+    }
+
+    /// Ends the run as a whole batch is lost, where something would have followed.
+    fn end_for_batch(&self, batch: &[String]) {
+        if !self.stops() {
+            self.fatal.store(true, Ordering::Relaxed);
+            let whole =
+                if batch.len() == 1 { format!("`{}`", batch[0]) } else { "the whole batch".to_owned() };
+            let text = format!("the run ends here: {whole} is lost, and no host of the batch is left");
+            self.emit(Event::Said { text, warning: true });
+        }
     }
 
     /// A host that is lost before anything was sent to it.
@@ -557,10 +623,14 @@ impl Shared {
         let roles: Vec<_> = play.roles.iter().map(|role| role.name.clone()).collect();
         let value = json!({
             "ansible_check_mode": self.options.check,
+            "ansible_diff_mode": self.options.diff,
+            "ansible_verbosity": 0,
+            "ansible_version": {
+                "full": LANGUAGE, "string": LANGUAGE, "major": 2, "minor": 19, "revision": 14,
+            },
             "ansible_play_hosts": all,
             "ansible_play_hosts_all": all,
             "ansible_play_batch": batch,
-            "play_hosts": batch,
             "ansible_play_name": play.shown_name(),
             "ansible_play_role_names": roles,
             "ansible_role_names": roles,
@@ -572,6 +642,18 @@ impl Shared {
         });
         if let Json::Object(more) = value {
             magic.extend(more);
+        }
+        if let Some(limit) = &self.options.limit {
+            magic.insert("ansible_limit".to_owned(), limit.clone().into());
+        }
+        // Where the host is named first; one that no file names has none.
+        if let Some(file) =
+            self.inventory.host_place(name).map(|place| &place.source.path).filter(|path| path.exists())
+        {
+            let directory = file.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            magic.insert("inventory_file".to_owned(), file.display().to_string().into());
+            magic.insert("inventory_dir".to_owned(), absolute(&directory).into());
         }
         magic
     }
@@ -588,12 +670,38 @@ impl Shared {
 
 /// What the hosts of a batch have in common.
 #[derive(Clone)]
-struct Together {
+pub struct Together {
     play: Arc<Play>,
     meeting: Arc<Meeting>,
     forks: Arc<Semaphore>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// The hosts that are lost.
+    lost: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Together {
+    /// Takes a host's end. Where it is one too many, the run is ended before any other host learns that this one has left.
+    pub fn end(&self, shared: &Shared, host: &str, recap: &Recap) {
+        let is_lost = recap.state.is_lost();
+        if is_lost && recap.state != State::Aborted {
+            let lost = {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.insert(host.to_owned());
+                lost.len()
+            };
+            if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
+                shared.end_for(host, keyword);
+            }
+        }
+        self.meeting.leave(host, is_lost);
+    }
+
+    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
+    #[must_use]
+    pub fn is_cautious(&self) -> bool {
+        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
+    }
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::playbook::{Files, Repeated};
 use crate::template::{ErrorKind, Scope, TemplateError, Templater};
@@ -263,32 +263,6 @@ fn pointed<'a>(node: &'a Node, pointer: &str) -> &'a Node {
         let step = step.replace("~1", "/").replace("~0", "~");
         let item = || node.as_seq()?.get(step.parse::<usize>().ok()?);
         node.get(&step).or_else(item).unwrap_or(node)
-    })
-}
-
-/// `ansible_facts`, under the names that Ansible's users know.
-#[must_use]
-pub fn ansible_facts(facts: &modules::Facts) -> Json {
-    let mut distribution = facts.id.clone();
-    if let Some(first) = distribution.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    json!({
-        "distribution": distribution,
-        "distribution_version": facts.version_id,
-        "distribution_major_version": facts.version_id.split('.').next().unwrap_or_default(),
-        "distribution_release": facts.codename,
-        "os_family": modules::platform::family(facts),
-        "architecture": facts.machine,
-        "machine": facts.machine,
-        "kernel": facts.kernel,
-        "system": facts.kernel_name,
-        "nodename": facts.hostname,
-        "hostname": facts.hostname.split('.').next().unwrap_or_default(),
-        "service_mgr": facts.init,
-        "user_id": facts.user,
-        "user_uid": facts.uid,
-        "user_dir": facts.home,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use modules::{Ask, Frame, Host, Plan, PlanError, Probe};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
@@ -322,26 +322,33 @@ impl Ready {
         Ok(arguments)
     }
 
+    fn condition(&self, renderer: &Renderer, node: &Node) -> Result<Json, NoValue> {
+        Ok(as_evaluated(node, &renderer.holds(node, &self.scope)?.into()))
+    }
+
     fn evaluated(&self, evaluated: &[&str], node: &Node, renderer: &Renderer) -> Result<Json, NoValue> {
         let mut arguments = Map::new();
         for (key, value) in node.as_map().unwrap_or_default() {
             let name = key.as_str().unwrap_or_default();
             let rendered = match (evaluated.contains(&name), value.as_seq()) {
-                (true, Some(items)) => items
-                    .iter()
-                    .map(|item| renderer.holds(item, &self.scope).map(Json::Bool))
-                    .collect::<Result<Vec<_>, _>>()
-                    .map(Json::Array)?,
-                (true, None) if name == "that" => {
-                    Json::Array(vec![renderer.holds(value, &self.scope)?.into()])
+                (true, Some(items)) => {
+                    let held = items.iter().map(|item| self.condition(renderer, item));
+                    held.collect::<Result<Vec<_>, _>>().map(Json::Array)?
                 }
-                (true, None) => renderer.expression(value, &self.scope)?,
+                (true, None) if name == "that" => Json::Array(vec![self.condition(renderer, value)?]),
+                (true, None) => as_evaluated(value, &renderer.expression(value, &self.scope)?),
                 (false, _) => renderer.value(value, &self.scope)?,
             };
             arguments.insert(name.to_owned(), rendered);
         }
         Ok(Json::Object(arguments))
     }
+}
+
+/// What was written, with its value.
+fn as_evaluated(node: &Node, value: &Json) -> Json {
+    let expression = node.as_str().unwrap_or_else(|| node.written()).trim();
+    json!({"expression": expression, "value": value})
 }
 
 /// `environment`: mappings, of which a later one overrules an earlier one.

@@ -97,6 +97,13 @@ impl Variables {
         }
     }
 
+    /// Forgets what was gathered of the host; `ansible_facts` is empty then, and not undefined.
+    pub fn forget_facts(&mut self) {
+        let mut layer = Layer::new();
+        layer.set_literal("ansible_facts", &Json::Object(serde_json::Map::new()));
+        self.facts = Arc::new(layer);
+    }
+
     /// Shows the variables of an included role to all later tasks.
     pub fn publish(&mut self, role: &Role) {
         Arc::make_mut(&mut self.defaults).extend(&layer_of(&role.shown_defaults));

@@ -14,7 +14,7 @@ use super::site::Site;
 use super::step::{Asking, Doing, NotReady, Ready, Skip, Stage, item_layer, seen_as};
 use crate::event::{Position, Reason};
 use crate::playbook::{Action, Files, Task};
-use crate::template::Scope;
+use crate::template::{Layer, Scope};
 use crate::transport::{self, Identity, TransportError};
 use crate::yaml::{Node, Problem};
 
@@ -131,8 +131,34 @@ impl HostRun {
     /// The scope of a task's templates.
     pub(super) fn scope_of(&mut self, work: &TaskWork) -> Arc<Scope> {
         let item = work.item.as_ref().map(|item| item_layer(&work.task, item));
-        self.view.see(self.met >= work.place, self.variables.kept());
-        Arc::new(self.variables.of_task(work, item))
+        let met = self.met >= work.place;
+        self.view.see(met, self.variables.kept());
+        let mut scope = self.variables.of_task(work, item);
+        scope.push(self.play_hosts(met));
+        Arc::new(scope)
+    }
+
+    /// The hosts of the play that are not lost: whoever asks waits until all have come to where it is.
+    fn play_hosts(&self, met: bool) -> Arc<Layer> {
+        let mut layer = Layer::new();
+        if !met && self.meeting.hosts().len() > 1 {
+            for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
+                layer.set_pending(name);
+            }
+            return Arc::new(layer);
+        }
+        let batch = self.meeting.remaining();
+        let of_batch: std::collections::HashSet<&str> =
+            self.meeting.hosts().iter().map(String::as_str).collect();
+        let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
+        let stays = |host: &&String| remains.contains(host.as_str()) || !of_batch.contains(host.as_str());
+        let all: Vec<&String> = self.all_hosts.iter().filter(stays).collect();
+        let in_batch: Vec<&String> =
+            all.iter().copied().filter(|host| remains.contains(host.as_str())).collect();
+        layer.set_literal("ansible_play_hosts", &serde_json::json!(all));
+        layer.set_literal("ansible_play_batch", &serde_json::json!(in_batch));
+        layer.set_literal("play_hosts", &serde_json::json!(in_batch));
+        Arc::new(layer)
     }
 
     /// Lets later steps of the window see the result of this one, as far as it is known.
@@ -199,7 +225,7 @@ impl HostRun {
             return self.unroll(work, scope, queue);
         }
         let mut step = Ready::new(work, scope);
-        match Box::pin(self.make_ready(&mut step, queue)).await {
+        match Box::pin(self.make_ready(&mut step, queue, first)).await {
             Ok(()) => {}
             Err(NoValue::Pending) => return Err(NotReady::Pending),
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
@@ -235,7 +261,7 @@ impl HostRun {
         Some(step)
     }
 
-    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<(), NoValue> {
+    async fn make_ready(&mut self, step: &mut Ready, queue: &mut Queue, first: bool) -> Result<(), NoValue> {
         let shared = Arc::clone(&self.shared);
         if !step.applies(&shared.renderer)? {
             return Ok(());
@@ -248,6 +274,11 @@ impl HostRun {
                 let probe = module.start(&host);
                 // What a registry serves is not known before a change that may bear on it has been made.
                 if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
+                    return Err(NoValue::Pending);
+                }
+                // Nor is anything waited for before the earlier steps are settled.
+                let pauses = probe.asks().iter().any(|ask| matches!(ask, Ask::Pause(_)));
+                if pauses && (self.acting || !first) {
                     return Err(NoValue::Pending);
                 }
                 let key = self.settled_key(step);
@@ -638,7 +669,8 @@ impl HostRun {
 
     /// The controller's own answers are part of the key, such as the file that is to be copied; its clock alone is not.
     async fn key_with_answers(&self, mut key: String, files: &Files, asks: Vec<Ask>) -> String {
-        for ask in asks.iter().filter(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_))) {
+        let depends = |ask: &&Ask| ask.is_controllers() && !matches!(ask, Ask::Now(_) | Ask::Pause(_));
+        for ask in asks.iter().filter(depends) {
             match self.shared.controller.answer(ask, files, &self.epoch()).await {
                 Answer::LocalFile(bytes) => key += &format!("\n{}", modules::digest(&bytes)),
                 answer => key += &format!("\n{answer:?}"),

@@ -60,12 +60,39 @@ pub struct Play {
 }
 
 /// The size of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Serial {
     /// So many hosts.
     Count(usize),
     /// So much of all the play's hosts.
     Percent(usize),
+    /// What a template says, once the play begins.
+    Template(Node),
+}
+
+impl Serial {
+    /// The sizes that a template gave: a number, a percentage, or a list of these.
+    #[must_use]
+    pub fn of_value(value: &serde_json::Value) -> Option<Vec<Self>> {
+        match value {
+            serde_json::Value::Array(items) => items.iter().map(Self::of_one).collect(),
+            one => Self::of_one(one).map(|size| vec![size]),
+        }
+    }
+
+    fn of_one(value: &serde_json::Value) -> Option<Self> {
+        match value {
+            serde_json::Value::String(text) => Self::of_text(text),
+            other => usize::try_from(other.as_u64()?).ok().map(Self::Count),
+        }
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        match text.trim().strip_suffix('%') {
+            Some(percent) => percent.trim().parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            None => text.trim().parse().ok().map(Self::Count),
+        }
+    }
 }
 
 /// The hosts that run side by side.
@@ -273,13 +300,15 @@ impl Play {
         self.name.as_ref().or(Some(&self.hosts)).and_then(Node::as_str).unwrap_or("play")
     }
 
-    /// The batches of the play's hosts. The last size repeats; a percentage is of all hosts, rounded down, at least 1.
+    /// The batches of hosts. The last size repeats; a percentage is of all hosts, rounded down, at least 1; where there is no
+    /// size, or only a template, all hosts are one.
     #[must_use]
-    pub fn batches(&self, hosts: &[String]) -> Vec<Batch> {
+    pub fn batches(sizes: &[Serial], hosts: &[String]) -> Vec<Batch> {
         let mut rest = hosts;
-        let mut sizes = self.serial.iter().map(|serial| match *serial {
+        let mut sizes = sizes.iter().map(|serial| match *serial {
             Serial::Count(count) => count,
             Serial::Percent(percent) => (hosts.len() * percent / 100).max(1),
+            Serial::Template(_) => 0,
         });
         let mut batches = Vec::new();
         let mut size = hosts.len();
@@ -341,12 +370,8 @@ fn percentage(node: &Node) -> Result<f64, Problem> {
 fn serial(node: &Node) -> Result<Vec<Serial>, Problem> {
     let size = |node: &Node| match &node.value {
         Value::Int(count) => usize::try_from(*count).ok().map(Serial::Count),
-        Value::String(text) => match text.text.strip_suffix('%') {
-            Some(percent) => {
-                percent.trim().parse().ok().filter(|percent| *percent <= 100).map(Serial::Percent)
-            }
-            None => text.text.parse().ok().map(Serial::Count),
-        },
+        Value::String(_) if node.has_template() => Some(Serial::Template(node.clone())),
+        Value::String(text) => Serial::of_text(&text.text),
         _ => None,
     };
     let items = nodes(node);

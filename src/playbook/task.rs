@@ -246,8 +246,30 @@ pub(super) fn boolean(node: &Node, what: &str) -> Result<bool, Problem> {
 /// the way can change where a connection leads.
 #[must_use]
 pub fn is_about_the_connection(name: &str) -> bool {
-    const NO_CONNECTION: [&str; 3] = ["ansible_become", "ansible_become_user", "ansible_python_interpreter"];
-    name.starts_with("ansible_") && !NO_CONNECTION.contains(&name)
+    const CONNECTION: [&str; 11] = [
+        "ansible_host_key_checking",
+        "ansible_host",
+        "ansible_port",
+        "ansible_user",
+        "ansible_connection",
+        "ansible_remote_user",
+        "ansible_private_key_file",
+        "ansible_private_key",
+        "ansible_password",
+        "ansible_sandbox_root",
+        "ansible_shell_type",
+    ];
+    const FAMILIES: [&str; 7] = [
+        "ansible_ssh_",
+        "ansible_become_",
+        "ansible_sudo_",
+        "ansible_su_",
+        "ansible_winrm_",
+        "ansible_psrp_",
+        "ansible_docker_",
+    ];
+    let stays = name == "ansible_become_user";
+    !stays && (CONNECTION.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family)))
 }
 
 /// A mapping of variables.

@@ -40,7 +40,7 @@ fn a_result_is_registered() {
     crate::harness::assert_same_plan(&check, &first);
     let second = world.events(&[]).run();
     assert_eq!(second.outcomes("web1")[1], "after: skipped");
-    assert_eq!(second.messages("web1")[2], false);
+    assert_eq!(second.finished("web1")[2]["result"]["motd.changed"], false);
 }
 
 const HANDLERS: &str = "- hosts: docker

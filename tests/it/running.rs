@@ -86,3 +86,57 @@ fn check_mode_knows_what_a_guard_decides_and_nothing_else() {
     assert_eq!(outcomes(&play.run(&[])), ["changed", "changed", "changed", "changed"]);
     assert_eq!(outcomes(&play.run(&["--check"])), ["ok", "unknown", "unknown", "changed"]);
 }
+
+#[test]
+fn what_says_something_registers_what_ansible_registers() {
+    let play = Play::new(
+        "  - ping:\n  - debug: {var: 1 + 1}\n  - debug: {msg: [1, {a: b}]}\n  - debug: {msg: x, verbosity: 1}\n  \
+         - assert: {that: [true, 'inventory_hostname == \"x\"'], fail_msg: nope}\n    ignore_errors: true\n  \
+         - assert: {that: inventory_hostname == 'h'}\n  - pause: {seconds: 1}\n  - fail: {msg: that is it}\n",
+    );
+    let begin = std::time::Instant::now();
+    let done = play.run(&["--check"]);
+    assert!(begin.elapsed().as_secs() >= 1, "it has waited");
+    assert_eq!(outcomes(&done), ["ok", "ok", "ok", "skipped", "ignored", "ok", "ok", "failed"]);
+    let field = |at: usize, name: &str| done[at].1[name].clone();
+    assert_eq!(field(0, "ping"), "pong");
+    assert_eq!(field(1, "1 + 1"), 2);
+    assert_eq!(field(2, "msg"), json!([1, {"a": "b"}]));
+    assert_eq!(
+        [field(4, "assertion"), field(4, "evaluated_to"), field(4, "msg")],
+        [json!("inventory_hostname == \"x\""), json!(false), json!("nope")]
+    );
+    assert_eq!(field(5, "msg"), "All assertions passed");
+    assert_eq!(field(6, "delta"), 1);
+    assert_eq!(field(7, "msg"), "that is it");
+}
+
+#[test]
+fn a_pause_does_not_pass_what_comes_before_it() {
+    let play = Play::new("  - shell: date +%s\n  - pause: {seconds: 2}\n  - shell: date +%s\n");
+    let done = play.run(&[]);
+    let at = |i: usize| done[i].1["stdout"].as_str().unwrap().parse::<u64>().unwrap();
+    assert!(at(2) - at(0) >= 2, "{done:?}");
+}
+
+#[test]
+fn facts_are_variables_of_their_own_too() {
+    let play = Play::new(
+        "  - debug: {msg: \"{{ [ansible_distribution == ansible_facts.distribution, ansible_user_id, ansible_env.HOME] }}\"}\n  \
+         - setup: {filter: 'ansible_k*'}\n  - setup:\n",
+    );
+    let done = play.run(&[]);
+    let home = std::env::var("HOME").unwrap();
+    assert_eq!(done[0].1["msg"][0], true);
+    assert_eq!(done[0].1["msg"][2], home.as_str());
+    let kernel = &done[1].1["ansible_facts"];
+    assert_eq!(kernel.as_object().unwrap().len(), 1);
+    let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap().trim().to_owned();
+    assert_eq!(kernel["ansible_kernel"], read("osrelease").as_str());
+    let facts = &done[2].1["ansible_facts"];
+    assert_eq!(facts["ansible_nodename"], read("hostname").as_str());
+    assert!(
+        facts["ansible_memtotal_mb"].as_u64() > Some(0)
+            && facts["ansible_processor_vcpus"].as_u64() > Some(0)
+    );
+}

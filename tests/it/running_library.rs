@@ -109,3 +109,149 @@ fn a_pattern_finds_paths_and_is_no_shell_text() {
         assert!(!at.join("z").exists());
     });
 }
+
+const SYSTEMCTL: &str = "#!/bin/sh
+d=${0%/*}
+case $1 in
+show) cat \"$d/show\" ;;
+is-enabled) cat \"$d/enabled\"; [ \"$(cat \"$d/enabled\")\" = enabled ] ;;
+is-active) cat \"$d/active\" ;;
+start) echo active >\"$d/active\" ;;
+stop) exit 5 ;;
+enable) echo \"$*\" ;;
+esac
+";
+
+const SCRIPT: &str = "#!/bin/sh
+f=${0%/*}/running
+case $1 in
+start) (sleep 1; : >\"$f\") & ;;
+stop) rm -f \"$f\" ;;
+status) if [ -e \"$f\" ]; then echo runs; else echo 'x is not running'; fi ;;
+*) exit 2 ;;
+esac
+";
+
+fn executable(at: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(at, text).unwrap();
+    fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn service(manager: &str) -> modules::AskService {
+    let scope = modules::ServiceScope::System;
+    modules::AskService { name: "x".to_owned(), manager: manager.to_owned(), scope, pattern: None }
+}
+
+fn state(shell: &[&str], before: &str, manager: &str) -> modules::ServiceState {
+    let ask = modules::Ask::Service(service(manager));
+    let frame = frame(shell, "", before, &ask.call().unwrap());
+    let body = act_output(&frame.body);
+    match ask.decode(&modules::Frame { status: frame.status, body }, &|_| None) {
+        modules::Answer::Service(state) => state,
+        other => panic!("{shell:?}: {other:?}"),
+    }
+}
+
+fn act(
+    shell: &[&str],
+    before: &str,
+    manager: &str,
+    action: modules::ServiceAction,
+    command: &[&str],
+) -> (i32, String) {
+    let command = command.iter().map(ToString::to_string).collect();
+    let change = modules::ChangeService {
+        service: service(manager),
+        action,
+        command,
+        no_block: false,
+        transient: false,
+    };
+    let frame = frame(shell, "", before, &modules::Change::Service(change).call().unwrap());
+    (frame.status, act_output(&frame.body))
+}
+
+#[test]
+fn a_unit_of_systemd_is_asked_and_changed() {
+    each_shell(|shell, at| {
+        executable(&at.join("systemctl"), SYSTEMCTL);
+        fs::write(
+            at.join("show"),
+            "LoadState=loaded\nActiveState=inactive\nNeedDaemonReload=yes\nType=simple\n",
+        )
+        .unwrap();
+        fs::write(at.join("enabled"), "static\n").unwrap();
+        fs::write(at.join("active"), "inactive\n").unwrap();
+        let before = format!("PATH={}:$PATH", at.display());
+        let found = state(shell, &before, "systemd");
+        assert_eq!(
+            (found.found, found.running, found.enabled, found.stale),
+            (true, false, Some(false), true),
+            "{shell:?}"
+        );
+        let start =
+            act(shell, &before, "systemd", modules::ServiceAction::Start, &["systemctl", "start", "x"]);
+        assert_eq!(start, (0, String::new()), "{shell:?}");
+        let (status, said) =
+            act(shell, &before, "systemd", modules::ServiceAction::Stop, &["systemctl", "stop", "x"]);
+        assert!(status == 5 && said.contains("status 5"), "{shell:?}: {said}");
+        fs::write(at.join("show"), "LoadState=not-found\n").unwrap();
+        assert!(!state(shell, &before, "systemd").found);
+    });
+}
+
+#[test]
+fn a_script_of_sysvinit_is_waited_for() {
+    each_shell(|shell, at| {
+        let script = at.join("x");
+        executable(&script, SCRIPT);
+        let before = format!("script_places='/no/such {}'", at.display());
+        let found = state(shell, &before, "sysvinit");
+        assert_eq!((found.found, found.running), (true, false), "{shell:?}");
+        assert_eq!(found.script.unwrap().as_str(), script.to_str().unwrap());
+        let words = |action| [script.to_str().unwrap().to_owned(), action];
+        let words = |action: &str| words(action.to_owned());
+        let [start, stop] = [words("start"), words("stop")];
+        let (status, said) =
+            act(shell, &before, "sysvinit", modules::ServiceAction::Start, &[&start[0], &start[1]]);
+        assert_eq!((status, said.as_str()), (0, ""), "{shell:?}");
+        assert!(state(shell, &before, "sysvinit").running, "the start was waited for");
+        act(shell, &before, "sysvinit", modules::ServiceAction::Stop, &[&stop[0], &stop[1]]);
+        assert!(!state(shell, &before, "sysvinit").running);
+        assert!(!state(shell, "script_places=/no/such", "none").found);
+    });
+}
+
+#[test]
+fn daemons_are_found_by_pid_files_that_do_not_end_in_a_line_end() {
+    each_shell(|shell, at| {
+        let daemon = at.join("dockerd");
+        executable(&daemon, "#!/bin/sh\nread -r line\n");
+        let flags = ["-D", "--config-file", "/srv/a b.json"];
+        let mut child = std::process::Command::new(&daemon)
+            .args(flags)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let comm = format!("/proc/{}/comm", child.id());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while fs::read_to_string(&comm).unwrap().trim() != "dockerd" && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        fs::write(at.join("a.pid"), "1").unwrap();
+        fs::write(at.join("b.pid"), child.id().to_string()).unwrap();
+        let files = format!("{0}/a.pid {0}/b.pid", at.display());
+        let before = format!("system_pids='{files}' pid_files='{files}'");
+        let facts = |more: &str| {
+            let frame = frame(shell, "", &format!("{before}{more}"), &Call::new("ask_facts"));
+            modules::decode_facts(&act_output(&frame.body)).unwrap()
+        };
+        let site = facts("").daemons.remove(0);
+        assert_eq!(site.config.unwrap().as_str(), "/srv/a b.json", "{shell:?}");
+        let seen = act_output(&frame(shell, "", &before, &Call::new("ask_process")).body);
+        assert!(seen.contains(&format!("pid={}\n", child.id())), "{shell:?}: {seen}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    });
+}

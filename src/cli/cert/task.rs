@@ -65,7 +65,16 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
     let shared = Shared::new(Parts {
         controller: Controller::new(OffsetDateTime::now_utc(), limits.connect),
         connections: Connections::new(access, pool),
-        options: Options { check, forks: 1, tags: Tags::default(), extra: Vec::new(), limits },
+        options: Options {
+            check,
+            forks: 1,
+            tags: Tags::default(),
+            extra: Vec::new(),
+            limit: None,
+            diff: true,
+            force_handlers: false,
+            limits,
+        },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), false),
         memory: Memory::none(),

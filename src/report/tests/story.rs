@@ -25,6 +25,7 @@ fn reload() -> Vec<Change> {
         reason,
         visible: true,
         settles: vec!["daemon.json".to_owned()],
+        on_request: false,
     })]
 }
 

@@ -476,6 +476,7 @@ mod calls {
                 command: Vec::new(),
                 visible: true,
                 settles: words(),
+                on_request: false,
             }),
             Change::RestartDocker(RestartDocker {
                 reason,
@@ -485,6 +486,7 @@ mod calls {
                 stops: words(),
                 stays_down: words(),
                 settles: words(),
+                on_request: false,
             }),
         ]
     }
