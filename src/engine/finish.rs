@@ -282,6 +282,9 @@ impl HostRun {
     }
 
     fn keep_result(&mut self, step: &Ready, done: &mut Done) {
+        if let Some(role) = step.task().around.role.as_ref().filter(|_| done.outcome != Outcome::Skipped) {
+            self.roles.entry(role.key.clone()).or_insert(false);
+        }
         let failed = matches!(done.outcome, Outcome::Failed | Outcome::Ignored | Outcome::Rescued);
         // A command that failed has run, and may have changed something: its result says so, as in Ansible.
         let changed = done.outcome == Outcome::Changed

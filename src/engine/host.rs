@@ -68,6 +68,8 @@ pub struct HostRun {
     pub(super) closing: Option<Left>,
     /// The blocks of which a task has failed while their `always` runs.
     pub(super) failing: BTreeSet<Position>,
+    /// The roles of which a task has run, by their keys, each with whether it is through.
+    pub(super) roles: HashMap<String, bool>,
     pub(super) recap: Recap,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
@@ -243,19 +245,41 @@ impl HostRun {
             put_first(queue, marks.into_iter().map(Work::Mark));
             return Ok(());
         }
-        for mark in marks {
+        let mut marks = VecDeque::from(marks);
+        while let Some(mark) = marks.pop_front() {
+            // Whether a role runs again may hang on a mark before it.
+            if self.runs_again(&mark) {
+                requeue(queue, std::iter::once(step).chain(window.drain(..)));
+                put_first(queue, std::iter::once(mark).chain(marks).map(Work::Mark));
+                return Ok(());
+            }
             self.pass(mark, queue)?;
         }
         window.push_front(step);
         Ok(())
     }
 
+    /// Whether a role begins that has run already, as it would run now.
+    pub(super) fn runs_again(&self, mark: &Mark) -> bool {
+        let Mark::Begin(inside) = mark else { return false };
+        let role = inside.block.role.as_ref().filter(|role| !role.allow_duplicates);
+        role.is_some_and(|role| self.roles.get(&role.key) == Some(&true))
+    }
+
     /// Passes a mark where all went well before it.
     fn pass(&mut self, mark: Mark, queue: &mut Queue) -> Result<(), Left> {
         match mark {
+            Mark::Begin(ref inside) if self.runs_again(&mark) => {
+                skip_block(inside, queue);
+                Ok(())
+            }
             Mark::Begin(_) | Mark::Rescue(_) | Mark::Always(_) => Ok(()),
             Mark::End(inside) if self.failing.remove(&inside.place) => Err(Left::Failed),
-            Mark::End(_) => Ok(()),
+            Mark::End(inside) => {
+                let through = inside.block.role.as_ref().and_then(|role| self.roles.get_mut(&role.key));
+                through.into_iter().for_each(|through| *through = true);
+                Ok(())
+            }
             Mark::Fail(_) => Err(Left::Failed),
             Mark::Flush(place, after) => {
                 self.flush(place, after, queue);

@@ -537,6 +537,7 @@ impl Shared {
             out_of_reach: false,
             closing: None,
             failing: BTreeSet::new(),
+            roles: HashMap::new(),
             recap: earlier,
             witnesses: Vec::new(),
         };

@@ -73,12 +73,12 @@ impl Variables {
             Arc::new(layer)
         };
         Self {
-            defaults: all(|role| &role.defaults),
+            defaults: all(|role| &role.shown_defaults),
             inventory,
             facts: kept.facts,
             play: layer_of(&play.keywords.vars),
             files: Arc::default(),
-            roles: all(|role| &role.vars),
+            roles: all(|role| &role.shown_vars),
             included: kept.included,
             learnt: kept.learnt,
             extra,
@@ -106,8 +106,8 @@ impl Variables {
 
     /// Shows the variables of an included role to all later tasks.
     pub fn publish(&mut self, role: &Role) {
-        Arc::make_mut(&mut self.defaults).extend(&layer_of(&role.defaults));
-        Arc::make_mut(&mut self.roles).extend(&layer_of(&role.vars));
+        Arc::make_mut(&mut self.defaults).extend(&layer_of(&role.shown_defaults));
+        Arc::make_mut(&mut self.roles).extend(&layer_of(&role.shown_vars));
     }
 
     /// The scope of what belongs to no task.

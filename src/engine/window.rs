@@ -95,6 +95,7 @@ impl HostRun {
     fn stops_at(&self, mark: &Mark) -> bool {
         match mark {
             Mark::Flush(..) => !self.notified.is_empty(),
+            Mark::Begin(_) => self.runs_again(mark),
             Mark::End(inside) => self.failing.contains(&inside.place),
             Mark::Fail(_) => true,
             _ => false,
