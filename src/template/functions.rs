@@ -70,7 +70,8 @@ fn range(args: &Args) -> Eval<Val> {
     Ok(Val::Range(Steps { start: from, step, count }))
 }
 
-fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
+/// `dict(…)`: pairs, a mapping, and names.
+pub(super) fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
     let mut out = Dict::default();
     match args.plain.as_slice() {
         [] => {}
@@ -131,7 +132,7 @@ fn lookup(context: &Context<'_>, scope: &Arc<Scope>, args: Args, wants_list: boo
     let found = if plugin == "vars" {
         variables(context, scope, &terms, &options)
     } else {
-        ask(context, plugin, &terms, &options)
+        ask(context, scope, plugin, &terms, &options)
     };
     match found {
         Ok(values) => combine(context, values, wants_list),
@@ -160,7 +161,13 @@ fn variables(
     Ok(values)
 }
 
-fn ask(context: &Context<'_>, plugin: &str, terms: &[Val], options: &[(Arc<str>, Val)]) -> Eval<Vec<Val>> {
+fn ask(
+    context: &Context<'_>,
+    scope: &Scope,
+    plugin: &str,
+    terms: &[Val],
+    options: &[(Arc<str>, Val)],
+) -> Eval<Vec<Val>> {
     let Some(known) = lookups::KNOWN.iter().find(|known| **known == plugin) else {
         let known = lookups::KNOWN.iter().copied().chain(["vars"]);
         let closest = closest(plugin, known);
@@ -171,7 +178,7 @@ fn ask(context: &Context<'_>, plugin: &str, terms: &[Val], options: &[(Arc<str>,
     for (name, value) in options {
         map.insert(name.to_string(), value.to_json(&context.budget)?);
     }
-    let request = Request { plugin: known, terms: &terms, options: &map };
+    let request = Request { plugin: known, terms: &terms, options: &map, directories: scope.directories() };
     let found = context.templater.lookups().lookup(&request).map_err(|message| call_error(known, message))?;
     Ok(found.iter().map(Val::from_json).collect())
 }

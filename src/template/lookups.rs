@@ -1,5 +1,7 @@
 //! What templates ask the world outside for.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Map, Value as Json};
 
 /// The lookups that are passed on.
@@ -14,6 +16,17 @@ pub struct Request<'r> {
     pub terms: &'r [Json],
     /// The options by name; `wantlist` and `errors` have been dealt with.
     pub options: &'r Map<String, Json>,
+    /// Where files are looked for, in this order.
+    pub directories: &'r [PathBuf],
+}
+
+/// The text of a template file, and where it lies.
+#[derive(Debug, Clone)]
+pub struct TemplateFile {
+    /// What it holds.
+    pub text: String,
+    /// Its directory, where what it includes is looked for, too.
+    pub directory: Option<PathBuf>,
 }
 
 /// Answers lookups. What it returns is data: templates in it are never evaluated.
@@ -23,6 +36,20 @@ pub trait Lookups: Send + Sync {
     /// # Errors
     /// The reason why a term has no value, as a lowercase fragment.
     fn lookup(&self, request: &Request<'_>) -> Result<Vec<Json>, String>;
+
+    /// The template file of a name, below `templates/` of one of the directories, or beside the file that asks for it; none
+    /// if there is none.
+    ///
+    /// # Errors
+    /// The reason why it cannot be read, as a lowercase fragment.
+    fn template(
+        &self,
+        name: &str,
+        _directories: &[PathBuf],
+        _beside: Option<&Path>,
+    ) -> Result<Option<TemplateFile>, String> {
+        Err(format!("the template `{name}` cannot be used here"))
+    }
 }
 
 /// Refuses every lookup: for places where nothing outside may be asked.

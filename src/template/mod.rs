@@ -12,15 +12,18 @@ mod context;
 mod error;
 mod eval;
 mod exec;
+mod files;
 mod filters;
 mod format;
 mod functions;
+mod inplace;
 mod lookups;
 mod looping;
 mod macros;
 mod methods;
 mod numbers;
 mod ops;
+mod options;
 mod percent;
 mod pyregex;
 mod pyregex_syntax;
@@ -43,13 +46,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 pub use error::{ErrorKind, Place, TemplateError};
-pub use lookups::{Lookups, NoLookups, Request, YamlReader};
+pub use lookups::{Lookups, NoLookups, Request, TemplateFile, YamlReader};
+pub use options::{Delimiters, Reading};
 pub use scope::{Hosts, Scope};
 
 use compiled::{Cache, Expression, Template};
 use context::Context;
 use error::Eval;
 use eval::Interpreter;
+use files::Home;
 use value::Val;
 
 /// Renders templates. Cheap to share: it only keeps what it has parsed.
@@ -83,6 +88,25 @@ impl Templater {
         let context = Context::new(self);
         let mut tree = Tree { context: &context, scope, pointer: String::new() };
         tree.render(node)?.ok_or_else(|| ErrorKind::Omitted.into())
+    }
+
+    /// Renders the text of a template file; what it includes is looked for by [`Lookups::template`].
+    ///
+    /// # Errors
+    /// Why it has no value, with the place in its text.
+    pub fn render_file(
+        &self,
+        file: &TemplateFile,
+        reading: &Arc<Reading>,
+        scope: &Arc<Scope>,
+    ) -> Result<String, TemplateError> {
+        let context = Context::new(self);
+        let text: Arc<str> = file.text.as_str().into();
+        let home = Home { directory: file.directory.clone(), reading: reading.clone() };
+        Interpreter::render_file(&context, &text, home, scope)
+            .and_then(|value| context.deep(value))
+            .and_then(|value| exec::printed(&value, &context.budget))
+            .map_err(|error| error.at(&text, 0..text.len()))
     }
 
     /// Evaluates an expression written without delimiters.
@@ -181,7 +205,11 @@ impl Templater {
     }
 
     fn compile(&self, text: &Arc<str>) -> Eval<Arc<Template>> {
-        self.cache.template(text)
+        self.cache.template(text, None)
+    }
+
+    fn compile_file(&self, text: &Arc<str>, reading: &Arc<Reading>) -> Eval<Arc<Template>> {
+        self.cache.template(text, Some(reading))
     }
 
     fn read_yaml(&self, text: &str) -> Result<Json, String> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value as Json;
@@ -24,6 +25,8 @@ pub trait Hosts: Send + Sync {
 pub struct Scope {
     parent: Option<Arc<Scope>>,
     entries: HashMap<String, Entry>,
+    /// Where lookups look for files, besides what they are told.
+    directories: Arc<[PathBuf]>,
 }
 
 #[derive(Clone)]
@@ -46,7 +49,7 @@ impl Scope {
     /// An empty scope in front of another one.
     #[must_use]
     pub fn child(parent: Arc<Self>) -> Self {
-        Self { parent: Some(parent), entries: HashMap::new() }
+        Self { directories: parent.directories.clone(), parent: Some(parent), entries: HashMap::new() }
     }
 
     /// Puts the scope in front of another one.
@@ -81,6 +84,17 @@ impl Scope {
     /// Sets the variable through which other hosts' variables are read.
     pub fn set_hosts(&mut self, name: impl Into<String>, hosts: Arc<dyn Hosts>) {
         self.entries.insert(name.into(), Entry::Hosts(hosts));
+    }
+
+    /// Says where lookups look for files.
+    pub fn set_directories(&mut self, directories: Arc<[PathBuf]>) {
+        self.directories = directories;
+    }
+
+    /// Where lookups look for files.
+    #[must_use]
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.directories
     }
 
     /// Removes a variable of this scope; one of the parent shows again.
