@@ -11,6 +11,7 @@ mod dtr;
 mod here;
 mod host;
 mod lock_file;
+mod local_paths;
 mod lookups;
 mod memory;
 mod reach;

@@ -22,6 +22,8 @@ pub(super) struct Context<'a> {
     pub(super) budget: Budget,
     /// Variables already fetched, by scope and name.
     fetched: RefCell<HashMap<(usize, Arc<str>), Val>>,
+    /// Scopes made on the way.
+    kept: RefCell<Vec<Arc<Scope>>>,
     /// No variables at all, for templates that are to see none.
     pub(super) nothing: Arc<Scope>,
     /// Variables being rendered, to find circles.
@@ -34,9 +36,16 @@ impl<'a> Context<'a> {
             templater,
             budget: Budget::default(),
             fetched: RefCell::default(),
+            kept: RefCell::default(),
             nothing: Arc::default(),
             active: RefCell::default(),
         }
+    }
+
+    /// Keeps a scope as long as the rendering: what has been fetched is known by its place in memory.
+    pub(super) fn keep(&self, scope: Arc<Scope>) -> Arc<Scope> {
+        self.kept.borrow_mut().push(scope.clone());
+        scope
     }
 
     /// A variable, or the marker of its absence.

@@ -17,6 +17,7 @@ mod filters;
 mod format;
 mod functions;
 mod inplace;
+mod looked_up;
 mod lookups;
 mod looping;
 mod macros;
@@ -46,7 +47,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 pub use error::{ErrorKind, Place, TemplateError};
-pub use lookups::{Lookups, NoLookups, Request, TemplateFile, YamlReader};
+pub use lookups::{Local, Lookups, NoLookups, Request, TemplateFile, YamlReader};
 pub use options::{Delimiters, Reading};
 pub use scope::{Hosts, Scope};
 
@@ -156,6 +157,29 @@ impl Templater {
         }
     }
 
+    /// The items of a `with_NAME` loop, whose terms are a tree of templates.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn looked_up(
+        &self,
+        name: &str,
+        terms: &Json,
+        scope: &Arc<Scope>,
+    ) -> Result<Vec<Json>, TemplateError> {
+        let context = Context::new(self);
+        if ["pipe", "lines"].contains(&name) && holds_template(terms) {
+            return Err(error::unsupported(
+                format!("a template in `with_{name}`"),
+                format!("write `loop: \"{{{{ query('{name}', 'command ' ~ (value | quote)) }}}}\"`"),
+            ));
+        }
+        let terms = looked_up::terms_of(Val::from_json(&self.render_value(terms, scope)?));
+        let name = filters::strip_collection(name);
+        let found = functions::looked_up(&context, scope, name, terms, &[])?;
+        found.into_iter().map(|value| finish(&context, value)).collect()
+    }
+
     /// The names a template or a tree of templates may read from the scope; local names are among them.
     ///
     /// # Errors
@@ -238,6 +262,16 @@ fn is_whole_template(text: &str) -> bool {
     text.starts_with("#jinja2:")
         || (["{{", "{%", "{#"].iter().any(|start| text.starts_with(start))
             && ["}}", "%}", "#}"].iter().any(|end| text.ends_with(end)))
+}
+
+/// Whether any text of a tree may be a template.
+fn holds_template(node: &Json) -> bool {
+    match node {
+        Json::String(text) => is_template(text),
+        Json::Array(items) => items.iter().any(holds_template),
+        Json::Object(map) => map.values().any(holds_template),
+        _ => false,
+    }
 }
 
 fn finish(context: &Context<'_>, value: Val) -> Eval<Json> {

@@ -424,6 +424,7 @@ impl Tree<'_> {
         let (callee, args) = (self.boxed(&call.expr)?, self.args(&call.args)?);
         if matches!(&callee.expr, Expr::Var(name) if ["lookup", "query", "q"].contains(&&**name)) {
             args.iter().try_for_each(|arg| self.refuse_embedded(arg))?;
+            self.refuse_commands(&args)?;
         }
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
@@ -448,6 +449,29 @@ impl Tree<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A command on this machine is what the author wrote, or words that are quoted: what a host has said must not become
+    /// one. So the name of a lookup has to be written out, too.
+    fn refuse_commands(self, args: &[Arg]) -> Eval<()> {
+        let Some((Arg::Plain(name), terms)) = args.split_first() else { return Ok(()) };
+        let Expr::Const(Val::Str(plugin)) = &name.expr else {
+            let what = "a lookup whose name is computed";
+            return Err(unsupported(what, "write its name").at(self.whole.text, name.at.clone()));
+        };
+        if !["pipe", "lines"].contains(&filters::strip_collection(plugin)) {
+            return Ok(());
+        }
+        terms.iter().try_for_each(|term| match term {
+            Arg::Named(..) => Ok(()),
+            Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
+            Arg::Plain(term) if term.is_safe_command() => Ok(()),
+            Arg::Plain(Node { at, .. }) | Arg::Spread(Node { at, .. }) | Arg::SpreadNamed(Node { at, .. }) => {
+                let what = format!("a value in the command of the lookup `{plugin}`");
+                let instead = "put it behind the written command as `~ (value | quote)`";
+                Err(unsupported(what, instead).at(self.whole.text, at.clone()))
+            }
+        })
     }
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {
@@ -497,6 +521,24 @@ impl Tree<'_> {
             })
         };
         args.iter().map(convert).collect()
+    }
+}
+
+impl Node {
+    /// Whether the text is written here, but for words that are quoted.
+    fn is_safe_command(&self) -> bool {
+        match &self.expr {
+            // A quoted word is one only outside of other quotes.
+            Expr::Const(Val::Str(text)) => !text.contains(['\'', '"', '`', '\\', '(', '#', '<']),
+            Expr::Filter(filter, Some(_), _) => filter.name == "quote",
+            Expr::Binary(Op::Add | Op::Concat, left, right) => {
+                left.is_safe_command() && right.is_safe_command()
+            }
+            Expr::If(_, then, otherwise) => {
+                then.is_safe_command() && otherwise.as_ref().is_none_or(|node| node.is_safe_command())
+            }
+            _ => false,
+        }
     }
 }
 
