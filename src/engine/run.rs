@@ -553,15 +553,16 @@ impl Shared {
         self.emit(Event::Said { text, warning: true });
     }
 
-    /// Ends the run as a whole batch is lost, where something would have followed.
-    fn end_for_batch(&self, batch: &[String]) {
-        if !self.stops() {
-            self.fatal.store(true, Ordering::Relaxed);
-            let whole =
-                if batch.len() == 1 { format!("`{}`", batch[0]) } else { "the whole batch".to_owned() };
-            let text = format!("the run ends here: {whole} is lost, and no host of the batch is left");
-            self.emit(Event::Said { text, warning: true });
-        }
+    /// Ends the run where something would follow a batch that is lost whole.
+    fn end_for_batch(&self) {
+        let lost = self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(batch) = lost.filter(|_| !self.stops()) else { return };
+        self.fatal.store(true, Ordering::Relaxed);
+        let text = match batch.as_slice() {
+            [only] => format!("the run ends here: `{only}`, all of its batch, is lost"),
+            all => format!("the run ends here: all {} hosts of a batch are lost", all.len()),
+        };
+        self.emit(Event::Said { text, warning: true });
     }
 
     /// A host that is lost before anything was sent to it.
