@@ -134,7 +134,7 @@ impl<'a> HostRun<'a> {
             let overlay = if step.delegated { &mut self.controller_overlay } else { &mut self.overlay };
             overlay.extend(&plan.changes);
         }
-        let unforeseen = plan.changes.iter().any(|change| matches!(change, Change::Run(run) if !run.guarded));
+        let unforeseen = plan.changes.iter().any(Change::is_unforeseen);
         if unforeseen {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }

@@ -256,6 +256,9 @@ impl<'a> HostRun<'a> {
         window: &mut VecDeque<Ready<'a>>,
         mut acts: Option<&mut Acts<'_>>,
     ) -> Result<bool, Left> {
+        if acts.is_none() && self.hide(window) {
+            return Ok(true);
+        }
         if window.front().is_some_and(|step| step.delegated && step.waits()) && acts.is_none() {
             return self.exchange_here(window).await.map(|()| true);
         }
@@ -288,6 +291,19 @@ impl<'a> HostRun<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the first step asks what is not asked at all once something is planned: its answer would not hold.
+    fn hide(&self, window: &mut VecDeque<Ready<'a>>) -> bool {
+        let Some(step) = window.front_mut() else { return false };
+        let overlay = if step.delegated { &self.controller_overlay } else { &self.overlay };
+        let Stage::Asking(asking) = &step.stage else { return false };
+        let hidden = asking.probe.asks().iter().find_map(|ask| overlay.hides(ask));
+        let is_hidden = hidden.is_some() && asking.frames.is_none();
+        if let Some(reason) = hidden.filter(|_| is_hidden) {
+            step.stage = Stage::Unknown(reason);
+        }
+        is_hidden
     }
 
     /// Takes the facts out of the first script's answers; false where they are not those that were remembered.
@@ -347,6 +363,7 @@ impl<'a> HostRun<'a> {
                 if !fenced || (guards.is_some() && same_session) {
                     for ask in asking.probe.asks() {
                         let Some(call) = self.call(ask) else { continue };
+                        scripts.patience += ask.patience();
                         let script = scripts.of(&step.identity);
                         match &guards {
                             Some(guards) if fenced && !guards.is_empty() => {
@@ -457,6 +474,7 @@ impl<'a> HostRun<'a> {
         let Some(step) = window.front_mut() else { return Ok(()) };
         let Stage::Asking(asking) = &mut step.stage else { return Ok(()) };
         let mut scripts = Scripts::new(self.shared, &self.shared.controller_host().await, Shell::Posix);
+        scripts.patience = asking.probe.asks().iter().map(Ask::patience).sum();
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {
             scripts.of(&Identity::Login).answer(id, call);
@@ -526,12 +544,20 @@ pub struct Scripts {
     boundary: String,
     header: Vec<(&'static str, String)>,
     sections: Vec<(Identity, Script)>,
+    /// Seconds that its asks may take beside what any script may.
+    pub patience: u64,
 }
 
 impl Scripts {
     /// No script yet.
     pub fn new(shared: &Shared, host: &modules::Host, shell: Shell) -> Self {
-        Self { shell, boundary: shared.random(), header: modules::header(host), sections: Vec::new() }
+        Self {
+            shell,
+            boundary: shared.random(),
+            header: modules::header(host),
+            sections: Vec::new(),
+            patience: 0,
+        }
     }
 
     /// The script of an identity.
@@ -555,7 +581,7 @@ impl Scripts {
             .iter()
             .map(|(identity, script)| transport::Section { identity: identity.clone(), text: script.text() });
         let script = transport::Script { sections: sections.collect() };
-        let output = to.run(host, &script, &shared.options.limits).await?;
+        let output = to.run(host, &script, &shared.options.limits.extended(self.patience)).await?;
         let mut frames = Frames::default();
         if let Some((_, first)) = self.sections.first() {
             frames = first.read(&String::from_utf8_lossy(&output.stdout));

@@ -20,6 +20,7 @@ mod pki;
 mod reference;
 mod registry_library;
 mod registry_tls;
+mod requests;
 mod running;
 mod running_library;
 mod sessions;
