@@ -122,10 +122,6 @@ impl<'a> Keys<'a> {
 /// What does here what a module of Ansible's is used for on hosts of Docker.
 fn instead_of(name: &str) -> Option<&'static str> {
     match name.rsplit('.').next().unwrap_or(name) {
-        "service" | "systemd" | "systemd_service" => {
-            Some("`restart_docker` reloads or restarts the docker daemon, where that is owed")
-        }
-        "shell" | "raw" => Some("use `command`, with a program and its arguments; there is no shell"),
         "get_certificate" => Some("use `fetch_cert`, which wants a pin, a root or an explicit first use"),
         _ => None,
     }
