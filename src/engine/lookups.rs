@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::local_paths;
+use crate::inventory::{Inventory, Pattern};
 use crate::template::{Local, Lookups, Request, TemplateFile};
+use crate::yaml::Problems;
 
 /// More of a file is not read.
 const LIMIT: u64 = 1 << 20;
@@ -15,6 +18,8 @@ const LIMIT: u64 = 1 << 20;
 pub struct ControllerLookups {
     /// Where relative paths begin, where a request names no directories.
     pub directory: PathBuf,
+    /// What `inventory_hostnames` looks at.
+    pub inventory: Option<Arc<Inventory>>,
 }
 
 impl Lookups for ControllerLookups {
@@ -34,6 +39,7 @@ impl Lookups for ControllerLookups {
                 "lines" => values.extend(self.pipe(&text)?.lines().map(Json::from)),
                 "password" => values.push(password(places, &text)?.into()),
                 "fileglob" => values.extend(fileglob(places, &text)?.into_iter().map(Json::from)),
+                "inventory_hostnames" => values.extend(self.hosts(&text)?),
                 other => return Err(format!("the lookup `{other}` is not supported here")),
             }
         }
@@ -66,11 +72,20 @@ impl Lookups for ControllerLookups {
 }
 
 impl ControllerLookups {
+    /// The hosts that a pattern selects.
+    fn hosts(&self, pattern: &str) -> Result<Vec<Json>, String> {
+        let inventory = self.inventory.as_ref().ok_or("there is no inventory here")?;
+        let said = |problems: Problems| problems.to_string();
+        let pattern = Pattern::from_argument("inventory_hostnames", pattern).map_err(said)?;
+        let selected = inventory.select(&pattern).map_err(said)?;
+        Ok(selected.hosts.iter().map(|host| Json::from(&**host)).collect())
+    }
+
     /// What a command of this machine prints.
     fn pipe(&self, command: &str) -> Result<String, String> {
         let output = Command::new("/bin/sh")
             .args(["-c", command])
-            .current_dir(&self.directory)
+            .current_dir(if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory })
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
