@@ -119,6 +119,9 @@ pub fn exit_code(hosts: &BTreeMap<String, Recap>, interrupted: bool, check: bool
         3
     } else if any(&[State::Unreachable]) {
         4
+    } else if any(&[State::Aborted]) {
+        // Stopped for the sake of a host that is itself well, such as one whose failure was rescued.
+        5
     } else if detailed && (pending || open) {
         2
     } else {

@@ -49,7 +49,8 @@ impl HostRun {
             }
         }
         self.keep_result(&step, &mut done);
-        let last = step.work.item.as_ref().is_none_or(|item| item.last) || self.breaks(&step, &done, queue);
+        let last =
+            step.work.item.as_ref().is_none_or(|item| item.last) || self.breaks(&step, &done, window, queue);
         let applied = matches!(done.outcome, Outcome::Ok | Outcome::Changed);
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
@@ -75,8 +76,14 @@ impl HostRun {
         if !quiet {
             // Each item of an include is one that was included.
             let includes = matches!(step.task().action, Action::IncludeTasks | Action::IncludeRole);
-            if includes {
+            if includes && done.outcome != Outcome::Skipped {
                 self.count(done.outcome);
+                self.looped.outcome = Some(done.outcome);
+            } else if includes {
+                // One that is left out counts only where no item was included.
+                if last && self.looped.outcome.is_none() {
+                    self.count(done.outcome);
+                }
             } else {
                 self.count_step(done.outcome, last);
             }
@@ -275,6 +282,9 @@ impl HostRun {
     }
 
     fn keep_result(&mut self, step: &Ready, done: &mut Done) {
+        if let Some(role) = step.task().around.role.as_ref().filter(|_| done.outcome != Outcome::Skipped) {
+            self.roles.entry(role.key.clone()).or_insert(false);
+        }
         let failed = matches!(done.outcome, Outcome::Failed | Outcome::Ignored | Outcome::Rescued);
         // A command that failed has run, and may have changed something: its result says so, as in Ansible.
         let changed = done.outcome == Outcome::Changed
@@ -394,11 +404,12 @@ impl HostRun {
     }
 
     /// Whether `break_when` ends the loop: its other items are left out.
-    fn breaks(&mut self, step: &Ready, done: &Done, queue: &mut Queue) -> bool {
+    fn breaks(&mut self, step: &Ready, done: &Done, window: &mut Window, queue: &mut Queue) -> bool {
         let conditions = &step.task().loop_control.break_when;
         if conditions.is_empty() || !matches!(self.verdict(step, done, conditions), Ok(true)) {
             return false;
         }
+        window.retain(|other| other.work.place != step.work.place);
         queue.retain(|work| match work {
             Work::Task(work) => work.place != step.work.place,
             Work::Mark(_) => true,

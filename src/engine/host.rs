@@ -11,7 +11,7 @@ use super::done::Done;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
-use super::run::Shared;
+use super::run::{Shared, Together};
 use super::step::{Ready, Witness};
 use super::variables::Variables;
 use super::view::HostView;
@@ -27,6 +27,9 @@ pub type Window = VecDeque<Ready>;
 pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
+    pub(super) together: Together,
+    /// The play's hosts, in the inventory's order.
+    pub(super) all_hosts: Arc<[String]>,
     pub(super) meeting: Arc<Meeting>,
     /// What its templates see of other hosts.
     pub(super) view: Arc<HostView>,
@@ -59,8 +62,14 @@ pub struct HostRun {
     /// Whether the task in hand lets the host be out of reach, and why it was.
     pub(super) tolerant: bool,
     pub(super) unreached: Option<Reason>,
+    /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
+    pub(super) out_of_reach: bool,
+    /// Why the host leaves, while the blocks that it was in end.
+    pub(super) closing: Option<Left>,
     /// The blocks of which a task has failed while their `always` runs.
     pub(super) failing: BTreeSet<Position>,
+    /// The roles of which a task has run, by their keys, each with whether it is through.
+    pub(super) roles: HashMap<String, bool>,
     pub(super) recap: Recap,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
@@ -99,7 +108,7 @@ impl HostRun {
         if let Err(left) = self.go().await {
             self.leave(left);
         }
-        self.meeting.leave(&self.host.name);
+        self.together.end(&self.shared, &self.host.name, &self.recap);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
         self.shared.keep_variables(&self.host.name, self.variables.kept());
         self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
@@ -107,6 +116,9 @@ impl HostRun {
     }
 
     async fn go(&mut self) -> Result<(), Left> {
+        if !self.play.gather_facts && self.variables.facts.is_empty() {
+            self.variables.forget_facts();
+        }
         if self.shared.options.check {
             // Nothing of an earlier play's plan is lost from sight: its changes are laid over this play's answers too.
             self.overlay = self.shared.overlay_of(&self.host.name);
@@ -117,10 +129,14 @@ impl HostRun {
         let mut window = Window::new();
         let ended = loop {
             match self.drive(&mut window, &mut queue).await {
-                Err(Left::Failed) => {
+                Err(left) if self.ends_with_always(left) => {
                     requeue(&mut queue, window.drain(..));
-                    if !self.unwind(&mut queue) && !self.force_handlers(&mut queue) {
-                        break Err(Left::Failed);
+                    let fatal = self.shared.is_fatal();
+                    if fatal {
+                        self.closing.get_or_insert(left);
+                    }
+                    if !self.unwind(&mut queue, !fatal) && !self.force_handlers(&mut queue) {
+                        break Err(self.closing.unwrap_or(left));
                     }
                 }
                 Err(Left::Ended) => break Ok(()),
@@ -134,7 +150,7 @@ impl HostRun {
     /// Does what is in the queue until it is empty or something ends it.
     async fn drive(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
         loop {
-            if self.shared.stops() {
+            if self.shared.is_interrupted() || (self.shared.is_fatal() && self.closing.is_none()) {
                 return Err(Left::Stopped);
             }
             self.unreached = None;
@@ -147,7 +163,7 @@ impl HostRun {
                 let Some(next) = queue.front() else { return Ok(()) };
                 self.meeting.arrive(&self.host.name, &next.place().clone());
                 self.tolerates(queue);
-                match self.know_facts().await {
+                match if self.out_of_reach { Ok(()) } else { self.know_facts().await } {
                     Err(Left::Unreachable) if self.tolerant => {
                         self.pass_unreached(window, queue).await?;
                         continue;
@@ -158,7 +174,7 @@ impl HostRun {
                 continue;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
-            let unverified = |step: &Ready| !self.facts_read && step.site.is_none();
+            let unverified = |step: &Ready| !self.facts_read && !self.out_of_reach && step.site.is_none();
             let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
             if asks {
                 self.tolerant =
@@ -208,6 +224,7 @@ impl HostRun {
         let Some(Work::Task(work)) = queue.pop_front() else { return Err(Left::Unreachable) };
         let scope = self.scope_of(&work);
         let step = Ready::new(work, scope);
+        self.out_of_reach = true;
         let done = Done::unreached(self.unreached.take());
         self.finish(step, done, window, queue).await
     }
@@ -228,19 +245,41 @@ impl HostRun {
             put_first(queue, marks.into_iter().map(Work::Mark));
             return Ok(());
         }
-        for mark in marks {
+        let mut marks = VecDeque::from(marks);
+        while let Some(mark) = marks.pop_front() {
+            // Whether a role runs again may hang on a mark before it.
+            if self.runs_again(&mark) {
+                requeue(queue, std::iter::once(step).chain(window.drain(..)));
+                put_first(queue, std::iter::once(mark).chain(marks).map(Work::Mark));
+                return Ok(());
+            }
             self.pass(mark, queue)?;
         }
         window.push_front(step);
         Ok(())
     }
 
+    /// Whether a role begins that has run already, as it would run now.
+    pub(super) fn runs_again(&self, mark: &Mark) -> bool {
+        let Mark::Begin(inside) = mark else { return false };
+        let role = inside.block.role.as_ref().filter(|role| !role.allow_duplicates);
+        role.is_some_and(|role| self.roles.get(&role.key) == Some(&true))
+    }
+
     /// Passes a mark where all went well before it.
     fn pass(&mut self, mark: Mark, queue: &mut Queue) -> Result<(), Left> {
         match mark {
+            Mark::Begin(ref inside) if self.runs_again(&mark) => {
+                skip_block(inside, queue);
+                Ok(())
+            }
             Mark::Begin(_) | Mark::Rescue(_) | Mark::Always(_) => Ok(()),
             Mark::End(inside) if self.failing.remove(&inside.place) => Err(Left::Failed),
-            Mark::End(_) => Ok(()),
+            Mark::End(inside) => {
+                let through = inside.block.role.as_ref().and_then(|role| self.roles.get_mut(&role.key));
+                through.into_iter().for_each(|through| *through = true);
+                Ok(())
+            }
             Mark::Fail(_) => Err(Left::Failed),
             Mark::Flush(place, after) => {
                 self.flush(place, after, queue);
@@ -265,12 +304,23 @@ impl HostRun {
         self.notified.iter().copied().find(|index| after.is_none_or(|done| *index > done))
     }
 
-    /// After a failure: goes to what rescues the innermost block, or to what it must do in any case. False where there is neither.
-    fn unwind(&mut self, queue: &mut Queue) -> bool {
+    /// Whether the blocks around the task in hand still do what they must do in any case: after a failure, and where the run ends
+    /// for the sake of another host.
+    fn ends_with_always(&self, left: Left) -> bool {
+        match left {
+            Left::Failed => true,
+            Left::Stopped => self.shared.is_fatal() && !self.shared.is_interrupted(),
+            Left::Unreachable | Left::Ended => false,
+        }
+    }
+
+    /// Goes to what rescues the innermost block, where that is wanted, or to what it must do in any case. False where there is
+    /// neither.
+    fn unwind(&mut self, queue: &mut Queue, rescues: bool) -> bool {
         while let Some(work) = queue.pop_front() {
             match work {
                 Work::Mark(Mark::Begin(inside)) => skip_block(&inside, queue),
-                Work::Mark(Mark::Rescue(inside)) if !inside.block.rescue.is_empty() => {
+                Work::Mark(Mark::Rescue(inside)) if rescues && !inside.block.rescue.is_empty() => {
                     self.rescue(&inside, queue);
                     return true;
                 }

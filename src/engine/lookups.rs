@@ -1,39 +1,238 @@
-//! The lookups of templates: `file` and `env`. What they give is data, never a template.
+//! What templates ask this machine for: files, the environment, commands. What they give is data, never a template.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::template::{Lookups, Request};
+use super::local_paths;
+use crate::template::{Local, Lookups, Request, TemplateFile};
+
+/// More of a file is not read.
+const LIMIT: u64 = 1 << 20;
 
 /// Lookups on the controller.
 pub struct ControllerLookups {
-    /// Where relative paths begin.
+    /// Where relative paths begin, where a request names no directories.
     pub directory: PathBuf,
 }
 
 impl Lookups for ControllerLookups {
     fn lookup(&self, request: &Request<'_>) -> Result<Vec<Json>, String> {
-        let text = |term: &Json| term.as_str().map_or_else(|| term.to_string(), str::to_owned);
-        let one = |term: &Json| match request.plugin {
-            "file" => self.file(&text(term)),
-            "env" => Ok(std::env::var(text(term)).unwrap_or_default()),
-            other => Err(format!("the lookup `{other}` is not supported yet; read a file with `file`")),
-        };
-        request.terms.iter().map(|term| one(term).map(Json::from)).collect()
+        let own = [self.directory.clone()];
+        let places = if request.directories.is_empty() { &own } else { request.directories };
+        let mut values = Vec::new();
+        if request.plugin == "first_found" {
+            return first_found(request, places);
+        }
+        for term in request.terms {
+            let text = term.as_str().map_or_else(|| term.to_string(), str::to_owned);
+            match request.plugin {
+                "file" => values.push(file(request, places, &text)?.into()),
+                "env" => values.push(environment(request, &text)?),
+                "pipe" => values.push(self.pipe(&text)?.trim_end().into()),
+                "lines" => values.extend(self.pipe(&text)?.lines().map(Json::from)),
+                "password" => values.push(password(places, &text)?.into()),
+                "fileglob" => values.extend(fileglob(places, &text)?.into_iter().map(Json::from)),
+                other => return Err(format!("the lookup `{other}` is not supported here")),
+            }
+        }
+        Ok(values)
+    }
+
+    fn local(&self, question: Local, path: &str) -> Result<Json, String> {
+        local_paths::answer(question, &self.directory, path)
+    }
+
+    fn template(
+        &self,
+        name: &str,
+        directories: &[PathBuf],
+        beside: Option<&Path>,
+    ) -> Result<Option<TemplateFile>, String> {
+        let own = [self.directory.clone()];
+        let places = if directories.is_empty() { &own } else { directories };
+        let beside = beside.map(Path::to_path_buf);
+        let mut places: Vec<PathBuf> = places.iter().cloned().chain(beside).collect();
+        // The name is one below a directory, as Jinja takes it.
+        if name.split('/').any(|part| part == "..") {
+            places.clear();
+        }
+        let name = name.trim_start_matches('/');
+        let Some(path) = found(&places, "templates", name) else { return Ok(None) };
+        let directory = path.parent().map(Path::to_path_buf);
+        Ok(Some(TemplateFile { text: read(&path)?, directory }))
     }
 }
 
 impl ControllerLookups {
-    fn file(&self, path: &str) -> Result<String, String> {
-        const LIMIT: u64 = 1 << 20;
-        let path = self.directory.join(path);
-        let error = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
-        if std::fs::metadata(&path).map_err(error)?.len() > LIMIT {
-            return Err(format!("`{}` has more than the {LIMIT} bytes that are read", path.display()));
+    /// What a command of this machine prints.
+    fn pipe(&self, command: &str) -> Result<String, String> {
+        let output = Command::new("/bin/sh")
+            .args(["-c", command])
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| format!("`{command}` cannot be run: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("`{command}` ends with {}", output.status));
         }
-        let bytes = crate::vault::read_file(&path).map_err(|why| format!("`{}` {why}", path.display()))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))?;
-        Ok(text.trim_end_matches('\n').to_owned())
+        if output.stdout.len() as u64 > LIMIT {
+            return Err(format!("`{command}` prints more than the {LIMIT} bytes that are read"));
+        }
+        String::from_utf8(output.stdout).map_err(|_| format!("what `{command}` prints is not text"))
+    }
+}
+
+/// The first place of a relative path, below a folder such as `files` or directly.
+fn found(places: &[PathBuf], folder: &str, path: &str) -> Option<PathBuf> {
+    let candidates = places.iter().flat_map(|place| [place.join(folder).join(path), place.join(path)]);
+    candidates.into_iter().find(|candidate| candidate.exists())
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let error = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
+    if std::fs::metadata(path).map_err(error)?.len() > LIMIT {
+        return Err(format!("`{}` has more than the {LIMIT} bytes that are read", path.display()));
+    }
+    let bytes = crate::vault::read_file(path).map_err(|why| format!("`{}` {why}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8", path.display()))
+}
+
+/// The text of a file without white space at its end, which is how a template wants it.
+fn file(request: &Request<'_>, places: &[PathBuf], path: &str) -> Result<String, String> {
+    let (mut lstrip, mut rstrip) = (false, true);
+    for (name, value) in request.options {
+        match (name.as_str(), value) {
+            ("lstrip", Json::Bool(on)) => lstrip = *on,
+            ("rstrip", Json::Bool(on)) => rstrip = *on,
+            _ => return Err(format!("it has no option `{name}` of that type")),
+        }
+    }
+    let found = found(places, "files", path);
+    let text = read(&found.ok_or_else(|| not_found(places, path))?)?;
+    let text = if lstrip { text.trim_start() } else { &text };
+    Ok(if rstrip { text.trim_end() } else { text }.to_owned())
+}
+
+fn not_found(places: &[PathBuf], path: &str) -> String {
+    let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
+    format!("the file `{path}` is not found in {}, nor below `files/` there", places.join(", "))
+}
+
+fn environment(request: &Request<'_>, name: &str) -> Result<Json, String> {
+    let name = name.split_whitespace().next().ok_or("it needs the name of a variable")?;
+    if let Some((option, _)) = request.options.iter().find(|(option, _)| *option != "default") {
+        return Err(format!("it has no option `{option}`"));
+    }
+    match std::env::var(name) {
+        Ok(value) => Ok(value.into()),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("what `{name}` holds is not text")),
+        Err(std::env::VarError::NotPresent) => {
+            Ok(request.options.get("default").cloned().unwrap_or_else(|| "".into()))
+        }
+    }
+}
+
+/// A password that a file holds; a run invents none, because it must plan what it applies.
+fn password(places: &[PathBuf], term: &str) -> Result<String, String> {
+    let path = term.split(' ').next().unwrap_or_default();
+    if term.contains("encrypt=") || path == "/dev/null" {
+        return Err("only a password kept in a file can be had: a run must plan what it applies".to_owned());
+    }
+    let path = places.first().map_or_else(|| PathBuf::from(path), |place| place.join(path));
+    if !path.exists() {
+        return Err(format!(
+            "there is no `{}`; put the password into it, since a run invents none",
+            path.display()
+        ));
+    }
+    let text = read(&path)?;
+    let line = text.trim_end_matches(['\n', '\r']);
+    Ok(line.rsplit_once(" salt=").map_or(line, |(password, _)| password).to_owned())
+}
+
+fn fileglob(places: &[PathBuf], term: &str) -> Result<Vec<String>, String> {
+    let (directory, pattern) = term.rsplit_once('/').map_or((None, term), |(d, p)| (Some(d), p));
+    let searched: Vec<PathBuf> = match directory {
+        Some("") => vec![PathBuf::from("/")],
+        Some(directory) => found(places, "files", directory).into_iter().collect(),
+        None => places.iter().flat_map(|place| [place.join("files"), place.clone()]).collect(),
+    };
+    for place in searched {
+        let files = local_paths::files_matching(&place, pattern)?;
+        if !files.is_empty() {
+            return Ok(files);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The first of several files that is there.
+fn first_found(request: &Request<'_>, places: &[PathBuf]) -> Result<Vec<Json>, String> {
+    let mut skip = request.options.get("skip").cloned().unwrap_or(Json::Bool(false));
+    let files = request.options.get("files").cloned();
+    let given: Vec<Json> =
+        if request.terms.is_empty() { files.into_iter().collect() } else { request.terms.to_vec() };
+    let mut names = Vec::new();
+    candidates(&given, request.options.get("paths"), &mut skip, &mut names)?;
+    for name in &names {
+        // Outside of the old loops Ansible looks in no folder of its own here.
+        let found = places.iter().map(|place| place.join(name)).find(|path| path.exists());
+        if let Some(path) = found {
+            let path = local_paths::normal(&path);
+            return Ok(vec![path.into()]);
+        }
+    }
+    if skip == true {
+        return Ok(Vec::new());
+    }
+    Err(format!("none of the files is there: {}", names.join(", ")))
+}
+
+fn candidates(
+    terms: &[Json],
+    paths: Option<&Json>,
+    skip: &mut Json,
+    names: &mut Vec<String>,
+) -> Result<(), String> {
+    for term in terms {
+        match term {
+            Json::Array(inner) => candidates(inner, paths, skip, names)?,
+            Json::Object(map) => {
+                if let Some(wanted) = map.get("skip") {
+                    *skip = wanted.clone();
+                }
+                let files = map.get("files").cloned().unwrap_or_else(|| Json::Array(Vec::new()));
+                joined(&split(&files, &[',', ';'])?, map.get("paths").or(paths), names)?;
+            }
+            Json::String(_) => joined(&split(term, &[',', ';'])?, paths, names)?,
+            other => return Err(format!("`{other}` names no file")),
+        }
+    }
+    Ok(())
+}
+
+fn joined(files: &[String], paths: Option<&Json>, names: &mut Vec<String>) -> Result<(), String> {
+    let paths = paths.map_or_else(|| Ok(Vec::new()), |paths| split(paths, &[',', ':', ';']))?;
+    if paths.is_empty() {
+        names.extend(files.iter().cloned());
+    }
+    for path in &paths {
+        names.extend(files.iter().map(|file| Path::new(path).join(file).to_string_lossy().into_owned()));
+    }
+    Ok(())
+}
+
+/// The names in a text or a list of texts, apart by any of the marks.
+fn split(value: &Json, marks: &[char]) -> Result<Vec<String>, String> {
+    match value {
+        Json::String(text) => Ok(text.split(marks).map(str::to_owned).collect()),
+        Json::Array(items) => {
+            let parts = items.iter().map(|item| split(item, marks)).collect::<Result<Vec<_>, _>>()?;
+            Ok(parts.concat())
+        }
+        other => Err(format!("`{other}` names no file")),
     }
 }

@@ -29,6 +29,13 @@ struct State {
 enum Progress {
     Before(Position),
     Left,
+    Lost,
+}
+
+impl Progress {
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Left | Self::Lost)
+    }
 }
 
 /// What one host has found out for all hosts of its batch.
@@ -69,14 +76,22 @@ impl Meeting {
         self.set(host, Progress::Before(place.clone()));
     }
 
-    /// Says that nothing more comes of a host.
-    pub fn leave(&self, host: &str) {
-        self.set(host, Progress::Left);
+    /// Says that nothing more comes of a host; `lost` where it has failed or could not be reached.
+    pub fn leave(&self, host: &str, lost: bool) {
+        self.set(host, if lost { Progress::Lost } else { Progress::Left });
+    }
+
+    /// The hosts that are not lost, in order.
+    #[must_use]
+    pub fn remaining(&self) -> Vec<&str> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |host: &&String| state.at.get(*host) != Some(&Progress::Lost);
+        self.hosts.iter().filter(stays).map(String::as_str).collect()
     }
 
     fn set(&self, host: &str, progress: Progress) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.at.get(host) != Some(&Progress::Left) {
+        if !state.at.get(host).is_some_and(Progress::is_over) {
             state.at.insert(host.to_owned(), progress);
             drop(state);
             self.changed.notify_waiters();
@@ -87,7 +102,7 @@ impl Meeting {
     pub async fn all_at(&self, place: &Position) {
         self.until(|state| {
             let there = |host| match state.at.get(host) {
-                Some(Progress::Left) => true,
+                Some(Progress::Left | Progress::Lost) => true,
                 Some(Progress::Before(at)) => at >= place,
                 None => false,
             };
@@ -121,7 +136,7 @@ impl Meeting {
     pub async fn told(&self, by: &str, place: &Position) -> Told {
         self.until(|state| {
             let lost = || Told::Lost(by.to_owned());
-            let left = state.at.get(by) == Some(&Progress::Left);
+            let left = state.at.get(by).is_some_and(Progress::is_over);
             state.told.get(place).cloned().or_else(|| left.then(lost))
         })
         .await

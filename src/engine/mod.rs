@@ -10,6 +10,7 @@ mod done;
 mod dtr;
 mod finish;
 mod host;
+mod local_paths;
 mod lock_file;
 mod lookups;
 mod meeting;

@@ -1,6 +1,6 @@
 //! What the engine does itself: `set_fact`, `include_vars`, `include_tasks`, `include_role`, `meta`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modules::Plan;
@@ -10,7 +10,7 @@ use super::host::{HostRun, Left, Window, requeue};
 use super::program::{Queue, Work, of_parts};
 use super::scope::NoValue;
 use super::step::{Ready, Stage, item_layer};
-use crate::playbook::{Action, Around, Meta, Part, WantedRole, is_variable_name};
+use crate::playbook::{Action, Around, Meta, Part, Task, WantedRole, is_variable_name};
 use crate::template::Layer;
 use crate::yaml::{Node, Problem};
 
@@ -74,29 +74,33 @@ impl HostRun {
     fn include_tasks(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<PathBuf, NoValue> {
         let node = argument(step, "file");
         let file = self.shared.renderer.text(node, &step.scope)?;
-        let path = self.task_file(step, &file);
+        let around = &step.task().around;
+        let folder = if around.handler { "handlers" } else { "tasks" };
+        // Where it is nowhere, the message says so of the place that comes first.
+        let path = around.files.tasks_file(Path::new(&file), folder, true);
+        let path = path.unwrap_or_else(|_| around.files.tasks.join(&file));
         if !step.work.expanded {
             let around = self.around_included(step);
-            let parts =
-                self.shared.included(step.task(), &path, &around, &self.play.library).map_err(|problem| {
-                    let problem = *problem;
-                    // A file that is not there has no place of its own.
-                    let at = problem.at.clone().unwrap_or_else(|| node.place());
-                    NoValue::Wrong(Box::new(Problem { at: Some(at), ..problem }))
-                })?;
-            self.expand(step, &parts, queue)?;
+            let read = self.shared.included(step.task(), &path, &around, &self.play.library);
+            let included = read.map_err(|problem| {
+                let problem = *problem;
+                // A file that is not there has no place of its own.
+                let at = problem.at.clone().unwrap_or_else(|| node.place());
+                NoValue::Wrong(Box::new(Problem { at: Some(at), ..problem }))
+            })?;
+            self.know(&included.handlers);
+            self.expand(step, &included.parts, queue)?;
         }
         Ok(path)
     }
 
-    /// Where a file of tasks is: beside the file that includes it, among the role's tasks, beside the playbook.
-    fn task_file(&self, step: &Ready, file: &str) -> PathBuf {
-        let around = &step.task().around;
-        let role = around.role.as_ref().map(|role| role.path.join("tasks"));
-        let places = [Some(around.files.tasks.clone()), role, Some(self.play.directory.clone())];
-        let mut candidates = places.into_iter().flatten().map(|place| place.join(file));
-        let last = around.files.tasks.join(file);
-        candidates.find(|path| path.is_file()).unwrap_or(last)
+    /// Takes handlers that an include has brought.
+    fn know(&mut self, handlers: &[Arc<Task>]) {
+        for handler in handlers {
+            if !self.handlers.iter().any(|known| Arc::ptr_eq(known, handler)) {
+                self.handlers.push(Arc::clone(handler));
+            }
+        }
     }
 
     fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
@@ -106,11 +110,7 @@ impl HostRun {
             let around = self.around_included(step);
             let read = self.shared.included_role(step.task(), &wanted, &around, &self.play.library);
             let included = read.map_err(NoValue::Wrong)?;
-            for handler in &included.handlers {
-                if !self.handlers.iter().any(|known| Arc::ptr_eq(known, handler)) {
-                    self.handlers.push(Arc::clone(handler));
-                }
-            }
+            self.know(&included.handlers);
             if included.role.public {
                 self.variables.publish(&included.role);
             }
@@ -179,7 +179,9 @@ impl HostRun {
         let works = of_parts(parts, &below, outer.as_ref(), &self.shared.options.tags);
         // All items are included before the first of their tasks runs, as in Ansible.
         let here = &step.work.place;
-        let at = queue.iter().position(|work| work.place() != here && !work.place().is_below(here));
+        // The flush at the section's end has the place of the last task, which this may be.
+        let item = |work: &Work| matches!(work, Work::Task(_)) && work.place() == here;
+        let at = queue.iter().position(|work| !item(work) && !work.place().is_below(here));
         let mut rest = queue.split_off(at.unwrap_or(queue.len()));
         queue.extend(works);
         queue.append(&mut rest);
@@ -206,8 +208,7 @@ impl HostRun {
                 self.flush(step.work.place.clone(), None, queue);
             }
             Meta::ClearFacts => {
-                self.variables.learnt = Arc::default();
-                self.variables.facts = Arc::default();
+                self.variables.forget_facts();
                 requeue(queue, window.drain(..));
             }
             Meta::EndHost | Meta::EndBatch => return Err(Left::Ended),

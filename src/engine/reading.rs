@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 
 use super::run::Shared;
 use crate::playbook::{
-    Around, IncludedRole, Library, Part, Reader, Task, WantedRole, is_about_the_connection, is_variable_name,
+    Around, IncludedRole, IncludedTasks, Library, Reader, Task, WantedRole, is_about_the_connection,
+    is_variable_name,
 };
 use crate::yaml::{self, Node, Problem, Problems, Source};
 
@@ -18,7 +19,7 @@ pub type FileVariables = Arc<Vec<(String, Json)>>;
 /// What was read.
 #[derive(Default)]
 pub struct Reading {
-    tasks: Mutex<HashMap<(usize, PathBuf), Read<Arc<Vec<Part>>>>>,
+    tasks: Mutex<HashMap<(usize, PathBuf), Read<Arc<IncludedTasks>>>>,
     roles: Mutex<HashMap<(usize, String), Read<Arc<IncludedRole>>>>,
     variables: Mutex<HashMap<PathBuf, Read<FileVariables>>>,
 }
@@ -36,13 +37,13 @@ impl Shared {
         path: &Path,
         around: &Around,
         library: &Library,
-    ) -> Read<Arc<Vec<Part>>> {
+    ) -> Read<Arc<IncludedTasks>> {
         let key = (std::ptr::from_ref(task) as usize, path.to_path_buf());
         let mut read = self.reading.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let parts = read.entry(key).or_insert_with(|| {
             let mut problems = Problems::new();
-            let parts = Reader::new(library, &mut problems).file(path, around);
-            problems.or(Arc::new(parts)).map_err(first)
+            let read = Reader::new(library, &mut problems).included(path, around);
+            problems.or(Arc::new(read)).map_err(first)
         });
         parts.clone()
     }

@@ -101,6 +101,8 @@ pub struct Shared {
     pub reading: Reading,
     /// Places that `throttle` gives, by task.
     throttles: Mutex<HashMap<Position, Arc<Semaphore>>>,
+    /// A batch of which no host is left.
+    lost_batch: Mutex<Option<Vec<String>>>,
     /// Set where the play ends for all hosts, as one has said.
     play_ended: AtomicBool,
     /// `groups`: the hosts of each group.
@@ -172,6 +174,7 @@ impl Shared {
             sites: Sites::default(),
             reading: Reading::default(),
             throttles: Mutex::default(),
+            lost_batch: Mutex::default(),
             play_ended: AtomicBool::new(false),
             groups,
             events: parts.events,
@@ -204,6 +207,18 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether the run ends for the sake of a host that is lost.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether the operator has stopped the run.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Says that the play ends here: no batch of it begins any more.
@@ -322,6 +337,7 @@ impl Shared {
             }
         }
         for selected in plays {
+            self.end_for_batch();
             if self.stops() {
                 break;
             }
@@ -351,6 +367,7 @@ impl Shared {
             }
         };
         for batch in Play::batches(&sizes, &selected.hosts) {
+            self.end_for_batch();
             if self.play_ended.load(Ordering::Relaxed) {
                 break;
             }
@@ -362,8 +379,8 @@ impl Shared {
             self.batch(play, &batch, selected).await;
             self.emit(Event::BatchFinished);
             if !batch.iter().any(|host| self.goes_on(host)) {
-                // Ansible's rule: a batch that is lost whole ends the play, so that the next one is not lost too.
-                break;
+                // Ansible's rule: a batch that is lost whole ends the run, so that the next one is not lost too.
+                *self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner) = Some(batch);
             }
         }
     }
@@ -402,6 +419,7 @@ impl Shared {
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let all: Arc<[String]> = self.in_order(&selected.hosts).into();
@@ -412,21 +430,13 @@ impl Shared {
             hosts.spawn(async move {
                 let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
                 let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
-                together.meeting.leave(&name);
+                together.end(&shared, &name, &recap);
                 (name, recap)
             });
         }
-        let mut lost = 0;
         while let Some(joined) = hosts.join_next().await {
             match joined {
-                Ok((name, recap)) => {
-                    lost += usize::from(recap.state.is_lost() && recap.state != State::Aborted);
-                    let ends = self.ends_for(play, &recap, lost, batch.len());
-                    self.keep_recap(&name, recap);
-                    if let Some(keyword) = ends {
-                        self.end_for(&name, keyword);
-                    }
-                }
+                Ok((name, recap)) => self.keep_recap(&name, recap),
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
             }
@@ -461,7 +471,7 @@ impl Shared {
         self: &Arc<Self>,
         together: &Together,
         name: &str,
-        all: &[String],
+        all: &Arc<[String]>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Recap {
         let earlier =
@@ -500,6 +510,8 @@ impl Shared {
         let run = HostRun {
             shared: Arc::clone(self),
             play: Arc::clone(play),
+            together: together.clone(),
+            all_hosts: Arc::clone(all),
             meeting: Arc::clone(&together.meeting),
             view,
             met: Position::default(),
@@ -522,7 +534,10 @@ impl Shared {
             looped: Looped::default(),
             tolerant: false,
             unreached: None,
+            out_of_reach: false,
+            closing: None,
             failing: BTreeSet::new(),
+            roles: HashMap::new(),
             recap: earlier,
             witnesses: Vec::new(),
         };
@@ -535,6 +550,18 @@ impl Shared {
             return;
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
+        self.emit(Event::Said { text, warning: true });
+    }
+
+    /// Ends the run where something would follow a batch that is lost whole.
+    fn end_for_batch(&self) {
+        let lost = self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(batch) = lost.filter(|_| !self.stops()) else { return };
+        self.fatal.store(true, Ordering::Relaxed);
+        let text = match batch.as_slice() {
+            [only] => format!("the run ends here: `{only}`, all of its batch, is lost"),
+            all => format!("the run ends here: all {} hosts of a batch are lost", all.len()),
+        };
         self.emit(Event::Said { text, warning: true });
     }
 
@@ -622,7 +649,6 @@ impl Shared {
             "ansible_play_hosts": all,
             "ansible_play_hosts_all": all,
             "ansible_play_batch": batch,
-            "play_hosts": batch,
             "ansible_play_name": play.shown_name(),
             "ansible_play_role_names": roles,
             "ansible_role_names": roles,
@@ -662,12 +688,38 @@ impl Shared {
 
 /// What the hosts of a batch have in common.
 #[derive(Clone)]
-struct Together {
+pub struct Together {
     play: Arc<Play>,
     meeting: Arc<Meeting>,
     forks: Arc<Semaphore>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// The hosts that are lost.
+    lost: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Together {
+    /// Takes a host's end. Where it is one too many, the run is ended before any other host learns that this one has left.
+    pub fn end(&self, shared: &Shared, host: &str, recap: &Recap) {
+        let is_lost = recap.state.is_lost();
+        if is_lost && recap.state != State::Aborted {
+            let lost = {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.insert(host.to_owned());
+                lost.len()
+            };
+            if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
+                shared.end_for(host, keyword);
+            }
+        }
+        self.meeting.leave(host, is_lost);
+    }
+
+    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
+    #[must_use]
+    pub fn is_cautious(&self) -> bool {
+        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
+    }
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::playbook::{Files, Repeated};
-use crate::template::{ErrorKind, Scope, TemplateError, Templater};
+use crate::template::{ErrorKind, Reading, Scope, TemplateError, TemplateFile, Templater};
 use crate::yaml::{Node, Place, Problem};
 
 /// Why a template, or what depends on it, has no value now.
@@ -89,6 +89,10 @@ impl Renderer {
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn items(&self, repeated: &Repeated, scope: &Arc<Scope>) -> Result<Vec<Json>, NoValue> {
         let node = &repeated.items;
+        if let Some(lookup) = &repeated.lookup {
+            let terms = node.to_source().map_err(|problems| NoValue::Wrong(Box::new(first(problems))))?;
+            return self.templater.looked_up(lookup, &terms, scope).map_err(|error| no_value(node, &error));
+        }
         match self.value(node, scope)? {
             Json::Array(items) => Ok(items),
             other => {
@@ -120,13 +124,18 @@ impl Renderer {
             let place = problem.at.clone().unwrap_or_else(|| at.place());
             NoValue::Wrong(Box::new(Problem { at: Some(place), ..problem }))
         })?;
+        let reading = reading_of(arguments).map_err(|message| wrong(message, node.place()))?;
         let mut scope = Scope::child(scope);
-        let name = path.display().to_string();
-        scope.set_literal("template_path", &Json::from(name.clone()));
-        scope.set_literal("ansible_managed", &Json::from("Ansible managed"));
-        let rendered = self.templater.render_value(&Json::from(&*source.text), &Arc::new(scope));
-        let rendered = rendered.map_err(|error| in_file(&source, &error))?;
-        Ok(rendered.as_str().map_or_else(|| rendered.to_string(), str::to_owned))
+        let shown = path.display().to_string();
+        let names =
+            [("template_path", name), ("template_fullpath", &shown), ("ansible_managed", "Ansible managed")];
+        for (variable, value) in names {
+            scope.set_literal(variable, &Json::from(value));
+        }
+        let directory = path.parent().map(Path::to_path_buf);
+        let file = TemplateFile { text: source.text.to_string(), directory };
+        let rendered = self.templater.render_file(&file, &Arc::new(reading), &Arc::new(scope));
+        rendered.map_err(|error| in_file(&source, &error))
     }
 
     /// Whether all conditions hold; where one does not, which.
@@ -223,6 +232,49 @@ fn no_value(node: &Node, error: &TemplateError) -> NoValue {
         ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
         _ => NoValue::Wrong(Box::new(template_problem(node, error))),
     }
+}
+
+/// How a template file is read, as the arguments of `template` say it.
+fn reading_of(arguments: &Json) -> Result<Reading, String> {
+    let mut reading = Reading::default();
+    let delimiters = &mut reading.delimiters;
+    for (name, field) in [
+        ("variable_start_string", &mut delimiters.variable.0),
+        ("variable_end_string", &mut delimiters.variable.1),
+        ("block_start_string", &mut delimiters.block.0),
+        ("block_end_string", &mut delimiters.block.1),
+        ("comment_start_string", &mut delimiters.comment.0),
+        ("comment_end_string", &mut delimiters.comment.1),
+    ] {
+        if let Some(text) = arguments[name].as_str() {
+            if text.is_empty() {
+                return Err(format!("`{name}` is empty"));
+            }
+            text.clone_into(field);
+        }
+    }
+    for (name, field) in
+        [("trim_blocks", &mut reading.trim_blocks), ("lstrip_blocks", &mut reading.lstrip_blocks)]
+    {
+        match &arguments[name] {
+            Json::Null => {}
+            Json::Bool(value) => *field = *value,
+            Json::String(text) => {
+                *field = ["true", "yes", "on", "1"].contains(&text.to_ascii_lowercase().as_str())
+            }
+            other => return Err(format!("`{name}` is {other}, neither true nor false")),
+        }
+    }
+    match arguments["newline_sequence"].as_str() {
+        None => {}
+        Some("\n" | "\\n") => "\n".clone_into(&mut reading.newline_sequence),
+        Some("\r\n" | "\\r\\n") => "\r\n".clone_into(&mut reading.newline_sequence),
+        Some("\r" | "\\r") => "\r".clone_into(&mut reading.newline_sequence),
+        Some(other) => {
+            return Err(format!("`newline_sequence` cannot be {other:?}; it is \\n, \\r\\n or \\r"));
+        }
+    }
+    Ok(reading)
 }
 
 /// A mistake in a template of its own file.

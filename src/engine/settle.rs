@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::done::{COMMAND, Done, acted, result_of, unseen};
 use super::host::{HostRun, Left, Window, requeue, start_over};
+use super::meeting::Told;
 use super::program::Queue;
 use super::step::{Planned, Ready, Stage, Witness};
 use super::window::Acts;
@@ -44,6 +45,7 @@ impl HostRun {
             Stage::Skipped(why) => Done::skipped(why),
             Stage::Unknown(reason) => Done::reason(Outcome::Unknown, "unknown", reason, None),
             Stage::Wrong(problem) => Done::wrong(&problem),
+            Stage::Told(told) if matches!(*told, Told::Lost(_)) => return Err(Left::Stopped),
             Stage::Told(told) => Done::told(*told),
             Stage::Known(planned) => self.conclude(&mut step, *planned, window, queue).await?,
         };
@@ -94,6 +96,13 @@ impl HostRun {
             plan.warn(untested.warning);
         }
         self.show(step, &plan);
+        let place = step.work.place.clone();
+        if self.together.is_cautious() || step.task().keywords.any_errors_fatal.is_some() {
+            self.meet(&place).await;
+            if self.shared.stops() {
+                return Err(Left::Stopped);
+            }
+        }
         if step.check {
             Ok(self.only_plan(step, plan, window, queue))
         } else {

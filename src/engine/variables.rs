@@ -73,12 +73,12 @@ impl Variables {
             Arc::new(layer)
         };
         Self {
-            defaults: all(|role| &role.defaults),
+            defaults: all(|role| &role.shown_defaults),
             inventory,
             facts: kept.facts,
             play: layer_of(&play.keywords.vars),
             files: Arc::default(),
-            roles: all(|role| &role.vars),
+            roles: all(|role| &role.shown_vars),
             included: kept.included,
             learnt: kept.learnt,
             extra,
@@ -97,10 +97,17 @@ impl Variables {
         }
     }
 
+    /// Forgets what was gathered of the host; `ansible_facts` is empty then, and not undefined.
+    pub fn forget_facts(&mut self) {
+        let mut layer = Layer::new();
+        layer.set_literal("ansible_facts", &Json::Object(serde_json::Map::new()));
+        self.facts = Arc::new(layer);
+    }
+
     /// Shows the variables of an included role to all later tasks.
     pub fn publish(&mut self, role: &Role) {
-        Arc::make_mut(&mut self.defaults).extend(&layer_of(&role.defaults));
-        Arc::make_mut(&mut self.roles).extend(&layer_of(&role.vars));
+        Arc::make_mut(&mut self.defaults).extend(&layer_of(&role.shown_defaults));
+        Arc::make_mut(&mut self.roles).extend(&layer_of(&role.shown_vars));
     }
 
     /// The scope of what belongs to no task.

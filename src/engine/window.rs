@@ -14,7 +14,7 @@ use super::site::Site;
 use super::step::{Asking, Doing, NotReady, Ready, Skip, Stage, item_layer, seen_as};
 use crate::event::{Position, Reason};
 use crate::playbook::{Action, Files, Task};
-use crate::template::Scope;
+use crate::template::{Layer, Scope};
 use crate::transport::{self, Identity, TransportError};
 use crate::yaml::{Node, Problem};
 
@@ -71,6 +71,9 @@ impl HostRun {
                     }
                     step.before = std::mem::take(&mut marks);
                     self.foresee(&step);
+                    // What it sets of another host is seen by whoever asks that host, not by what is foreseen.
+                    let alone =
+                        alone || (step.site.is_some() && step.task().keywords.delegate_facts.is_some());
                     window.push_back(step);
                     if alone {
                         break;
@@ -93,6 +96,7 @@ impl HostRun {
     fn stops_at(&self, mark: &Mark) -> bool {
         match mark {
             Mark::Flush(..) => !self.notified.is_empty(),
+            Mark::Begin(_) => self.runs_again(mark),
             Mark::End(inside) => self.failing.contains(&inside.place),
             Mark::Fail(_) => true,
             _ => false,
@@ -130,8 +134,34 @@ impl HostRun {
     /// The scope of a task's templates.
     pub(super) fn scope_of(&mut self, work: &TaskWork) -> Arc<Scope> {
         let item = work.item.as_ref().map(|item| item_layer(&work.task, item));
-        self.view.see(self.met >= work.place, self.variables.kept());
-        Arc::new(self.variables.of_task(work, item))
+        let met = self.met >= work.place;
+        self.view.see(met, self.variables.kept());
+        let mut scope = self.variables.of_task(work, item);
+        scope.push(self.play_hosts(met));
+        Arc::new(scope)
+    }
+
+    /// The hosts of the play that are not lost: whoever asks waits until all have come to where it is.
+    fn play_hosts(&self, met: bool) -> Arc<Layer> {
+        let mut layer = Layer::new();
+        if !met && self.meeting.hosts().len() > 1 {
+            for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
+                layer.set_pending(name);
+            }
+            return Arc::new(layer);
+        }
+        let batch = self.meeting.remaining();
+        let of_batch: std::collections::HashSet<&str> =
+            self.meeting.hosts().iter().map(String::as_str).collect();
+        let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
+        let stays = |host: &&String| remains.contains(host.as_str()) || !of_batch.contains(host.as_str());
+        let all: Vec<&String> = self.all_hosts.iter().filter(stays).collect();
+        let in_batch: Vec<&String> =
+            all.iter().copied().filter(|host| remains.contains(host.as_str())).collect();
+        layer.set_literal("ansible_play_hosts", &serde_json::json!(all));
+        layer.set_literal("ansible_play_batch", &serde_json::json!(in_batch));
+        layer.set_literal("play_hosts", &serde_json::json!(in_batch));
+        Arc::new(layer)
     }
 
     /// Lets later steps of the window see the result of this one, as far as it is known.

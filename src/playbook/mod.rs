@@ -29,7 +29,7 @@ pub use arguments::{argument_place, read_arguments};
 pub use keywords::{Become, Keywords};
 pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
-pub use read::{IncludedRole, Library, Reader};
+pub use read::{IncludedRole, IncludedTasks, Library, Reader};
 pub use role::WantedRole;
 pub use schema::schema;
 pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};

@@ -35,7 +35,7 @@ pub struct Block {
 }
 
 /// A role, as it is used in one place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Role {
     /// Its name.
     pub name: String,
@@ -45,6 +45,10 @@ pub struct Role {
     pub defaults: Vec<(String, Node)>,
     /// `vars/`, likewise.
     pub vars: Vec<(String, Node)>,
+    /// What tasks of others see of its defaults: its own, after those of the roles that it depends on.
+    pub shown_defaults: Vec<(String, Node)>,
+    /// What they see of its variables, likewise.
+    pub shown_vars: Vec<(String, Node)>,
     /// The roles that it stands in, the innermost first, by name.
     pub parents: Vec<String>,
     /// Whether it runs again where it has run already with the same `key` on a host.

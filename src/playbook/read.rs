@@ -11,7 +11,7 @@ use super::keys::{Keys, nodes};
 use super::keywords::{Keywords, Level};
 use super::own;
 use super::part::{Around, Block, Files, Part, Role};
-use super::role::{Used, WantedRole};
+use super::role::WantedRole;
 use super::role_files::find_role;
 use super::task::{Task, finish};
 use super::vocabulary::of_tasks;
@@ -32,8 +32,6 @@ pub struct Reader<'p> {
     pub(super) problems: &'p mut Problems,
     /// The roles that were read, in the order in which they run.
     pub(super) roles: Vec<Arc<Role>>,
-    /// What tells which roles need not run again.
-    pub(super) used: Vec<Used>,
     /// The handlers of roles, which are read when all tasks are.
     pub(super) handlers: Vec<(Node, Around)>,
     /// The files and roles that are being read, the innermost last.
@@ -45,6 +43,15 @@ pub struct Reader<'p> {
     /// The files to be included that were looked at for mistakes.
     seen: HashSet<PathBuf>,
     next: u32,
+}
+
+/// What `include_tasks` brings.
+#[derive(Debug, Clone)]
+pub struct IncludedTasks {
+    /// The tasks of the file.
+    pub parts: Vec<Part>,
+    /// The handlers of the roles that it imports.
+    pub handlers: Vec<Arc<Task>>,
 }
 
 /// What `include_role` brings.
@@ -65,7 +72,6 @@ impl<'p> Reader<'p> {
             library,
             problems,
             roles: Vec::new(),
-            used: Vec::new(),
             handlers: Vec::new(),
             within: Vec::new(),
             incomplete: false,
@@ -108,8 +114,13 @@ impl<'p> Reader<'p> {
         parts
     }
 
+    /// Reads the tasks of a file that is included while the play runs.
+    pub fn included(&mut self, path: &Path, around: &Around) -> IncludedTasks {
+        IncludedTasks { parts: self.file(path, around), handlers: self.handlers() }
+    }
+
     /// The handlers of the roles that were read so far and are not asked for yet.
-    pub fn handlers(&mut self) -> Vec<Arc<Task>> {
+    pub(super) fn handlers(&mut self) -> Vec<Arc<Task>> {
         let pending = std::mem::take(&mut self.handlers);
         let parts =
             pending.iter().flat_map(|(node, around)| self.list(Some(node), "a file of handlers", around));

@@ -36,21 +36,12 @@ pub struct WantedRole {
     pub place: Place,
 }
 
-/// A role that was read before: its key, its conditions, and its tags.
-pub(super) struct Used {
-    key: String,
-    when: Vec<String>,
-    tags: Vec<String>,
-}
-
 /// What a role brings to where it is used.
 pub(super) struct UsedRole {
     /// The tasks of the roles that it depends on, then its own.
     pub parts: Vec<Part>,
     /// The role.
     pub role: Arc<Role>,
-    /// Its own variables and defaults, with those of the roles that it depends on.
-    own: [Vec<(String, Node)>; 2],
 }
 
 impl WantedRole {
@@ -207,13 +198,12 @@ impl Reader<'_> {
         let at = role.vars.len() - (all_vars.len() - vars.len());
         role.vars.splice(at..at, vars);
         role.defaults.splice(0..0, defaults);
+        (role.shown_vars, role.shown_defaults) = (all_vars, all_defaults);
         let role = Arc::new(role);
         self.roles.push(Arc::clone(&role));
-        if role.allow_duplicates || !self.ran_before(&role.key, &around.keywords) {
-            parts.push(self.tasks_of(wanted, &role, params, around, directory, &meta));
-            self.handlers_of(wanted, &role, params, around, directory);
-        }
-        UsedRole { parts, role, own: [all_vars, all_defaults] }
+        parts.push(self.tasks_of(wanted, &role, params, around, directory, &meta));
+        self.handlers_of(wanted, &role, params, around, directory);
+        UsedRole { parts, role }
     }
 
     /// The roles that a role depends on: their tasks, and their variables and defaults.
@@ -232,7 +222,7 @@ impl Reader<'_> {
             return (parts, inherited);
         }
         // The variables that its use gives are among those of the role for what it depends on.
-        let mut parent = role.copy();
+        let mut parent = role.clone();
         parent.vars.extend(around.keywords.vars.iter().cloned());
         let keywords = Keywords { vars: Vec::new(), ..around.keywords.clone() };
         let inside = self.inside(around, &Arc::new(parent), params, directory, "meta");
@@ -241,28 +231,11 @@ impl Reader<'_> {
             let around = Around { keywords: used.keywords.within(&below.keywords), ..below.clone() };
             if let Some(read) = self.used_role(&used.wanted, &used.params, &around) {
                 parts.extend(read.parts);
-                let [vars, defaults] = read.own;
-                inherited[0].extend(vars);
-                inherited[1].extend(defaults);
+                inherited[0].extend(read.role.shown_vars.iter().cloned());
+                inherited[1].extend(read.role.shown_defaults.iter().cloned());
             }
         }
         (parts, inherited)
-    }
-
-    /// Whether the same role runs before, wherever this use would run.
-    fn ran_before(&mut self, key: &str, keywords: &Keywords) -> bool {
-        let mut tags = keywords.tags.clone();
-        tags.sort();
-        let when = keywords.when.iter().map(|node| node.written().to_owned()).collect();
-        let now = Used { key: key.to_owned(), when, tags };
-        let before = |used: &Used| {
-            used.key == now.key
-                && used.tags == now.tags
-                && used.when.iter().all(|when| now.when.contains(when))
-        };
-        let ran = self.used.iter().any(before);
-        self.used.push(now);
-        ran
     }
 
     fn tasks_of(
@@ -363,6 +336,8 @@ impl Role {
             path: std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
             defaults: parent.map(|parent| parent.defaults.clone()).unwrap_or_default(),
             vars: parent.map(|parent| parent.vars.clone()).unwrap_or_default(),
+            shown_defaults: Vec::new(),
+            shown_vars: Vec::new(),
             parents: parents.collect(),
             allow_duplicates: wanted.allow_duplicates,
             public: wanted.public,
@@ -374,18 +349,6 @@ impl Role {
                 written(params),
                 written(&around.keywords.vars)
             ),
-        }
-    }
-
-    fn copy(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            path: self.path.clone(),
-            defaults: self.defaults.clone(),
-            vars: self.vars.clone(),
-            parents: self.parents.clone(),
-            key: self.key.clone(),
-            ..*self
         }
     }
 }

@@ -12,6 +12,9 @@ const COLLECTIONS: [&str; 2] = ["ansible.builtin.", "ansible.legacy."];
 /// What makes an entry of a playbook an import.
 const IMPORTS: [&str; 2] = ["import_playbook", "ansible.builtin.import_playbook"];
 
+/// Names that modules had once, and still have.
+const OLDER: [&str; 1] = ["systemd"];
+
 /// The schema of a playbook.
 #[must_use]
 pub fn schema() -> Json {
@@ -110,6 +113,11 @@ fn task(place: At) -> Json {
             "anyOf": [reference(entry.name), written],
         });
         with_collections(&mut actions, entry.name, &schema);
+        for older in
+            OLDER.iter().filter(|older| modules::find(older).is_some_and(|found| found.name == entry.name))
+        {
+            with_collections(&mut actions, older, &schema);
+        }
     }
     for name in Action::OWN.into_iter().chain(Action::IMPORTS) {
         with_collections(&mut actions, name, &own_schema(name));

@@ -6,6 +6,7 @@ use super::call::{Bound, hard_text, soft_text};
 use super::context::Context;
 use super::error::{ErrorKind, Eval, call_error, closest, type_error, unsupported};
 use super::filters::strip_collection;
+use super::lookups::Local;
 use super::ops::{self, Num, contains, equal, truth};
 use super::syntax::{Op, Relation};
 use super::value::{Key, Object, Val};
@@ -95,6 +96,20 @@ const CHECKS: &[Check] = &[
     check("urn", &[], |_, v, _| {
         Ok(v.as_str().and_then(filters::split_url).is_some_and(|url| url.scheme == "urn"))
     }),
+    check("exists", &[], |c, v, _| local(c, v, Local::Exists)),
+    check("link_exists", &[], |c, v, _| local(c, v, Local::LinkExists)),
+    check("file", &[], |c, v, _| local(c, v, Local::IsFile)),
+    check("is_file", &[], |c, v, _| local(c, v, Local::IsFile)),
+    check("directory", &[], |c, v, _| local(c, v, Local::IsDirectory)),
+    check("is_dir", &[], |c, v, _| local(c, v, Local::IsDirectory)),
+    check("link", &[], |c, v, _| local(c, v, Local::IsLink)),
+    check("is_link", &[], |c, v, _| local(c, v, Local::IsLink)),
+    check("mount", &[], |c, v, _| local(c, v, Local::IsMount)),
+    check("is_mount", &[], |c, v, _| local(c, v, Local::IsMount)),
+    check("finished", &[], |_, v, _| field(v, "finished")),
+    check("started", &[], |_, v, _| field(v, "started")),
+    check("timedout", &[], |_, v, _| field(v, "timedout")),
+    check("vault_encrypted", &[], |_, _, _| Ok(false)),
     check("failed", &[], |_, v, _| field(v, "failed")),
     check("failure", &[], |_, v, _| field(v, "failed")),
     check("succeeded", &[], |_, v, _| field(v, "failed").map(|failed| !failed)),
@@ -114,12 +129,10 @@ pub(super) fn find(name: &str) -> Eval<&'static Check> {
     if let Some(check) = CHECKS.iter().find(|check| check.name == short) {
         return Ok(check);
     }
-    if ["file", "directory", "link", "exists", "link_exists", "mount", "same_file", "vaulted_file"]
-        .contains(&short)
-    {
+    if ["same_file", "is_same_file", "vaulted_file"].contains(&short) {
         return Err(unsupported(format!("the test `{name}`"), "use `stat` on the host and its result"));
     }
-    if ["started", "finished", "timedout", "escaped", "vault_encrypted"].contains(&short) {
+    if ["escaped"].contains(&short) {
         return Err(unsupported(format!("the test `{name}`"), "look at the fields of the result"));
     }
     let closest = closest(name, CHECKS.iter().map(|check| check.name));
@@ -258,6 +271,16 @@ fn uri(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<bool> {
         Some(schemes) if truth(schemes)? => contains(schemes, &Val::str(url.scheme), &context.budget),
         _ => Ok(true),
     }
+}
+
+/// A question on a path of this machine.
+fn local(context: &Context<'_>, value: &Val, question: Local) -> Eval<bool> {
+    let path = match value {
+        Val::Str(path) => path.clone(),
+        other => return Err(type_error(format!("a value of type `{}` is no path", other.type_name()))),
+    };
+    let answer = context.templater.lookups().local(question, &path);
+    answer.map(|answer| answer == true).map_err(|message| call_error(question.name(), message))
 }
 
 fn has_place(value: &Val) -> bool {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use super::Strings;
 use super::error::{ErrorKind, Eval, TemplateError, unsupported};
+use super::options::{Reading, with_header};
 use super::source::{prepare_expression, prepare_template};
-use super::syntax::{self, Arg, Expr, Node, Stmt, Whitespace};
+use super::syntax::{self, Arg, BlockDecl, Expr, Node, Stmt};
 use super::value::Val;
 
 /// More texts than a playbook has; past that, the cache starts afresh.
@@ -15,6 +16,8 @@ const CAPACITY: usize = 20_000;
 /// A parsed template.
 pub(super) struct Template {
     pub(super) body: Vec<Stmt>,
+    /// The blocks in it, however deep.
+    pub(super) blocks: Vec<Arc<BlockDecl>>,
 }
 
 /// A parsed expression.
@@ -27,13 +30,14 @@ type Parsed<K, V> = HashMap<K, Arc<V>>;
 /// What has been parsed so far.
 #[derive(Default)]
 pub(super) struct Cache {
-    templates: Mutex<Parsed<Arc<str>, Template>>,
+    templates: Mutex<Parsed<(Arc<str>, Option<Arc<Reading>>), Template>>,
     expressions: Mutex<Parsed<(Arc<str>, Strings), Expression>>,
 }
 
 impl Cache {
-    pub(super) fn template(&self, text: &Arc<str>) -> Eval<Arc<Template>> {
-        keep(&self.templates, text.clone(), || Template::parse(text))
+    /// A template: a text of the playbook, or a file with its way of being read.
+    pub(super) fn template(&self, text: &Arc<str>, file: Option<&Arc<Reading>>) -> Eval<Arc<Template>> {
+        keep(&self.templates, (text.clone(), file.cloned()), || Template::parse(text, file))
     }
 
     pub(super) fn expression(&self, text: &Arc<str>, strings: Strings) -> Eval<Arc<Expression>> {
@@ -60,11 +64,15 @@ fn keep<K: Eq + std::hash::Hash, V>(
 }
 
 impl Template {
-    fn parse(text: &Arc<str>) -> Eval<Self> {
+    fn parse(text: &Arc<str>, file: Option<&Arc<Reading>>) -> Eval<Self> {
         let whole = |error: TemplateError| error.at(text, 0..text.len());
-        let (header, whitespace) = overrides(text).map_err(whole)?;
-        let prepared = prepare_template(&text[header..], true).map_err(whole)?;
-        Ok(Self { body: syntax::template(&prepared, header, text, whitespace).map_err(whole)? })
+        let (header, reading) = with_header(text, file).map_err(whole)?;
+        let prepared =
+            prepare_template(&text[header..], file.is_none(), &reading.delimiters).map_err(whole)?;
+        let body = syntax::template(&prepared, header, text, &reading).map_err(whole)?;
+        let mut blocks = Vec::new();
+        body.iter().for_each(|stmt| stmt.blocks(&mut blocks));
+        Ok(Self { body, blocks })
     }
 }
 
@@ -99,39 +107,6 @@ fn refuse_embedded(node: &Node, text: &Arc<str>) -> Eval<()> {
         .at(text, node.at.clone())),
         _ => Ok(()),
     }
-}
-
-/// The length of a `#jinja2:` header with its line end, and what it asks for.
-fn overrides(text: &str) -> Eval<(usize, Whitespace)> {
-    let mut whitespace = Whitespace { trim_blocks: true, lstrip_blocks: false };
-    let Some(rest) = text.strip_prefix("#jinja2:") else { return Ok((0, whitespace)) };
-    let syntax = |message: &str| TemplateError::from(ErrorKind::Syntax { message: message.to_owned() });
-    let (line, _) = rest.split_once('\n').ok_or_else(|| syntax("the `#jinja2:` header has no line end"))?;
-    for pair in line.split(',') {
-        let (key, value) =
-            pair.split_once(':').ok_or_else(|| syntax("the `#jinja2:` header needs `name: value` pairs"))?;
-        let value = match value.trim() {
-            "True" => true,
-            "False" => false,
-            _ => {
-                return Err(unsupported(
-                    "a header value other than True and False",
-                    "use the usual delimiters",
-                ));
-            }
-        };
-        match key.trim() {
-            "trim_blocks" => whitespace.trim_blocks = value,
-            "lstrip_blocks" => whitespace.lstrip_blocks = value,
-            other => {
-                return Err(unsupported(
-                    format!("`{other}` in a `#jinja2:` header"),
-                    "only trim_blocks and lstrip_blocks are",
-                ));
-            }
-        }
-    }
-    Ok((text.len() - rest.len() + line.len() + 1, whitespace))
 }
 
 impl Node {
@@ -197,11 +172,35 @@ fn visit_args(args: &[Arg], visit: &mut dyn FnMut(&Node) -> Eval<()>) -> Eval<()
 }
 
 impl Stmt {
+    /// The statements inside this one.
+    fn inner(&self) -> Vec<&[Self]> {
+        match self {
+            Self::For(repeat) => vec![&repeat.body, &repeat.otherwise],
+            Self::If(_, then, otherwise) => vec![then, otherwise],
+            Self::With(_, body) | Self::SetBlock(_, _, body) | Self::FilterBlock(_, body) => vec![body],
+            Self::Macro(decl) | Self::CallBlock(_, decl) => vec![&decl.body],
+            Self::Block(block) => vec![&block.body],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Collects the blocks in this statement.
+    fn blocks(&self, blocks: &mut Vec<Arc<BlockDecl>>) {
+        if let Self::Block(block) = self {
+            blocks.push(block.clone());
+        }
+        self.inner().into_iter().flatten().for_each(|stmt| stmt.blocks(blocks));
+    }
+
     /// Collects the names that the statement reads.
     pub(super) fn names(&self, names: &mut BTreeSet<String>) {
         let mut all = |stmts: &[Self]| stmts.iter().for_each(|stmt| stmt.names(names));
         match self {
             Self::Text(_) => {}
+            Self::Block(block) => all(&block.body),
+            Self::Extends(node) => node.names(names),
+            Self::Include(include) => include.name.names(names),
+            Self::Import(import) => import.name.names(names),
             Self::Print(node) | Self::Set(_, node) => node.names(names),
             Self::For(repeat) => {
                 all(&repeat.body);

@@ -22,13 +22,30 @@ pub(super) struct Context<'a> {
     pub(super) budget: Budget,
     /// Variables already fetched, by scope and name.
     fetched: RefCell<HashMap<(usize, Arc<str>), Val>>,
+    /// Scopes made on the way.
+    kept: RefCell<Vec<Arc<Scope>>>,
+    /// No variables at all, for templates that are to see none.
+    pub(super) nothing: Arc<Scope>,
     /// Variables being rendered, to find circles.
     active: RefCell<Vec<*const Deferred>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(templater: &'a Templater) -> Self {
-        Self { templater, budget: Budget::default(), fetched: RefCell::default(), active: RefCell::default() }
+        Self {
+            templater,
+            budget: Budget::default(),
+            fetched: RefCell::default(),
+            kept: RefCell::default(),
+            nothing: Arc::default(),
+            active: RefCell::default(),
+        }
+    }
+
+    /// Keeps a scope as long as the rendering: what has been fetched is known by its place in memory.
+    pub(super) fn keep(&self, scope: Arc<Scope>) -> Arc<Scope> {
+        self.kept.borrow_mut().push(scope.clone());
+        scope
     }
 
     /// A variable, or the marker of its absence.
@@ -178,6 +195,10 @@ impl<'a> Context<'a> {
             }
             Val::Tuple(pair) if pair.is_group && name == "grouper" => self.force(pair.items[0].clone()),
             Val::Tuple(pair) if pair.is_group && name == "list" => self.force(pair.items[1].clone()),
+            Val::Object(Object::Macro(target)) => {
+                let found = target.decl.attribute(name);
+                Ok(found.unwrap_or_else(|| Val::marker(missing_attribute(value, name))))
+            }
             Val::Object(Object::Loop(state)) => {
                 Ok(state.attribute(name)?.unwrap_or_else(|| Val::marker(missing_attribute(value, name))))
             }

@@ -164,7 +164,7 @@ impl TemplateError {
 
     /// Whether it has to end the rendering, whatever the template makes of it.
     pub(super) fn is_fatal(&self) -> bool {
-        matches!(*self.kind, ErrorKind::Limit { .. })
+        matches!(*self.kind, ErrorKind::Limit { .. } | ErrorKind::Unsupported { .. })
     }
 }
 

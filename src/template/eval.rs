@@ -1,16 +1,17 @@
 //! Expressions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::budget;
 use super::call::Args;
 use super::context::{Context, too_deep};
 use super::error::{Eval, type_error};
+use super::files::{Home, Layout};
 use super::scope::Scope;
 use super::syntax::{Arg, Expr, Node};
 use super::value::{Dict, Object, Val};
-use super::{exec, functions, macros, methods, ops, slice};
+use super::{exec, functions, inplace, macros, methods, ops, slice};
 
 /// Names bound by the template itself.
 pub(super) type Locals = HashMap<Arc<str>, Val>;
@@ -22,20 +23,51 @@ pub(super) struct Interpreter<'c, 'a> {
     pub(super) text: Arc<str>,
     /// Innermost last; the first holds the template's top level.
     pub(super) frames: Vec<Locals>,
+    /// Where the text comes from, if it is that of a file.
+    pub(super) home: Option<Home>,
+    /// The blocks of the template and of those it extends.
+    pub(super) layout: Layout,
+    /// The names set at the top, if they are wanted.
+    pub(super) exported: Option<HashSet<Arc<str>>>,
 }
 
 impl<'c, 'a> Interpreter<'c, 'a> {
     pub(super) fn new(context: &'c Context<'a>, text: Arc<str>, scope: &Arc<Scope>) -> Self {
-        Self { context, scope: scope.clone(), text, frames: vec![Locals::new()] }
+        Self {
+            context,
+            scope: scope.clone(),
+            text,
+            frames: vec![Locals::new()],
+            home: None,
+            layout: Layout::default(),
+            exported: None,
+        }
     }
 
     /// The value of a template, which may hold errors nobody has tripped over yet.
     pub(super) fn render(context: &'c Context<'a>, text: &Arc<str>, scope: &Arc<Scope>) -> Eval<Val> {
         let template = context.templater.compile(text)?;
         let mut nodes = Vec::new();
-        Self::new(context, text.clone(), scope).run(&template.body, &mut nodes)?;
+        Self::new(context, text.clone(), scope).run_whole(&template, &mut nodes)?;
         let value = exec::join_nodes(nodes, context)?;
-        exec::keep_newlines(value, text, &context.budget)
+        exec::keep_newlines(value, text, "\n", &context.budget)
+    }
+
+    /// The same for the text of a file.
+    pub(super) fn render_file(
+        context: &'c Context<'a>,
+        text: &Arc<str>,
+        home: Home,
+        scope: &Arc<Scope>,
+    ) -> Eval<Val> {
+        let template = context.templater.compile_file(text, &home.reading)?;
+        let newline = home.reading.newline_sequence.clone();
+        let mut nodes = Vec::new();
+        let mut interpreter = Self::new(context, text.clone(), scope);
+        interpreter.home = Some(home);
+        interpreter.run_whole(&template, &mut nodes)?;
+        let value = exec::join_nodes(nodes, context)?;
+        exec::keep_newlines(value, text, &newline, &context.budget)
     }
 
     /// The value of an expression.
@@ -205,6 +237,19 @@ impl<'c, 'a> Interpreter<'c, 'a> {
 
     /// Calls a function, method or macro; an error becomes the call's value.
     pub(super) fn call(&mut self, callee: &Node, args: &[Arg], block: Option<Val>) -> Eval<Val> {
+        if let Expr::Attr(owner, name) = &callee.expr
+            && inplace::changes(&self.eval(owner)?, name)
+        {
+            let args = self.args(args)?;
+            if let Some(marker) = args.first_marker(&Val::None) {
+                return Ok(marker);
+            }
+            let result = self.change(owner, name, args);
+            return result.or_else(|error| self.context.caught(error.called(name)));
+        }
+        if let Some(value) = self.block_call(callee) {
+            return value;
+        }
         let callee = self.eval(callee)?;
         let args = self.args(args)?;
         if matches!(callee, Val::Marker(_)) {
@@ -212,6 +257,9 @@ impl<'c, 'a> Interpreter<'c, 'a> {
         }
         if let Val::Object(Object::Macro(target)) = &callee {
             return macros::call(self, target, args, block);
+        }
+        if let Val::Object(Object::Loop(state)) = &callee {
+            return self.recurse(state, &args).or_else(|error| self.context.caught(error));
         }
         if block.is_some() {
             return Err(type_error("`{% call %}` needs a macro"));

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::budget::{Budget, Text};
+use super::call::Args;
 use super::context::Context;
-use super::error::{Eval, type_error};
+use super::error::{ErrorKind, Eval, type_error};
 use super::eval::{Interpreter, Locals};
 use super::looping::Loop;
 use super::macros::Macro;
-use super::syntax::{Expr, ForLoop, Node, Stmt, Target};
+use super::syntax::{Expr, ForLoop, MacroDecl, Node, Stmt, Target};
 use super::text;
 use super::value::{Dict, Object, Val};
 
@@ -16,6 +17,10 @@ impl Interpreter<'_, '_> {
     /// Runs statements; what they print is appended to `out`.
     pub(super) fn run(&mut self, stmts: &[Stmt], out: &mut Vec<Val>) -> Eval<()> {
         for stmt in stmts {
+            // Once a template extends another, only what it sets and its blocks count.
+            if self.extends() && self.frames.len() == 1 && stmt.prints() {
+                continue;
+            }
             let _deeper = self.context.budget.descend()?;
             self.stmt(stmt, out)?;
         }
@@ -32,7 +37,10 @@ impl Interpreter<'_, '_> {
                 self.context.budget.items(1)?;
                 out.push(self.eval(node)?);
             }
-            Stmt::For(repeat) => self.for_loop(repeat, out)?,
+            Stmt::For(repeat) => {
+                let over = self.eval(&repeat.over)?;
+                self.for_loop(repeat, &over, 0, out)?;
+            }
             Stmt::If(test, then, otherwise) => {
                 let branch = if self.truth(test)? { then } else { otherwise };
                 self.run(branch, out)?;
@@ -65,24 +73,50 @@ impl Interpreter<'_, '_> {
                 out.push(self.filtered(filter, value)?);
             }
             Stmt::Macro(decl) => {
-                let captured = self.frames[1..].to_vec();
-                let made = Macro { decl: decl.clone(), captured };
+                let made = self.made(decl);
                 let value = Val::Object(Object::Macro(Arc::new(made)));
                 self.bind(decl.name.clone(), value);
             }
             Stmt::CallBlock(call, decl) => {
-                let caller = Macro { decl: decl.clone(), captured: self.frames[1..].to_vec() };
+                let caller = self.made(decl);
                 if let Expr::Call(callee, args) = &call.expr {
                     let caller = Val::Object(Object::Macro(Arc::new(caller)));
                     let value = self.call(callee, args, Some(caller));
                     out.push(value.map_err(|e| e.at(&self.text, call.at.clone()))?);
                 }
             }
+            other => self.file_stmt(other, out)?,
         }
         Ok(())
     }
 
+    /// Statements of templates that use others; apart, so that the stack of the usual ones stays small.
+    fn file_stmt(&mut self, stmt: &Stmt, out: &mut Vec<Val>) -> Eval<()> {
+        match stmt {
+            Stmt::Block(block) => self.block(&block.name, out)?,
+            Stmt::Extends(name) => self.extend(name)?,
+            Stmt::Include(include) => {
+                self.include(include, out).map_err(|e| e.at(&self.text, include.name.at.clone()))?;
+            }
+            Stmt::Import(import) => {
+                self.import(import).map_err(|e| e.at(&self.text, import.name.at.clone()))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A macro with what it may use.
+    fn made(&self, decl: &Arc<MacroDecl>) -> Macro {
+        let captured = self.frames[1..].to_vec();
+        let (text, scope) = (self.text.clone(), self.scope.clone());
+        Macro { decl: decl.clone(), captured, globals: None, text, scope, home: self.home.clone() }
+    }
+
     pub(super) fn bind(&mut self, name: Arc<str>, value: Val) {
+        if let Some(exported) = self.exported.as_mut().filter(|_| self.frames.len() == 1) {
+            exported.insert(name.clone());
+        }
         if let Some(frame) = self.frames.last_mut() {
             frame.insert(name, value);
         }
@@ -141,17 +175,35 @@ impl Interpreter<'_, '_> {
         }
     }
 
-    fn for_loop(&mut self, repeat: &ForLoop, out: &mut Vec<Val>) -> Eval<()> {
-        let over = self.eval(&repeat.over)?;
+    /// `loop(items)`: the same loop again, one deeper, over other items.
+    pub(super) fn recurse(&mut self, state: &Loop, args: &Args) -> Eval<Val> {
+        let Some((repeat, frames, depth)) = state.again() else {
+            return Err(type_error("only a loop marked `recursive` can be called"));
+        };
+        let [over] = args.plain.as_slice() else {
+            return Err(type_error("`loop(…)` takes the items to loop over"));
+        };
+        let _deeper = self.context.budget.descend()?;
+        let inner = self.frames.split_off(frames.min(self.frames.len()));
+        let mut nodes = Vec::new();
+        let result = self.for_loop(&repeat, over, depth, &mut nodes);
+        self.frames.truncate(frames);
+        self.frames.extend(inner);
+        result?;
+        join_nodes(nodes, self.context)
+    }
+
+    fn for_loop(&mut self, repeat: &Arc<ForLoop>, over: &Val, depth: usize, out: &mut Vec<Val>) -> Eval<()> {
         let at = |e: super::TemplateError| e.at(&self.text, repeat.over.at.clone());
-        let mut items = self.context.iterate(&over).map_err(at)?;
+        let mut items = self.context.iterate(over).map_err(at)?;
         if let Some(filter) = &repeat.filter {
             items = self.filter_items(repeat, filter, items)?;
         }
         if items.is_empty() {
             return self.run(&repeat.otherwise, out);
         }
-        let state = Arc::new(Loop::new(items.clone()));
+        let again = repeat.recursive.then(|| (repeat.clone(), self.frames.len()));
+        let state = Arc::new(Loop::new(items.clone(), depth, again));
         for (index, item) in items.into_iter().enumerate() {
             state.advance(index);
             self.frames.push(Locals::new());
@@ -174,6 +226,21 @@ impl Interpreter<'_, '_> {
             self.frames.pop();
         }
         Ok(kept)
+    }
+}
+
+impl Stmt {
+    /// Whether it is there to print.
+    const fn prints(&self) -> bool {
+        matches!(
+            self,
+            Self::Text(_)
+                | Self::Print(_)
+                | Self::Block(_)
+                | Self::FilterBlock(..)
+                | Self::CallBlock(..)
+                | Self::Include(_)
+        )
     }
 }
 
@@ -214,14 +281,26 @@ fn finalize(value: &Val, budget: &Budget) -> Eval<Val> {
     })
 }
 
+/// A whole template's value as the text of a file.
+pub(super) fn printed(value: &Val, budget: &Budget) -> Eval<String> {
+    match finalize(value, budget)? {
+        Val::None => Ok(String::new()),
+        Val::Omit => Err(ErrorKind::Omitted.into()),
+        Val::Absent | Val::Range(_) => {
+            Err(type_error(format!("a value of type `{}` cannot be a result", value.type_name())))
+        }
+        value => text::to_text(&value, budget),
+    }
+}
+
 /// Text keeps as many line ends as its template has at its end.
-pub(super) fn keep_newlines(value: Val, template: &str, budget: &Budget) -> Eval<Val> {
+pub(super) fn keep_newlines(value: Val, template: &str, newline: &str, budget: &Budget) -> Eval<Val> {
     let Val::Str(text) = &value else { return Ok(value) };
     let count = |text: &str| text.len() - text.trim_end_matches('\n').len();
     let missing = count(template).saturating_sub(count(text));
     if missing == 0 {
         return Ok(value);
     }
-    budget.text(text.len() + missing)?;
-    Ok(Val::str([text, "\n".repeat(missing).as_str()].concat()))
+    budget.text(text.len() + missing * 2)?;
+    Ok(Val::str([text, newline.repeat(missing).as_str()].concat()))
 }

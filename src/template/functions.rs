@@ -6,8 +6,12 @@ use std::sync::{Arc, Mutex};
 use super::call::Args;
 use super::context::Context;
 use super::error::{ErrorKind, Eval, call_error, closest, type_error, unsupported};
+use super::eval::Interpreter;
+use super::files::Home;
+use super::looked_up::{self, Options};
 use super::lookups::{self, Request};
 use super::ops::{Num, truth};
+use super::options::Reading;
 use super::scope::Scope;
 use super::value::{Dict, Object, Steps, Val};
 
@@ -70,7 +74,8 @@ fn range(args: &Args) -> Eval<Val> {
     Ok(Val::Range(Steps { start: from, step, count }))
 }
 
-fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
+/// `dict(…)`: pairs, a mapping, and names.
+pub(super) fn dict(context: &Context<'_>, args: &Args) -> Eval<Val> {
     let mut out = Dict::default();
     match args.plain.as_slice() {
         [] => {}
@@ -121,19 +126,14 @@ fn lookup(context: &Context<'_>, scope: &Arc<Scope>, args: Args, wants_list: boo
         match (&*name, &value) {
             ("wantlist", value) => wants_list = wants_list || truth(value)?,
             ("errors", Val::Str(mode)) if &**mode == "strict" => {}
-            ("errors", Val::Str(mode)) if &**mode == "ignore" => ignore_errors = true,
+            ("errors", Val::Str(mode)) if ["ignore", "warn"].contains(&&**mode) => ignore_errors = true,
             ("errors", _) => {
-                return Err(unsupported("this `errors` of a lookup", "write `ignore` or `strict`"));
+                return Err(unsupported("this `errors` of a lookup", "write `ignore`, `warn` or `strict`"));
             }
             _ => options.push((name, value)),
         }
     }
-    let found = if plugin == "vars" {
-        variables(context, scope, &terms, &options)
-    } else {
-        ask(context, scope, plugin, &terms, &options)
-    };
-    match found {
+    match looked_up(context, scope, plugin, terms, &options) {
         Ok(values) => combine(context, values, wants_list),
         Err(error) if ignore_errors && !error.is_fatal() => {
             Ok(if wants_list { Val::list(Vec::new()) } else { Val::None })
@@ -142,22 +142,58 @@ fn lookup(context: &Context<'_>, scope: &Arc<Scope>, args: Args, wants_list: boo
     }
 }
 
-fn variables(
+/// The answer of a lookup: from its terms, from the variables, or from outside.
+pub(super) fn looked_up(
     context: &Context<'_>,
     scope: &Arc<Scope>,
-    terms: &[Val],
-    options: &[(Arc<str>, Val)],
+    plugin: &str,
+    terms: Vec<Val>,
+    options: &Options,
 ) -> Eval<Vec<Val>> {
-    let mut values = Vec::new();
-    for term in terms {
-        let Val::Str(name) = term else { return Err(call_error("vars", "it needs the names of variables")) };
-        match (context.variable(scope, name)?, options) {
-            (Some(value), _) => values.push(context.deep(value)?.usable()?),
-            (None, [(option, default)]) if &**option == "default" => values.push(default.clone()),
-            (None, _) => return Err(Context::undefined_variable(scope, name)),
+    if looked_up::NAMES.contains(&plugin) {
+        return looked_up::answer(context, scope, plugin, terms, options);
+    }
+    if plugin == "template" {
+        return terms.iter().map(|term| template(context, scope, term, options)).collect();
+    }
+    ask(context, scope, plugin, &terms, options)
+}
+
+/// `lookup('template', file)`.
+fn template(context: &Context<'_>, scope: &Arc<Scope>, term: &Val, options: &Options) -> Eval<Val> {
+    let refuse = |what: String| call_error("template", what);
+    let Val::Str(name) = term else { return Err(refuse("it needs the names of files".to_owned())) };
+    let mut reading = Reading::default();
+    let mut scope = scope.clone();
+    for (option, value) in options {
+        let marks = &mut reading.delimiters;
+        match (&**option, value) {
+            ("variable_start_string", Val::Str(text)) => marks.variable.0 = text.to_string(),
+            ("variable_end_string", Val::Str(text)) => marks.variable.1 = text.to_string(),
+            ("comment_start_string", Val::Str(text)) => marks.comment.0 = text.to_string(),
+            ("comment_end_string", Val::Str(text)) => marks.comment.1 = text.to_string(),
+            ("trim_blocks", value) => reading.trim_blocks = truth(value)?,
+            ("template_vars", Val::Dict(vars)) => scope = with_variables(context, &scope, vars)?,
+            _ => return Err(refuse(format!("it has no option `{option}` of that type"))),
         }
     }
-    Ok(values)
+    let found = context.templater.lookups().template(name, scope.directories(), None).map_err(refuse)?;
+    let file = found.ok_or_else(|| call_error("template", format!("the file `{name}` is not found")))?;
+    context.budget.text(file.text.len())?;
+    let home = Home { directory: file.directory, reading: Arc::new(reading) };
+    let value = Interpreter::render_file(context, &file.text.into(), home, &scope)?;
+    context.deep(value)?.usable()
+}
+
+/// The variables with some more that are data.
+fn with_variables(context: &Context<'_>, scope: &Arc<Scope>, vars: &Dict) -> Eval<Arc<Scope>> {
+    let mut inner = Scope::child(scope);
+    for (name, value) in vars.entries() {
+        if let Val::Str(name) = name {
+            inner.set_literal(&**name, &value.to_json(&context.budget)?);
+        }
+    }
+    Ok(context.keep(Arc::new(inner)))
 }
 
 fn ask(
@@ -168,7 +204,10 @@ fn ask(
     options: &[(Arc<str>, Val)],
 ) -> Eval<Vec<Val>> {
     let Some(known) = lookups::KNOWN.iter().find(|known| **known == plugin) else {
-        let known = lookups::KNOWN.iter().copied().chain(["vars"]);
+        if let Some((_, instead)) = lookups::LEFT_OUT.iter().find(|(name, _)| *name == plugin) {
+            return Err(unsupported(format!("the lookup `{plugin}`"), *instead));
+        }
+        let known = lookups::KNOWN.iter().chain(&looked_up::NAMES).copied();
         let closest = closest(plugin, known);
         return Err(ErrorKind::NoSuch { what: "lookup", name: plugin.to_owned(), closest }.into());
     };

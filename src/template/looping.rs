@@ -1,26 +1,35 @@
 //! The `loop` variable.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::call::Args;
 use super::error::{Eval, call_error};
+use super::syntax::ForLoop;
 use super::value::Val;
 
 /// Where a `for` loop is.
 pub(super) struct Loop {
     items: Vec<Val>,
     index: AtomicUsize,
+    /// How deep in itself it is, and, if it is `recursive`, what it does and how many names stand before it.
+    depth: usize,
+    again: Option<(Arc<ForLoop>, usize)>,
     changed: Mutex<Option<Vec<Val>>>,
 }
 
 impl Loop {
-    pub(super) fn new(items: Vec<Val>) -> Self {
-        Self { items, index: AtomicUsize::new(0), changed: Mutex::default() }
+    pub(super) fn new(items: Vec<Val>, depth: usize, again: Option<(Arc<ForLoop>, usize)>) -> Self {
+        Self { items, index: AtomicUsize::new(0), depth, again, changed: Mutex::default() }
     }
 
     pub(super) fn advance(&self, index: usize) {
         self.index.store(index, Ordering::Relaxed);
+    }
+
+    /// What `loop(…)` does again one deeper, and how many frames it sees, if it is `recursive`.
+    pub(super) fn again(&self) -> Option<(Arc<ForLoop>, usize, usize)> {
+        self.again.as_ref().map(|(repeat, frames)| (repeat.clone(), *frames, self.depth + 1))
     }
 
     fn index(&self) -> usize {
@@ -39,9 +48,8 @@ impl Loop {
             "first" => Val::Bool(index == 0),
             "last" => Val::Bool(index + 1 == len),
             "length" => Val::int(len),
-            // Only recursive loops have a depth.
-            "depth" => Val::Int(1),
-            "depth0" => Val::Int(0),
+            "depth" => Val::int(self.depth + 1),
+            "depth0" => Val::int(self.depth),
             "previtem" => neighbour(index.checked_sub(1)).unwrap_or_else(|| no_neighbour("previous")),
             "nextitem" => neighbour(Some(index + 1)).unwrap_or_else(|| no_neighbour("next")),
             _ => return Ok(None),

@@ -12,15 +12,19 @@ mod context;
 mod error;
 mod eval;
 mod exec;
+mod files;
 mod filters;
 mod format;
 mod functions;
+mod inplace;
+mod looked_up;
 mod lookups;
 mod looping;
 mod macros;
 mod methods;
 mod numbers;
 mod ops;
+mod options;
 mod percent;
 mod pyset;
 mod scope;
@@ -41,13 +45,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 pub use error::{ErrorKind, Place, TemplateError};
-pub use lookups::{Lookups, NoLookups, Request, YamlReader};
+pub use lookups::{Local, Lookups, NoLookups, Request, TemplateFile, YamlReader};
+pub use options::{Delimiters, Reading};
 pub use scope::{Hosts, Layer, Scope};
 
 use compiled::{Cache, Expression, Template};
 use context::Context;
 use error::Eval;
 use eval::Interpreter;
+use files::Home;
 use value::Val;
 
 /// Renders templates. Cheap to share: it only keeps what it has parsed.
@@ -81,6 +87,25 @@ impl Templater {
         let context = Context::new(self);
         let mut tree = Tree { context: &context, scope, pointer: String::new() };
         tree.render(node)?.ok_or_else(|| ErrorKind::Omitted.into())
+    }
+
+    /// Renders the text of a template file; what it includes is looked for by [`Lookups::template`].
+    ///
+    /// # Errors
+    /// Why it has no value, with the place in its text.
+    pub fn render_file(
+        &self,
+        file: &TemplateFile,
+        reading: &Arc<Reading>,
+        scope: &Arc<Scope>,
+    ) -> Result<String, TemplateError> {
+        let context = Context::new(self);
+        let text: Arc<str> = file.text.as_str().into();
+        let home = Home { directory: file.directory.clone(), reading: reading.clone() };
+        Interpreter::render_file(&context, &text, home, scope)
+            .and_then(|value| context.deep(value))
+            .and_then(|value| exec::printed(&value, &context.budget))
+            .map_err(|error| error.at(&text, 0..text.len()))
     }
 
     /// Evaluates an expression written without delimiters.
@@ -128,6 +153,29 @@ impl Templater {
             Json::Null if condition.is_null() => Err(ErrorKind::EmptyCondition.into()),
             other => Err(not_boolean(&other).at_whole(condition.as_str())),
         }
+    }
+
+    /// The items of a `with_NAME` loop, whose terms are a tree of templates.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn looked_up(
+        &self,
+        name: &str,
+        terms: &Json,
+        scope: &Arc<Scope>,
+    ) -> Result<Vec<Json>, TemplateError> {
+        let context = Context::new(self);
+        if ["pipe", "lines"].contains(&name) && holds_template(terms) {
+            return Err(error::unsupported(
+                format!("a template in `with_{name}`"),
+                format!("write `loop: \"{{{{ query('{name}', 'command ' ~ (value | quote)) }}}}\"`"),
+            ));
+        }
+        let terms = looked_up::terms_of(Val::from_json(&self.render_value(terms, scope)?));
+        let name = filters::strip_collection(name);
+        let found = functions::looked_up(&context, scope, name, terms, &[])?;
+        found.into_iter().map(|value| finish(&context, value)).collect()
     }
 
     /// The names a template or a tree of templates may read from the scope; local names are among them.
@@ -179,7 +227,11 @@ impl Templater {
     }
 
     fn compile(&self, text: &Arc<str>) -> Eval<Arc<Template>> {
-        self.cache.template(text)
+        self.cache.template(text, None)
+    }
+
+    fn compile_file(&self, text: &Arc<str>, reading: &Arc<Reading>) -> Eval<Arc<Template>> {
+        self.cache.template(text, Some(reading))
     }
 
     fn read_yaml(&self, text: &str) -> Result<Json, String> {
@@ -208,6 +260,16 @@ fn is_whole_template(text: &str) -> bool {
     text.starts_with("#jinja2:")
         || (["{{", "{%", "{#"].iter().any(|start| text.starts_with(start))
             && ["}}", "%}", "#}"].iter().any(|end| text.ends_with(end)))
+}
+
+/// Whether any text of a tree may be a template.
+fn holds_template(node: &Json) -> bool {
+    match node {
+        Json::String(text) => is_template(text),
+        Json::Array(items) => items.iter().any(holds_template),
+        Json::Object(map) => map.values().any(holds_template),
+        _ => false,
+    }
 }
 
 fn finish(context: &Context<'_>, value: Val) -> Eval<Json> {

@@ -5,6 +5,7 @@
 //! in a string literal is replaced, byte for byte, by a mark that the parser passes through.
 
 use super::error::{ErrorKind, Eval, TemplateError, limit};
+use super::options::Delimiters;
 
 /// A backslash that stays one.
 const KEPT: u8 = 0x11;
@@ -18,14 +19,14 @@ const MARKS: std::ops::RangeInclusive<u8> = KEPT..=ESCAPE;
 const OPERATORS: usize = 400;
 
 /// Text with marked strings, of the same length as the original.
-pub(super) fn prepare_template(text: &str, keep_backslashes: bool) -> Eval<String> {
-    let mut scan = Scan { bytes: text.as_bytes().to_vec(), at: 0 };
+pub(super) fn prepare_template(text: &str, keep_backslashes: bool, marks: &Delimiters) -> Eval<String> {
+    let mut scan = Scan { bytes: text.as_bytes().to_vec(), at: 0, marks: marks.clone() };
     while let Some(open) = scan.next_delimiter() {
         match open {
-            b'#' => scan.skip_past(b"#}"),
-            b'%' if scan.tag(scan.at, b"raw").is_some() => scan.skip_raw()?,
-            b'%' => scan.code(Some(b"%}"), false)?,
-            _ => scan.code(Some(b"}}"), keep_backslashes)?,
+            Open::Comment => scan.skip_past(marks.comment.1.as_bytes()),
+            Open::Block if scan.tag(scan.at, b"raw").is_some() => scan.skip_raw()?,
+            Open::Block => scan.code(Some(marks.block.1.as_bytes()), false)?,
+            Open::Variable => scan.code(Some(marks.variable.1.as_bytes()), keep_backslashes)?,
         }
     }
     scan.finish()
@@ -33,7 +34,7 @@ pub(super) fn prepare_template(text: &str, keep_backslashes: bool) -> Eval<Strin
 
 /// The same for an expression without delimiters.
 pub(super) fn prepare_expression(text: &str, keep_backslashes: bool) -> Eval<String> {
-    let mut scan = Scan { bytes: text.as_bytes().to_vec(), at: 0 };
+    let mut scan = Scan { bytes: text.as_bytes().to_vec(), at: 0, marks: Delimiters::default() };
     scan.code(None, keep_backslashes)?;
     scan.finish()
 }
@@ -42,9 +43,18 @@ fn syntax(message: impl Into<String>) -> TemplateError {
     ErrorKind::Syntax { message: message.into() }.into()
 }
 
+/// What a delimiter opens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Variable,
+    Block,
+    Comment,
+}
+
 struct Scan {
     bytes: Vec<u8>,
     at: usize,
+    marks: Delimiters,
 }
 
 impl Scan {
@@ -53,13 +63,16 @@ impl Scan {
             .map_err(|_| syntax("a string literal ends in the middle of a character"))
     }
 
-    /// Steps behind the next `{{`, `{%` or `{#` and tells which it is.
-    fn next_delimiter(&mut self) -> Option<u8> {
-        while self.at + 1 < self.bytes.len() {
-            let kind = self.bytes[self.at + 1];
-            if self.bytes[self.at] == b'{' && matches!(kind, b'{' | b'%' | b'#') {
-                self.at += 2;
-                return Some(kind);
+    /// Steps behind the next opening delimiter and tells what it opens; the longest one counts.
+    fn next_delimiter(&mut self) -> Option<Open> {
+        let Delimiters { variable, block, comment } = &self.marks;
+        let mut all = [(&variable.0, Open::Variable), (&block.0, Open::Block), (&comment.0, Open::Comment)];
+        all.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.len()));
+        while self.at < self.bytes.len() {
+            let found = all.iter().find(|(mark, _)| self.bytes[self.at..].starts_with(mark.as_bytes()));
+            if let Some((mark, open)) = found {
+                self.at += mark.len();
+                return Some(*open);
             }
             self.at += 1;
         }
@@ -84,7 +97,7 @@ impl Scan {
         if let [b'-' | b'+', tail @ ..] = rest {
             rest = tail;
         }
-        rest.strip_prefix(b"%}").map(|tail| self.bytes.len() - tail.len())
+        rest.strip_prefix(self.marks.block.1.as_bytes()).map(|tail| self.bytes.len() - tail.len())
     }
 
     fn skip_raw(&mut self) -> Eval<()> {
@@ -93,12 +106,13 @@ impl Scan {
             self.keep_line_end(end)?;
         }
         let mut from = end;
-        while let Some(open) = self.find(b"{%", from) {
-            if let Some(end) = self.tag(open + 2, b"endraw") {
+        let mark = self.marks.block.0.clone();
+        while let Some(open) = self.find(mark.as_bytes(), from) {
+            if let Some(end) = self.tag(open + mark.len(), b"endraw") {
                 self.at = end;
                 return Ok(());
             }
-            from = open + 2;
+            from = open + mark.len();
         }
         self.at = self.bytes.len();
         Ok(())
@@ -106,7 +120,7 @@ impl Scan {
 
     /// Jinja keeps the line end after `{% raw %}`, the parser only after `+%}`: a space makes room for the `+`.
     fn keep_line_end(&mut self, end: usize) -> Eval<()> {
-        let tag = &mut self.bytes[self.at..end - 2];
+        let tag = &mut self.bytes[self.at..end - self.marks.block.1.len()];
         match tag.iter().rposition(u8::is_ascii_whitespace) {
             _ if tag.ends_with(b"-") => Ok(()),
             Some(space) => {
@@ -122,8 +136,11 @@ impl Scan {
     fn code(&mut self, end: Option<&[u8]>, keep_backslashes: bool) -> Eval<()> {
         let (mut brackets, mut operators) = (0_usize, 0_usize);
         while self.at < self.bytes.len() {
-            if brackets == 0 && end.is_some_and(|end| self.bytes[self.at..].starts_with(end)) {
-                self.at += 2;
+            if let Some(end) = end
+                && brackets == 0
+                && self.bytes[self.at..].starts_with(end)
+            {
+                self.at += end.len();
                 return Ok(());
             }
             match self.bytes[self.at] {
@@ -135,6 +152,9 @@ impl Scan {
                 b')' | b']' | b'}' => brackets = brackets.saturating_sub(1),
                 b'+' | b'-' | b'*' | b'/' | b'~' | b'%' | b'|' | b'.' | b'<' | b'>' | b'=' => operators += 1,
                 byte if MARKS.contains(&byte) => return Err(self.control_character()),
+                b'0' if self.leading_zero() => {
+                    return Err(syntax("a number starts with a zero; write `0o17` for an octal one"));
+                }
                 _ if self.word_operator() => operators += 1,
                 _ => {}
             }
@@ -157,6 +177,16 @@ impl Scan {
         let after_name = self.at > 0
             && (self.bytes[self.at - 1].is_ascii_alphanumeric() || self.bytes[self.at - 1] == b'_');
         !after_name && [&b"not"[..], b"and", b"or", b"if", b"is", b"in"].iter().any(|word| starts(word))
+    }
+
+    /// Whether a number starts here with a zero that Python does not take.
+    fn leading_zero(&self) -> bool {
+        let before = self.at.checked_sub(1).map(|at| self.bytes[at]);
+        let inside = before.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+        let digits: Vec<u8> =
+            self.bytes[self.at..].iter().copied().take_while(|b| b.is_ascii_digit() || *b == b'_').collect();
+        let number = self.bytes.get(self.at + digits.len()).is_some_and(|b| matches!(b, b'.' | b'e' | b'E'));
+        !inside && !number && digits.iter().any(|b| (b'1'..=b'9').contains(b))
     }
 
     fn control_character(&self) -> TemplateError {

@@ -4,6 +4,7 @@
 //! orders values of different types, prints every template as text, and loses what an undefined value came
 //! from, and none of that can be changed from outside.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use minijinja::machinery::{Span, ast, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
 use super::error::{ErrorKind, Eval, TemplateError, limit, type_error, unsupported};
+use super::options::{Delimiters, Reading};
 use super::source::decode;
 use super::value::Val;
 use super::{checks, filters};
@@ -89,7 +91,7 @@ pub(super) enum Target {
 pub(super) enum Stmt {
     Text(Arc<str>),
     Print(Node),
-    For(Box<ForLoop>),
+    For(Arc<ForLoop>),
     If(Node, Vec<Stmt>, Vec<Stmt>),
     With(Vec<(Target, Node)>, Vec<Stmt>),
     Set(Target, Node),
@@ -97,9 +99,14 @@ pub(super) enum Stmt {
     FilterBlock(Node, Vec<Stmt>),
     Macro(Arc<MacroDecl>),
     CallBlock(Node, Arc<MacroDecl>),
+    Block(Arc<BlockDecl>),
+    Extends(Node),
+    Include(Box<Include>),
+    Import(Box<Import>),
 }
 
 pub(super) struct ForLoop {
+    pub(super) recursive: bool,
     pub(super) target: Target,
     pub(super) over: Node,
     pub(super) filter: Option<Node>,
@@ -111,27 +118,52 @@ pub(super) struct MacroDecl {
     pub(super) name: Arc<str>,
     pub(super) params: Vec<(Arc<str>, Option<Node>)>,
     pub(super) body: Vec<Stmt>,
+    /// The names that the body reads.
+    pub(super) names: BTreeSet<String>,
 }
 
-/// How line ends around blocks are treated.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Whitespace {
-    pub(super) trim_blocks: bool,
-    pub(super) lstrip_blocks: bool,
+/// A block that other templates may fill otherwise.
+pub(super) struct BlockDecl {
+    pub(super) name: Arc<str>,
+    /// Whether it sees the names around it.
+    pub(super) scoped: bool,
+    pub(super) required: bool,
+    pub(super) body: Vec<Stmt>,
+}
+
+/// `{% include name %}`.
+pub(super) struct Include {
+    pub(super) name: Node,
+    pub(super) ignore_missing: bool,
+    pub(super) with_context: bool,
+}
+
+/// `{% import name as target %}`, or `{% from name import names %}` with what each is called here.
+pub(super) struct Import {
+    pub(super) name: Node,
+    pub(super) target: Arc<str>,
+    pub(super) names: Option<Vec<(Arc<str>, Arc<str>)>>,
+    pub(super) with_context: bool,
 }
 
 /// Parses prepared template text, which starts at `offset` in the text as it was written.
-pub(super) fn template(
-    prepared: &str,
-    offset: usize,
-    text: &Arc<str>,
-    whitespace: Whitespace,
-) -> Eval<Vec<Stmt>> {
+pub(super) fn template(prepared: &str, offset: usize, text: &Arc<str>, reading: &Reading) -> Eval<Vec<Stmt>> {
     let mut config = SyntaxConfig::builder();
-    config.trim_blocks(whitespace.trim_blocks).lstrip_blocks(whitespace.lstrip_blocks);
+    config.trim_blocks(reading.trim_blocks).lstrip_blocks(reading.lstrip_blocks);
+    let Delimiters { variable, block, comment } = &reading.delimiters;
+    if reading.delimiters != Delimiters::default() {
+        config
+            .variable_delimiters(variable.0.clone(), variable.1.clone())
+            .block_delimiters(block.0.clone(), block.1.clone())
+            .comment_delimiters(comment.0.clone(), comment.1.clone());
+    }
     let config = config.build().map_err(|e| syntax_error(&e, offset, text))?;
     match parse(prepared, "", config).map_err(|e| syntax_error(&e, offset, text))? {
-        ast::Stmt::Template(template) => Tree { depth: 0, offset, text }.stmts(&template.children),
+        ast::Stmt::Template(template) => {
+            let newline = &reading.newline_sequence;
+            let whole = Whole { offset, text, newline, end: &reading.delimiters.block.1 };
+            Tree { depth: 0, whole: &whole }.stmts(&template.children)
+        }
         _ => Err(type_error("the template has no statements")),
     }
 }
@@ -139,7 +171,8 @@ pub(super) fn template(
 /// Parses a prepared expression.
 pub(super) fn expression(prepared: &str, text: &Arc<str>) -> Eval<Node> {
     let parsed = parse_expr(prepared).map_err(|e| syntax_error(&e, 0, text))?;
-    Tree { depth: 0, offset: 0, text }.node(&parsed)
+    let whole = Whole { offset: 0, text, newline: "\n", end: "%}" };
+    Tree { depth: 0, whole: &whole }.node(&parsed)
 }
 
 fn syntax_error(error: &minijinja::Error, offset: usize, text: &Arc<str>) -> TemplateError {
@@ -148,18 +181,27 @@ fn syntax_error(error: &minijinja::Error, offset: usize, text: &Arc<str>) -> Tem
     TemplateError::from(ErrorKind::Syntax { message }).at(text, range)
 }
 
-/// A conversion in progress, this deep.
-#[derive(Clone, Copy)]
-struct Tree<'t> {
-    depth: usize,
+/// A text being converted.
+struct Whole<'t> {
     /// Where the parsed text starts in the whole.
     offset: usize,
     text: &'t Arc<str>,
+    /// What a line end becomes.
+    newline: &'t str,
+    /// What ends a statement's tag.
+    end: &'t str,
+}
+
+/// A conversion in progress, this deep. It is small, because the stack holds many.
+#[derive(Clone, Copy)]
+struct Tree<'t> {
+    depth: usize,
+    whole: &'t Whole<'t>,
 }
 
 impl Tree<'_> {
     fn range(self, span: Span) -> Range<usize> {
-        self.offset + span.start_offset as usize..self.offset + span.end_offset as usize
+        self.whole.offset + span.start_offset as usize..self.whole.offset + span.end_offset as usize
     }
 
     fn deeper(self) -> Eval<Self> {
@@ -179,7 +221,7 @@ impl Tree<'_> {
 
     fn stmt(self, stmt: &ast::Stmt<'_>) -> Eval<Stmt> {
         Ok(match stmt {
-            ast::Stmt::EmitRaw(raw) => Stmt::Text(normalize_newlines(raw.raw)),
+            ast::Stmt::EmitRaw(raw) => Stmt::Text(normalize_newlines(raw.raw, self.whole.newline)),
             ast::Stmt::EmitExpr(emit) => Stmt::Print(self.node(&emit.expr)?),
             ast::Stmt::ForLoop(repeat) => self.for_loop(repeat)?,
             ast::Stmt::IfCond(cond) => {
@@ -203,16 +245,72 @@ impl Tree<'_> {
                 self.call(&block.call, self.range(block.call_expr_span))?,
                 Arc::new(self.macro_decl(&block.macro_decl)?),
             ),
+            other => return self.file_stmt(other),
+        })
+    }
+
+    /// Statements of templates that use others; apart, so that the stack of the usual ones stays small.
+    fn file_stmt(self, stmt: &ast::Stmt<'_>) -> Eval<Stmt> {
+        Ok(match stmt {
+            ast::Stmt::Block(block) => Stmt::Block(Arc::new(BlockDecl {
+                name: block.name.into(),
+                scoped: self.tag(block.span()).contains("scoped"),
+                required: block.required,
+                body: self.stmts(&block.body)?,
+            })),
+            ast::Stmt::Extends(extends) => Stmt::Extends(self.node(&extends.name)?),
+            ast::Stmt::Include(include) => Stmt::Include(Box::new(Include {
+                name: self.node(&include.name)?,
+                ignore_missing: include.ignore_missing,
+                with_context: !self.tag(include.span()).ends_with("without context"),
+            })),
+            ast::Stmt::Import(import) => Stmt::Import(Box::new(Import {
+                name: self.node(&import.expr)?,
+                target: self.name(&import.name)?,
+                names: None,
+                with_context: self.has_context(import.span()),
+            })),
+            ast::Stmt::FromImport(import) => Stmt::Import(Box::new(self.from_import(import)?)),
             other => return Err(self.refused(other)),
         })
     }
 
-    fn for_loop(self, repeat: &ast::Spanned<ast::ForLoop<'_>>) -> Eval<Stmt> {
-        if repeat.recursive {
-            return Err(unsupported("`recursive` in a `for` loop", "write a macro that calls itself")
-                .at(self.text, self.range(repeat.span())));
+    fn from_import(self, import: &ast::Spanned<ast::FromImport<'_>>) -> Eval<Import> {
+        let names = import.names.iter().map(|(name, alias)| {
+            let name = self.name(name)?;
+            Ok((name.clone(), alias.as_ref().map_or(Ok(name), |alias| self.name(alias))?))
+        });
+        Ok(Import {
+            name: self.node(&import.expr)?,
+            target: "".into(),
+            names: Some(names.collect::<Eval<_>>()?),
+            with_context: self.has_context(import.span()),
+        })
+    }
+
+    fn name(self, expr: &ast::Expr<'_>) -> Eval<Arc<str>> {
+        match self.target(expr)? {
+            Target::Name(name) => Ok(name),
+            _ => Err(type_error("only names can be imported")),
         }
-        Ok(Stmt::For(Box::new(ForLoop {
+    }
+
+    fn has_context(self, span: Span) -> bool {
+        let tag = self.tag(span);
+        tag.ends_with("with context") && !tag.ends_with("without context")
+    }
+
+    /// The words of the tag that a statement starts with: the parser drops some of them.
+    fn tag(self, span: Span) -> String {
+        let start = self.whole.offset + span.start_offset as usize;
+        let text = self.whole.text.get(start..).unwrap_or_default();
+        let tag = text.split(self.whole.end).next().unwrap_or_default();
+        tag.trim_end_matches(['-', '+']).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn for_loop(self, repeat: &ast::Spanned<ast::ForLoop<'_>>) -> Eval<Stmt> {
+        Ok(Stmt::For(Arc::new(ForLoop {
+            recursive: repeat.recursive,
             target: self.target(&repeat.target)?,
             over: self.node(&repeat.iter)?,
             filter: repeat.filter_expr.as_ref().map(|filter| self.node(filter)).transpose()?,
@@ -231,7 +329,10 @@ impl Tree<'_> {
                 _ => return Err(type_error("a macro's parameters must be names")),
             }
         }
-        Ok(MacroDecl { name: decl.name.into(), params, body: self.stmts(&decl.body)? })
+        let body = self.stmts(&decl.body)?;
+        let mut names = BTreeSet::new();
+        body.iter().for_each(|stmt| stmt.names(&mut names));
+        Ok(MacroDecl { name: decl.name.into(), params, body, names })
     }
 
     fn target(self, expr: &ast::Expr<'_>) -> Eval<Target> {
@@ -254,7 +355,7 @@ impl Tree<'_> {
 
     fn node(self, expr: &ast::Expr<'_>) -> Eval<Node> {
         let at = self.range(expr.span());
-        let expr = self.deeper()?.expr(expr).map_err(|e| e.at(self.text, at.clone()))?;
+        let expr = self.deeper()?.expr(expr).map_err(|e| e.at(self.whole.text, at.clone()))?;
         Ok(Node { at, expr })
     }
 
@@ -318,6 +419,7 @@ impl Tree<'_> {
         let (callee, args) = (self.boxed(&call.expr)?, self.args(&call.args)?);
         if matches!(&callee.expr, Expr::Var(name) if ["lookup", "query", "q"].contains(&&**name)) {
             args.iter().try_for_each(|arg| self.refuse_embedded(arg))?;
+            self.refuse_commands(&args)?;
         }
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
@@ -327,7 +429,7 @@ impl Tree<'_> {
         match &node.expr {
             Expr::Filter(filter, ..) if filter.name == "tojson" => {
                 let what = "the result of `tojson` inside an expression";
-                Err(unsupported(what, "use `to_json`").at(self.text, node.at.clone()))
+                Err(unsupported(what, "use `to_json`").at(self.whole.text, node.at.clone()))
             }
             _ => Ok(()),
         }
@@ -338,10 +440,35 @@ impl Tree<'_> {
         match arg {
             Arg::Plain(Node { at, expr: Expr::Const(Val::Str(text)) }) if super::is_template(text) => {
                 let what = "a template inside a string given to a lookup";
-                Err(unsupported(what, "join the variable with `~`").at(self.text, at.clone()))
+                Err(unsupported(what, "join the variable with `~`").at(self.whole.text, at.clone()))
             }
             _ => Ok(()),
         }
+    }
+
+    /// A command on this machine is what the author wrote, or words that are quoted: what a host has said must not become
+    /// one. So the name of a lookup has to be written out, too.
+    fn refuse_commands(self, args: &[Arg]) -> Eval<()> {
+        let Some((Arg::Plain(name), terms)) = args.split_first() else { return Ok(()) };
+        let Expr::Const(Val::Str(plugin)) = &name.expr else {
+            let what = "a lookup whose name is computed";
+            return Err(unsupported(what, "write its name").at(self.whole.text, name.at.clone()));
+        };
+        if !["pipe", "lines"].contains(&filters::strip_collection(plugin)) {
+            return Ok(());
+        }
+        terms.iter().try_for_each(|term| match term {
+            Arg::Named(..) => Ok(()),
+            Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
+            Arg::Plain(term) if term.is_safe_command() => Ok(()),
+            Arg::Plain(Node { at, .. })
+            | Arg::Spread(Node { at, .. })
+            | Arg::SpreadNamed(Node { at, .. }) => {
+                let what = format!("a value in the command of the lookup `{plugin}`");
+                let instead = "put it behind the written command as `~ (value | quote)`";
+                Err(unsupported(what, instead).at(self.whole.text, at.clone()))
+            }
+        })
     }
 
     fn binary(self, binary: &ast::BinOp<'_>) -> Eval<Expr> {
@@ -376,14 +503,9 @@ impl Tree<'_> {
                 ("`{% autoescape %}`", "nothing is escaped here; leave it out", s.span())
             }
             ast::Stmt::Do(s) => ("`{% do %}`", "use `{% set %}`", s.span()),
-            ast::Stmt::Include(s) => ("`{% include %}`", "use the `file` lookup, or one template", s.span()),
-            ast::Stmt::Import(s) => ("`{% import %}`", "put the macro into the template", s.span()),
-            ast::Stmt::FromImport(s) => ("`{% from %}`", "put the macro into the template", s.span()),
-            ast::Stmt::Extends(s) => ("`{% extends %}`", "write one template", s.span()),
-            ast::Stmt::Block(s) => ("`{% block %}`", "write its content in place", s.span()),
             _ => return unsupported("this statement", "write it otherwise"),
         };
-        unsupported(what, instead).at(self.text, self.range(span))
+        unsupported(what, instead).at(self.whole.text, self.range(span))
     }
 
     fn args(self, args: &[ast::CallArg<'_>]) -> Eval<Vec<Arg>> {
@@ -396,6 +518,24 @@ impl Tree<'_> {
             })
         };
         args.iter().map(convert).collect()
+    }
+}
+
+impl Node {
+    /// Whether the text is written here, but for words that are quoted.
+    fn is_safe_command(&self) -> bool {
+        match &self.expr {
+            // A quoted word is one only outside of other quotes.
+            Expr::Const(Val::Str(text)) => !text.contains(['\'', '"', '`', '\\', '(', '#', '<']),
+            Expr::Filter(filter, Some(_), _) => filter.name == "quote",
+            Expr::Binary(Op::Add | Op::Concat, left, right) => {
+                left.is_safe_command() && right.is_safe_command()
+            }
+            Expr::If(_, then, otherwise) => {
+                then.is_safe_command() && otherwise.as_ref().is_none_or(|node| node.is_safe_command())
+            }
+            _ => false,
+        }
     }
 }
 
@@ -429,7 +569,10 @@ fn constant_value(value: &minijinja::Value) -> Eval<Val> {
     f64::try_from(value.clone()).map(Val::Float).map_err(|e| type_error(e.to_string()))
 }
 
-/// Jinja turns every line end of a template into `\n`.
-fn normalize_newlines(text: &str) -> Arc<str> {
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
+/// Jinja makes all line ends of a template the same.
+fn normalize_newlines(text: &str, newline: &str) -> Arc<str> {
+    if !text.contains('\r') && newline == "\n" {
+        return text.into();
+    }
+    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', newline).into()
 }

@@ -4,6 +4,7 @@ mod bounds;
 mod corpus;
 mod hostile;
 mod language;
+mod recorded;
 mod waiting;
 
 use std::sync::Arc;

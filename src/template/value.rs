@@ -159,6 +159,22 @@ impl Dict {
         self.index.get(&Key::Str(key.into())).map(|&at| &self.entries[at].1)
     }
 
+    pub(super) fn get_mut(&mut self, key: &Val) -> Eval<Option<&mut Val>> {
+        Ok(self.index.get(&Key::of(key)?).map(|&at| &mut self.entries[at].1))
+    }
+
+    /// Takes an entry out; those behind it keep their order.
+    pub(super) fn remove(&mut self, key: &Val) -> Eval<Option<Val>> {
+        let Some(at) = self.index.remove(&Key::of(key)?) else { return Ok(None) };
+        self.index.values_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
+        Ok(Some(self.entries.remove(at).1))
+    }
+
+    /// Takes note of how deep one of its values is by now.
+    pub(super) fn deepen(&mut self, depth: u16) {
+        self.depth = self.depth.max(depth);
+    }
+
     pub(super) fn entries(&self) -> &[(Val, Val)] {
         &self.entries
     }
@@ -314,6 +330,11 @@ impl Seq {
     fn new(items: Vec<Val>) -> Self {
         let depth = items.iter().map(Val::depth).max().unwrap_or(0);
         Self { items, depth, is_group: false }
+    }
+
+    /// Takes note of how deep one of its items is by now.
+    pub(super) fn deepen(&mut self, depth: u16) {
+        self.depth = self.depth.max(depth);
     }
 }
 

@@ -118,7 +118,8 @@ impl World {
         lines.extend(task_lines(&events));
         lines.extend(recap_lines(&events));
         let stderr = String::from_utf8(output.stderr).unwrap();
-        let said = stderr.lines().map(|line| format!("| {line}").trim_end().to_owned()).collect();
+        let mut said = reasons(&events);
+        said.extend(stderr.lines().map(|line| format!("| {line}").trim_end().to_owned()));
         Ran { lines, said }
     }
 
@@ -182,10 +183,29 @@ fn task_lines(events: &[Json]) -> Vec<String> {
     hosts.iter().flat_map(|(host, lines)| lines.iter().map(move |line| format!("{host}: {line}"))).collect()
 }
 
+/// Why tasks failed, for our own answers.
+fn reasons(events: &[Json]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for event in events {
+        let Some(message) = event["reason"]["message"].as_str() else { continue };
+        // Who was first to fail is no answer, and a connection's words are the system's.
+        if event["event"] == "task_finished" && event["outcome"] != "skipped" {
+            let (host, task) = (&event["host"], &event["task"]["name"]);
+            let words = [host, task].map(|word| word.as_str().unwrap_or_default());
+            reasons.push(format!("| {} {}: {}", words[0], words[1], message.replace('\n', "\\n")));
+        }
+    }
+    reasons.sort();
+    reasons
+}
+
 fn task_line(event: &Json) -> String {
     let task = &event["task"];
     let name = task["name"].as_str().unwrap_or_default();
-    let outcome = event["outcome"].as_str().unwrap_or_default();
+    let outcome = match event["outcome"].as_str().unwrap_or_default() {
+        "rescued" => "failed",
+        outcome => outcome,
+    };
     let handler = if task["handler"] == true { "handler " } else { "" };
     let item = match task["item"].as_str() {
         Some(item) if item.starts_with(['{', '[']) => " […]".to_owned(),

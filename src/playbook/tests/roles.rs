@@ -56,10 +56,12 @@ fn roles_run_between_pre_tasks_and_tasks_after_those_they_depend_on() {
     5 more Some("web") tags=w when=web
     6 block Some("common")
     7 common Some("common") tags= when=
-    8 debug None tags= when=
-    9 block Some("extra")
-    10 extra Some("extra") tags=e when=
-    11 meta Some("extra") tags=e when=
+    8 block Some("common")
+    9 common Some("common") tags= when=
+    10 debug None tags= when=
+    11 block Some("extra")
+    12 extra Some("extra") tags=e when=
+    13 meta Some("extra") tags=e when=
     "#);
     let roles: Vec<_> = play.roles.iter().map(|role| variables(role)).collect();
     assert_snapshot!(roles.join("\n"), @r"
@@ -72,11 +74,12 @@ fn roles_run_between_pre_tasks_and_tasks_after_those_they_depend_on() {
     let handlers: Vec<_> =
         play.handlers.iter().map(|task| format!("{} {}", task.number, task.shown_name())).collect();
     assert_snapshot!(handlers.join("\n"), @r"
-    12 restart
-    13 reload
     14 restart
-    15 restart
-    16 late
+    15 reload
+    16 restart
+    17 restart
+    18 restart
+    19 late
     ");
     let web = play.tasks().find(|task| task.shown_name() == "more").expect("a task");
     let places: Vec<_> = web

@@ -33,6 +33,7 @@ class CallbackModule(CallbackBase):
         self.handlers = set()
         self.names = {}
         self.gathered = {}
+        self.failed_changes = {}
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self.names[task._uuid] = bare(task.name or task.action)
@@ -72,6 +73,8 @@ class CallbackModule(CallbackBase):
     def whole(self, result, outcome):
         """A loop's items are its lines; they failed as the whole did: ignored or not. A meta task has no line."""
         host = result.host.get_name()
+        if outcome == "ignored" and result.result.get("changed"):
+            self.failed_changes[host] = self.failed_changes.get(host, 0) + 1
         if bare(result.task.action) == "meta":
             return
         if self.name(result.task) == "Gathering Facts":
@@ -107,7 +110,9 @@ class CallbackModule(CallbackBase):
         recap = []
         for host in sorted(stats.processed):
             summary = stats.summarize(host)
-            counts = summary | {"ok": summary["ok"] - self.gathered.get(host, 0), "failed": summary["failures"]}
+            counts = summary | {"failed": summary["failures"]}
+            counts["ok"] -= self.gathered.get(host, 0)
+            counts["changed"] -= self.failed_changes.get(host, 0)
             shown = [f"{count}={counts[count]}" for count in COUNTS if counts[count]]
             recap.append(" ".join([f"recap {host}:", *shown]))
         self.write(recap)
