@@ -30,5 +30,6 @@ mod shipped;
 mod sshd;
 mod transport;
 mod tree;
+mod vars;
 mod vault;
 mod windows;

@@ -343,7 +343,7 @@ fn files_that_are_not_there() {
     let ran = world.dtrctl(&["apply", "site.yml"]).code(1).any_stderr().run();
     assert_snapshot!(ran.stderr, @r"
     error: no inventory is given
-      help: give one with `-i FILE`, or set DTRCTL_INVENTORY
+      help: give one with `-i FILE`, or set DTRCTL_INVENTORY, or `inventory` in ansible.cfg
     ");
     let ran = world.apply(&["-e", "@none.yml"]).code(1).any_stderr().run();
     assert_snapshot!(ran.stderr, @r"error: cannot read `none.yml`: No such file or directory (os error 2)");
