@@ -42,6 +42,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Items<T> {
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(one).collect()
     }
 
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<T>, E> {
+        T::deserialize(number.into_deserializer()).map(|item| vec![item])
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<T>, E> {
+        T::deserialize(number.into_deserializer()).map(|item| vec![item])
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
@@ -65,7 +73,7 @@ impl<T: JsonSchema> JsonSchema for Listed<T> {
         let item = generator.subschema_for::<T>();
         json_schema!({
             "description": "a list, or text with commas between the items; empty for none",
-            "anyOf": [{"type": "array", "items": item}, {"type": ["string", "null"]}],
+            "anyOf": [{"type": "array", "items": item}, {"type": ["string", "number", "null"]}],
         })
     }
 }
@@ -190,7 +198,10 @@ mod tests {
             assert_eq!(pins(none), Ok(0));
         }
         assert!(pins(serde_json::json!("sha1:00")).unwrap_err().contains("weaker digests"));
-        assert!(pins(serde_json::json!(7)).unwrap_err().contains("a list, or text"));
+        assert!(pins(serde_json::json!(7)).is_err());
+        assert!(pins(serde_json::json!(true)).unwrap_err().contains("a list, or text"));
+        let numbers = |value| serde_json::from_value::<Listed<Whole>>(value).map(|list| list.0).ok();
+        assert_eq!(numbers(serde_json::json!(7)), numbers(serde_json::json!("7")));
     }
 
     #[test]

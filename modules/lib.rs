@@ -27,6 +27,7 @@ mod fail;
 mod fetch_cert;
 mod file;
 mod generate_cert;
+mod get_url;
 mod guards;
 mod install_anchor;
 mod pause;
@@ -47,6 +48,8 @@ mod systemd;
 mod testing;
 mod tls_pair;
 mod trouble;
+mod uri;
+mod wait_for;
 
 pub use contract::*;
 pub use facts::{ansible_facts, injected_facts};
@@ -64,6 +67,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<fetch_cert::FetchCert>(),
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),
+    Entry::of::<get_url::GetUrl>(),
     Entry::of::<install_anchor::InstallAnchor>(),
     Entry::of::<pause::Pause>(),
     Entry::of::<ping::Ping>(),
@@ -77,6 +81,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<setup::Setup>(),
     Entry::of::<shell::Shell>(),
     Entry::of::<systemd::SystemdService>(),
+    Entry::of::<uri::Uri>(),
+    Entry::of::<wait_for::WaitFor>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.

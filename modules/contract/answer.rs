@@ -7,9 +7,11 @@ use super::change::OwedRecord;
 use super::dtr::DtrSettings;
 use super::path::HostPath;
 use super::registry_tls::RegistryTls;
+use super::request::{Response, Summed};
 use super::resolve::Resolved;
 use super::service::ServiceState;
 use super::text::Mode;
+use super::wait::Waited;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
 #[derive(Debug, Clone)]
@@ -44,6 +46,12 @@ pub enum Answer {
     Distribution(Distribution),
     /// To `RegistryTls`.
     RegistryTls(Box<RegistryTls>),
+    /// To `Wait`.
+    Wait(Waited),
+    /// To `Request`.
+    Request(Box<Response>),
+    /// To `Sum`.
+    Sum(Summed),
     /// To `Service`.
     Service(ServiceState),
     /// To `Shell`.

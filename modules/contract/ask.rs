@@ -12,10 +12,12 @@ use super::glob::AskGlob;
 use super::path::HostPath;
 use super::pause::AskPause;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
+use super::request::{AskRequest, AskSum, Response, Summed};
 use super::resolve::{AskResolve, Resolved};
 use super::service::{AskService, ServiceState};
 use super::syntax::AskSyntax;
 use super::text::Call;
+use super::wait::{AskWait, Waited};
 use crate::certs::RegistryHost;
 
 /// One question. Each has one kind of answer, named by its [`Question`] implementation.
@@ -52,6 +54,12 @@ pub enum Ask {
     Distribution(AskDistribution),
     /// See [`AskRegistryTls`].
     RegistryTls(AskRegistryTls),
+    /// See [`AskWait`].
+    Wait(AskWait),
+    /// See [`AskRequest`].
+    Request(Box<AskRequest>),
+    /// See [`AskSum`].
+    Sum(AskSum),
     /// See [`AskService`].
     Service(AskService),
     /// See [`AskShell`].
@@ -118,6 +126,8 @@ questions! {
     AskResolve, Resolve, Resolved;
     AskDistribution, Distribution, Distribution;
     AskRegistryTls, RegistryTls, Box<RegistryTls>;
+    AskWait, Wait, Waited;
+    AskSum, Sum, Summed;
     AskService, Service, ServiceState;
     AskShell, Shell, ShellOutput;
     AskTls, Tls, Result<ServedChain, String>;
@@ -127,6 +137,24 @@ questions! {
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
     AskLockedPin, LockedPin, Option<LockedPin>;
+}
+
+impl From<AskRequest> for Ask {
+    fn from(ask: AskRequest) -> Self {
+        Self::Request(Box::new(ask))
+    }
+}
+
+impl Question for AskRequest {
+    type Answer = Box<Response>;
+    fn take(answer: Answer) -> Result<Box<Response>, AskError> {
+        match answer {
+            Answer::Request(response) => Ok(response),
+            Answer::Unknown(reason) => Err(AskError::Unknown(reason)),
+            Answer::Failed(error) => Err(error),
+            _ => Err(AskError::Lost),
+        }
+    }
 }
 
 /// A file with its content, or what stands in its place. Links are followed.
@@ -321,6 +349,9 @@ impl Ask {
             Self::Resolve(ask) => Call::new("ask_resolve").word(&ask.host),
             Self::Distribution(ask) => Call::new("ask_distribution").word(ask.registry.to_string()),
             Self::RegistryTls(ask) => ask.call(),
+            Self::Wait(ask) => ask.call(),
+            Self::Request(ask) => ask.call(),
+            Self::Sum(ask) => Call::new("ask_sum").path(&ask.path).word(&ask.algorithm),
             Self::Service(ask) => ask.call(),
             Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
             Self::Tls(_)
@@ -342,9 +373,19 @@ impl Ask {
         self.call().is_none()
     }
 
+    /// Seconds that it may take beside what any script may.
+    #[must_use]
+    pub fn patience(&self) -> u64 {
+        match self {
+            Self::Wait(wait) => wait.longest(),
+            Self::Request(request) => request.0.timeout,
+            _ => 0,
+        }
+    }
+
     /// Whether asking has an effect, so that it must not pass a task that may still change something.
     #[must_use]
     pub const fn is_fenced(&self) -> bool {
-        matches!(self, Self::Distribution(_) | Self::Shell(_))
+        matches!(self, Self::Distribution(_) | Self::Shell(_) | Self::Wait(_) | Self::Request(_))
     }
 }

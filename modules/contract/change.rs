@@ -9,6 +9,7 @@ use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
 use super::path::HostPath;
 use super::registry_tls::ReplaceRegistryTls;
+use super::request::{Download, MakeRequest};
 use super::run::Run;
 use super::service::ChangeService;
 use super::syntax::CheckSyntax;
@@ -45,6 +46,10 @@ pub enum Change {
     ReplaceRegistryTls(Box<ReplaceRegistryTls>),
     /// Starts, stops or enables a service.
     Service(ChangeService),
+    /// Makes a request that may change something at its server.
+    Request(Box<MakeRequest>),
+    /// Downloads a file.
+    Download(Box<Download>),
     /// Runs a user's command.
     Run(Run),
     /// Records, on the controller, which certificate was trusted on first use.
@@ -360,6 +365,8 @@ impl Change {
                 .words(restart.command.clone()),
             Self::ReplaceRegistryTls(replace) => replace.call(),
             Self::Service(service) => service.call(),
+            Self::Request(request) => request.call(),
+            Self::Download(download) => download.call(),
             Self::Run(run) => run.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
             Self::RecordPin(_) | Self::SetDtrTls(_) => return None,
@@ -389,6 +396,7 @@ impl Change {
             | Self::RemoveDir(RemoveDir { path })
             | Self::SetMode(SetMode { path, .. }) => Some(path),
             Self::GenerateCertificate(generate) => Some(&generate.path),
+            Self::Download(download) => Some(&download.path),
             Self::ReplaceRegistryTls(replace) => Some(&replace.certificate.path),
             _ => None,
         }
@@ -415,6 +423,8 @@ impl Change {
             Self::SetDtrTls(s) => s.summary(),
             Self::ReplaceRegistryTls(r) => r.summary(),
             Self::Service(s) => s.summary(),
+            Self::Request(r) => r.request.summary(),
+            Self::Download(d) => d.summary(),
             Self::Run(r) => r.summary(),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),
@@ -441,11 +451,23 @@ impl Change {
         }
     }
 
+    /// Whether nobody knows what comes of it before it is made: check mode says so.
+    #[must_use]
+    pub fn is_unforeseen(&self) -> bool {
+        match self {
+            Self::Run(run) => !run.guarded,
+            Self::Request(_) => true,
+            Self::Download(download) => download.forced,
+            _ => false,
+        }
+    }
+
     /// Whether asking again afterwards must find nothing to do.
     #[must_use]
     pub const fn is_provable(&self) -> bool {
         match self {
-            Self::Run(_) => false,
+            Self::Run(_) | Self::Request(_) => false,
+            Self::Download(download) => !download.forced,
             Self::Service(service) => service.is_provable(),
             Self::ReloadDocker(reload) => !reload.on_request,
             Self::RestartDocker(restart) => !restart.on_request,

@@ -15,6 +15,7 @@ use super::change::{Need, OwedRecord};
 use super::host::{DaemonKind, DaemonSite, Facts};
 use super::path::HostPath;
 use super::registry_tls::{LocalView, RegistryTls, SavedPair, TlsFile};
+use super::request::Response;
 use super::resolve::Resolved;
 use super::script::Frame;
 use super::service::ServiceState;
@@ -54,6 +55,13 @@ impl Ask {
             Self::Resolve(_) => Answer::Resolve(resolved(lines)),
             Self::Distribution(_) => Answer::Distribution(distribution(lines)?),
             Self::RegistryTls(_) => Answer::RegistryTls(Box::new(registry_tls(lines)?)),
+            Self::Wait(_) => Answer::Wait(super::Waited {
+                met: lines.get("met").is_some(),
+                elapsed: lines.number("elapsed")?,
+                blind: lines.get("missing").is_some(),
+            }),
+            Self::Request(_) => Answer::Request(Box::new(response(lines)?)),
+            Self::Sum(ask) => Answer::Sum(summed(&ask.path, lines)?),
             Self::Service(ask) => Answer::Service(service(ask, lines)?),
             Self::Shell(_) => Answer::Shell(shell_output(lines)?),
             _ => return Err(AskError::Lost),
@@ -394,6 +402,57 @@ fn tls_file(line: &str) -> Result<TlsFile, AskError> {
         holds_key: holds_key == "yes",
         has_directory: directory == "yes",
     })
+}
+
+fn summed(at: &HostPath, lines: Lines<'_>) -> Result<super::Summed, AskError> {
+    let attributes = || attributes(lines.get("stat").ok_or_else(|| garbled("stat"))?);
+    let word = |key| lines.get(key).unwrap_or_default().to_owned();
+    match lines.get("kind") {
+        _ if lines.get("error").is_some() => Err(unreadable(at)),
+        Some("absent") => Ok(super::Summed::Absent),
+        Some("dir") => Ok(super::Summed::Directory),
+        Some("file") => Ok(super::Summed::File(attributes()?, word("digest"), word("sum"))),
+        _ => Ok(super::Summed::Other),
+    }
+}
+
+/// Reads what a request that is a change has printed.
+pub fn response_of(body: &str) -> Result<Response, AskError> {
+    response(Lines(&act_output(body)))
+}
+
+fn response(lines: Lines<'_>) -> Result<Response, AskError> {
+    let seen = lines.text("seen")?;
+    let fields: Vec<&str> = seen.splitn(4, ' ').collect();
+    let mut response = Response {
+        error: lines.get("error").map(|_| lines.text("error")).transpose()?,
+        cut: lines.get("large").is_some(),
+        body: lines.bytes("body")?,
+        ..Response::default()
+    };
+    if let [status, redirects, seconds, url] = fields[..] {
+        response.status = status.parse().ok().filter(|status| *status > 0 && response.error.is_none());
+        response.redirected = redirects != "0";
+        response.elapsed = seconds.split(['.', ',']).next().and_then(|whole| whole.parse().ok()).unwrap_or(0);
+        url.clone_into(&mut response.url);
+    }
+    // Those of a redirect or of a proxy stand before the ones that count.
+    let text = lines.text("headers")?;
+    for line in text.lines() {
+        if line.starts_with("HTTP/") {
+            response.headers.clear();
+            line.splitn(3, ' ').nth(2).unwrap_or_default().trim().clone_into(&mut response.reason);
+        } else if let Some((name, value)) = line.split_once(':') {
+            let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
+            if name == "set-cookie" {
+                let cookie = value.split(';').next().and_then(|pair| pair.split_once('='));
+                response.cookies.extend(cookie.map(owned));
+            }
+            let known = response.headers.remove(&name);
+            response.headers.insert(name, known.map_or(value.clone(), |known| format!("{known}, {value}")));
+        }
+    }
+    Ok(response)
 }
 
 fn service(ask: &super::AskService, lines: Lines<'_>) -> Result<ServiceState, AskError> {

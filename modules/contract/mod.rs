@@ -20,7 +20,9 @@ mod pause;
 mod plan;
 mod probe;
 mod registry_tls;
+mod request;
 mod resolve;
+mod response;
 mod run;
 mod script;
 mod secret;
@@ -28,6 +30,7 @@ mod service;
 mod shell;
 mod syntax;
 mod text;
+mod wait;
 
 pub use answer::*;
 pub use ask::*;
@@ -50,6 +53,7 @@ pub use registry_tls::{
     AskRegistryTls, CertificateFile, KeyBefore, KeyFile, LocalView, RegistryService, RegistryTls,
     ReplaceRegistryTls, SavedPair, TlsFile, Told, is_served,
 };
+pub use request::{AskRequest, AskSum, Download, MakeRequest, Request, Response, Summed};
 pub use resolve::{AskResolve, Resolved};
 pub use run::{Run, SentScript};
 pub use script::{Frame, Frames, Script};
@@ -58,3 +62,4 @@ pub use service::{AskService, ChangeService, ServiceAction, ServiceScope, Servic
 pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, Mode};
+pub use wait::{AskWait, WaitCondition, Waited};

@@ -50,6 +50,14 @@ impl Overlay {
         }
     }
 
+    /// Why an ask is not to be made at all, as its answer would not hold once the planned changes are made: it waits, or it has an
+    /// effect of its own.
+    #[must_use]
+    pub fn hides(&self, ask: &Ask) -> Option<String> {
+        matches!(ask, Ask::Wait(_) | Ask::Shell(_) | Ask::Request(_))
+            .then(|| self.changes.first().map(Change::summary))?
+    }
+
     /// Whether nothing was planned.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -69,6 +77,7 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         (Answer::File(file), _) if generates(change, |generate| generate.is_about(&file.path)) => {
             unknown(change)
         }
+        (Answer::File(file), _) if downloads(change, &file.path) => unknown(change),
         (Answer::Dir(dir), _) if generates(change, |generate| generate.is_in(&dir.path)) => unknown(change),
         (Answer::File(file), _) => Answer::File(lay_file(change, file, facts)),
         (Answer::Dir(dir), _) => Answer::Dir(lay_dir(change, dir, facts)),
@@ -112,7 +121,8 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         (Answer::Process(_) | Answer::Info(_) | Answer::Containers(_), _) if moves_docker(change) => {
             unknown(change)
         }
-        (Answer::Shell(_), _) => unknown(change),
+        (Answer::Shell(_) | Answer::Wait(_) | Answer::Request(_), _) => unknown(change),
+        (Answer::Sum(_), Ask::Sum(ask)) if change.path() == Some(&ask.path) => unknown(change),
         (Answer::Glob(_), Ask::Glob(ask)) if ask.depends_on(change) => unknown(change),
         (answer, _) => answer,
     }
@@ -128,6 +138,10 @@ fn generates(change: &Change, about: impl Fn(&GenerateCertificate) -> bool) -> b
 
 const fn is_reread(change: &Change) -> bool {
     matches!(change, Change::ReloadDocker(_) | Change::RestartDocker(_))
+}
+
+fn downloads(change: &Change, path: &HostPath) -> bool {
+    matches!(change, Change::Download(download) if download.path == *path)
 }
 
 fn moves_docker(change: &Change) -> bool {

@@ -12,8 +12,15 @@ use super::text::{Arg, Call};
 const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
 
 /// Functions that few scripts call, by the end of their names: sent where one of them is called.
-const RARE: &[(&str, &str)] =
-    &[("_registry_tls", include_str!("registry.sh")), ("_service", include_str!("service.sh"))];
+const RARE: &[(&str, &str)] = &[
+    ("_registry_tls", include_str!("registry.sh")),
+    ("_service", include_str!("service.sh")),
+    ("_wait", NET),
+    ("_request", NET),
+    ("_sum", NET),
+    ("_download", NET),
+];
+const NET: &str = include_str!("net.sh");
 
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));

@@ -1,6 +1,8 @@
 //! How a step ended, and what is kept and said of it.
 
-use modules::{AskError, Change, Frame, Level, Note, Plan, PlanError, ReplaceRegistryTls, Run, act_output};
+use modules::{
+    AskError, Change, Frame, Level, MakeRequest, Note, Plan, PlanError, ReplaceRegistryTls, Run, act_output,
+};
 use serde_json::{Map, Value as Json};
 
 use super::meeting::Told;
@@ -169,6 +171,9 @@ impl Done {
 /// Why check mode cannot tell the result of a command.
 pub const COMMAND: &str = "what a command does is known only when it has run";
 
+/// Why check mode cannot tell what a server answers.
+const ANSWERED: &str = "what a server answers is known only when it has been asked";
+
 /// Why check mode cannot tell the result of what is random.
 const MADE: &str = "a certificate is known only when it has been made";
 
@@ -176,6 +181,7 @@ const MADE: &str = "a certificate is known only when it has been made";
 pub fn unseen(plan: &Plan) -> Option<&'static str> {
     plan.changes.iter().find_map(|change| match change {
         Change::Run(_) => Some(COMMAND),
+        Change::Request(_) | Change::Download(_) => Some(ANSWERED),
         Change::GenerateCertificate(_) => Some(MADE),
         _ => None,
     })
@@ -216,8 +222,16 @@ pub fn acted(plan: Plan, changes: &[Change], frames: &[Option<Frame>]) -> Done {
         if let Change::Run(run) = change {
             return ran(plan, run, &frame.body);
         }
+        if let Change::Request(request) = change {
+            return requested(plan, request, &frame.body);
+        }
     }
-    let mut done = Done::planned(plan, Outcome::Changed);
+    let kept = |(change, frame): (&Change, &Frame)| {
+        matches!(change, Change::Download(_)) && act_output(&frame.body).trim() == "same"
+    };
+    // What was downloaded may be what was there.
+    let same = changes.iter().zip(frames.iter().flatten()).all(kept);
+    let mut done = Done::planned(plan, if same { Outcome::Ok } else { Outcome::Changed });
     for (change, frame) in changes.iter().zip(frames.iter().flatten()) {
         if let Change::ReplaceRegistryTls(_) = change {
             done.tell(ReplaceRegistryTls::told(&act_output(&frame.body)));
@@ -265,6 +279,22 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
         done.notes.push(Note { level: Level::Info, text });
     }
     done
+}
+
+/// What a server has answered. As in Ansible a request is no change of the host.
+fn requested(plan: Plan, request: &MakeRequest, body: &str) -> Done {
+    match request.result(body) {
+        Ok(result) => {
+            let mut done = Done::planned(plan, Outcome::Ok);
+            done.result.extend(result);
+            done
+        }
+        Err((why, result)) => {
+            let mut done = Done::failed("request", why);
+            done.result.extend(result);
+            done
+        }
+    }
 }
 
 /// What a user's command did.

@@ -161,7 +161,7 @@ impl HostRun {
             };
             overlay.extend(&plan.changes);
         }
-        let unforeseen = plan.changes.iter().any(|change| matches!(change, Change::Run(run) if !run.guarded));
+        let unforeseen = plan.changes.iter().any(Change::is_unforeseen);
         if unforeseen {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }

@@ -434,6 +434,9 @@ impl HostRun {
         window: &mut Window,
         mut acts: Option<&mut Acts<'_>>,
     ) -> Result<bool, Left> {
+        if acts.is_none() && self.hide(window) {
+            return Ok(true);
+        }
         if window.front().is_some_and(|step| step.site.is_some() && step.waits()) && acts.is_none() {
             self.exchange_there(window).await;
             return Ok(true);
@@ -467,6 +470,23 @@ impl HostRun {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the first step asks what is not asked at all once something is planned: its answer would not hold.
+    fn hide(&self, window: &mut Window) -> bool {
+        let Some(step) = window.front_mut() else { return false };
+        let none = Overlay::default();
+        let overlay = match &step.site {
+            None => &self.overlay,
+            Some(site) => self.site_overlays.get(&site.host.name).unwrap_or(&none),
+        };
+        let Stage::Asking(asking) = &step.stage else { return false };
+        let hidden = asking.probe.asks().iter().find_map(|ask| overlay.hides(ask));
+        let is_hidden = hidden.is_some() && asking.frames.is_none();
+        if let Some(reason) = hidden.filter(|_| is_hidden) {
+            step.stage = Stage::Unknown(reason);
+        }
+        is_hidden
     }
 
     /// Takes the facts out of the first script's answers; false where they are not those that were remembered.
@@ -521,6 +541,7 @@ impl HostRun {
                 if !fenced || (guards.is_some() && same_session) {
                     for ask in asking.probe.asks() {
                         let Some(call) = self.call(ask) else { continue };
+                        scripts.patience += ask.patience();
                         let script = scripts.of(&step.identity);
                         match &guards {
                             Some(guards) if fenced && !guards.is_empty() => {
@@ -635,6 +656,7 @@ impl HostRun {
         let Some(step) = window.front_mut() else { return };
         let (Some(site), Stage::Asking(asking)) = (&step.site, &mut step.stage) else { return };
         let mut scripts = Scripts::new(&self.shared, &site.host, site.transport.shell());
+        scripts.patience = asking.probe.asks().iter().map(Ask::patience).sum();
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {
             scripts.of(&step.identity).answer(id, call);
@@ -701,12 +723,20 @@ pub struct Scripts {
     boundary: String,
     header: Vec<(&'static str, String)>,
     sections: Vec<(Identity, Script)>,
+    /// Seconds that its asks may take beside what any script may.
+    pub patience: u64,
 }
 
 impl Scripts {
     /// No script yet.
     pub fn new(shared: &Shared, host: &modules::Host, shell: Shell) -> Self {
-        Self { shell, boundary: shared.random(), header: modules::header(host), sections: Vec::new() }
+        Self {
+            shell,
+            boundary: shared.random(),
+            header: modules::header(host),
+            sections: Vec::new(),
+            patience: 0,
+        }
     }
 
     /// The script of an identity.
@@ -730,7 +760,7 @@ impl Scripts {
             .iter()
             .map(|(identity, script)| transport::Section { identity: identity.clone(), text: script.text() });
         let script = transport::Script { sections: sections.collect() };
-        let output = to.run(host, &script, &shared.options.limits).await?;
+        let output = to.run(host, &script, &shared.options.limits.extended(self.patience)).await?;
         let mut frames = Frames::default();
         if let Some((_, first)) = self.sections.first() {
             frames = first.read(&String::from_utf8_lossy(&output.stdout));

@@ -52,6 +52,7 @@ fn masked(change: &Change) -> Change {
             }
         }
         Change::Run(run) => mask_run(run),
+        Change::Request(request) => request.request.body.iter_mut().for_each(hide),
         _ => {}
     }
     change

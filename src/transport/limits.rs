@@ -12,6 +12,13 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The same with more seconds for the script.
+    #[must_use]
+    pub fn extended(&self, seconds: u64) -> Self {
+        let task = self.task.saturating_add(Duration::from_secs(seconds));
+        Self { task, ..self.clone() }
+    }
+
     /// The task's limit as the host's `sleep` takes it.
     pub(super) fn seconds(&self) -> u64 {
         self.task.as_secs().max(1)

@@ -21,6 +21,7 @@ mod pki;
 mod reference;
 mod registry_library;
 mod registry_tls;
+mod requests;
 mod roles;
 mod running;
 mod running_library;

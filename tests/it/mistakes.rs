@@ -39,11 +39,10 @@ const TEN: &str = "- name: ten mistakes
 
 #[test]
 fn a_module_of_ansible_names_what_does_its_work_here() {
-    let play = "- hosts: docker\n  tasks:\n    - service: {name: docker, state: restarted}\n    - ansible.builtin.shell: ls\n";
+    let play = "- hosts: docker\n  tasks:\n    - community.crypto.get_certificate: {host: dtr.example.com}\n";
     let ran = World::new().playbook(play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
-    assert!(ran.stderr.contains("a task has no `service`"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("help: `restart_docker` reloads or restarts"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("help: use `command`, with a program"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a task has no `community.crypto.get_certificate`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: use `fetch_cert`"), "{}", ran.stderr);
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Play {
     }
 }
 
-fn outcomes(done: &[(String, Json)]) -> Vec<&str> {
+pub fn outcomes(done: &[(String, Json)]) -> Vec<&str> {
     done.iter().map(|(outcome, _)| outcome.as_str()).collect()
 }
 
