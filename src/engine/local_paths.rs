@@ -82,7 +82,8 @@ fn expand_variables(text: &str) -> Result<String, String> {
     Ok(pattern
         .replace_all(text, |found: &regex::Captures<'_>| {
             let name = found.get(1).or_else(|| found.get(2)).map_or("", |name| name.as_str());
-            let known = if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var(name).ok() };
+            let known =
+                if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var(name).ok() };
             known.unwrap_or_else(|| found[0].to_owned())
         })
         .into_owned())

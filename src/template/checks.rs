@@ -128,9 +128,7 @@ pub(super) fn find(name: &str) -> Eval<&'static Check> {
     if let Some(check) = CHECKS.iter().find(|check| check.name == short) {
         return Ok(check);
     }
-    if ["same_file", "is_same_file", "vaulted_file"]
-        .contains(&short)
-    {
+    if ["same_file", "is_same_file", "vaulted_file"].contains(&short) {
         return Err(unsupported(format!("the test `{name}`"), "use `stat` on the host and its result"));
     }
     if ["escaped"].contains(&short) {

@@ -193,13 +193,7 @@ impl Interpreter<'_, '_> {
         join_nodes(nodes, self.context)
     }
 
-    fn for_loop(
-        &mut self,
-        repeat: &Arc<ForLoop>,
-        over: &Val,
-        depth: usize,
-        out: &mut Vec<Val>,
-    ) -> Eval<()> {
+    fn for_loop(&mut self, repeat: &Arc<ForLoop>, over: &Val, depth: usize, out: &mut Vec<Val>) -> Eval<()> {
         let at = |e: super::TemplateError| e.at(&self.text, repeat.over.at.clone());
         let mut items = self.context.iterate(over).map_err(at)?;
         if let Some(filter) = &repeat.filter {

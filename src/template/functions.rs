@@ -10,8 +10,8 @@ use super::eval::Interpreter;
 use super::files::Home;
 use super::looked_up::{self, Options};
 use super::lookups::{self, Request};
-use super::options::Reading;
 use super::ops::{Num, truth};
+use super::options::Reading;
 use super::scope::Scope;
 use super::value::{Dict, Object, Steps, Val};
 

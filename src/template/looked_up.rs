@@ -326,12 +326,7 @@ fn names(context: &Context<'_>, scope: &Scope, terms: &[Val]) -> Eval<Vec<Val>> 
     Ok(out)
 }
 
-fn variables(
-    context: &Context<'_>,
-    scope: &Arc<Scope>,
-    terms: &[Val],
-    options: &Options,
-) -> Eval<Vec<Val>> {
+fn variables(context: &Context<'_>, scope: &Arc<Scope>, terms: &[Val], options: &Options) -> Eval<Vec<Val>> {
     let mut values = Vec::new();
     for term in terms {
         let Val::Str(name) = term else { return Err(call_error("vars", "it needs the names of variables")) };

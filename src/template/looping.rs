@@ -1,7 +1,7 @@
 //! The `loop` variable.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::call::Args;
 use super::error::{Eval, call_error};

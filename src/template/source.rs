@@ -4,8 +4,8 @@
 //! `{% %}` and of conditions; the parser would decode both, and otherwise than Python. So every backslash
 //! in a string literal is replaced, byte for byte, by a mark that the parser passes through.
 
-use super::options::Delimiters;
 use super::error::{ErrorKind, Eval, TemplateError, limit};
+use super::options::Delimiters;
 
 /// A backslash that stays one.
 const KEPT: u8 = 0x11;
@@ -183,11 +183,8 @@ impl Scan {
     fn leading_zero(&self) -> bool {
         let before = self.at.checked_sub(1).map(|at| self.bytes[at]);
         let inside = before.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
-        let digits: Vec<u8> = self.bytes[self.at..]
-            .iter()
-            .copied()
-            .take_while(|b| b.is_ascii_digit() || *b == b'_')
-            .collect();
+        let digits: Vec<u8> =
+            self.bytes[self.at..].iter().copied().take_while(|b| b.is_ascii_digit() || *b == b'_').collect();
         let number = self.bytes.get(self.at + digits.len()).is_some_and(|b| matches!(b, b'.' | b'e' | b'E'));
         !inside && !number && digits.iter().any(|b| (b'1'..=b'9').contains(b))
     }

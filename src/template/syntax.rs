@@ -147,12 +147,7 @@ pub(super) struct Import {
 }
 
 /// Parses prepared template text, which starts at `offset` in the text as it was written.
-pub(super) fn template(
-    prepared: &str,
-    offset: usize,
-    text: &Arc<str>,
-    reading: &Reading,
-) -> Eval<Vec<Stmt>> {
+pub(super) fn template(prepared: &str, offset: usize, text: &Arc<str>, reading: &Reading) -> Eval<Vec<Stmt>> {
     let mut config = SyntaxConfig::builder();
     config.trim_blocks(reading.trim_blocks).lstrip_blocks(reading.lstrip_blocks);
     let Delimiters { variable, block, comment } = &reading.delimiters;
@@ -429,12 +424,13 @@ impl Tree<'_> {
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
 
-    /// What `tojson` yields escapes whatever it is joined with, as if it were HTML.
+    /// What `tojson` or `escape` yields escapes whatever it is joined with, as if it were HTML.
     fn refuse_markup(self, node: &Node) -> Eval<()> {
         match &node.expr {
-            Expr::Filter(filter, ..) if filter.name == "tojson" => {
-                let what = "the result of `tojson` inside an expression";
-                Err(unsupported(what, "use `to_json`").at(self.whole.text, node.at.clone()))
+            Expr::Filter(filter, ..) if filter.is_markup() => {
+                let what = format!("the result of `{}` inside an expression", filter.name);
+                let instead = "use `to_json` for JSON, or `replace`: nothing here is HTML";
+                Err(unsupported(what, instead).at(self.whole.text, node.at.clone()))
             }
             _ => Ok(()),
         }
@@ -466,7 +462,9 @@ impl Tree<'_> {
             Arg::Named(..) => Ok(()),
             Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
             Arg::Plain(term) if term.is_safe_command() => Ok(()),
-            Arg::Plain(Node { at, .. }) | Arg::Spread(Node { at, .. }) | Arg::SpreadNamed(Node { at, .. }) => {
+            Arg::Plain(Node { at, .. })
+            | Arg::Spread(Node { at, .. })
+            | Arg::SpreadNamed(Node { at, .. }) => {
                 let what = format!("a value in the command of the lookup `{plugin}`");
                 let instead = "put it behind the written command as `~ (value | quote)`";
                 Err(unsupported(what, instead).at(self.whole.text, at.clone()))

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::super::{
-    Lookups, NoLookups, Reading, Request, Scope, TemplateError, TemplateFile, Templater,
-};
+use super::super::{Lookups, NoLookups, Reading, Request, Scope, TemplateError, TemplateFile, Templater};
 
 /// Template files beside the recorded answers.
 struct Files;
@@ -21,12 +19,10 @@ impl Lookups for Files {
         NoLookups.lookup(request)
     }
 
-    fn template(
-        &self,
-        name: &str,
-        _: &[PathBuf],
-        _: Option<&Path>,
-    ) -> Result<Option<TemplateFile>, String> {
+    fn template(&self, name: &str, _: &[PathBuf], _: Option<&Path>) -> Result<Option<TemplateFile>, String> {
+        if name.split('/').any(|part| part == "..") {
+            return Ok(None);
+        }
         let text = std::fs::read_to_string(folder().join("templates").join(name.trim_start_matches('/')));
         Ok(text.ok().map(|text| TemplateFile { text, directory: None }))
     }
