@@ -270,12 +270,12 @@ impl Tree<'_> {
                 names: None,
                 with_context: self.has_context(import.span()),
             })),
-            ast::Stmt::FromImport(import) => Stmt::Import(Box::new(self.from_import(import)?)),
+            ast::Stmt::FromImport(import) => Stmt::Import(Box::new(self.names_imported(import)?)),
             other => return Err(self.refused(other)),
         })
     }
 
-    fn from_import(self, import: &ast::Spanned<ast::FromImport<'_>>) -> Eval<Import> {
+    fn names_imported(self, import: &ast::Spanned<ast::FromImport<'_>>) -> Eval<Import> {
         let names = import.names.iter().map(|(name, alias)| {
             let name = self.name(name)?;
             Ok((name.clone(), alias.as_ref().map_or(Ok(name), |alias| self.name(alias))?))
@@ -459,8 +459,7 @@ impl Tree<'_> {
             return Ok(());
         }
         terms.iter().try_for_each(|term| match term {
-            Arg::Named(..) => Ok(()),
-            Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
+            Arg::Named(..) | Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
             Arg::Plain(term) if term.is_safe_command() => Ok(()),
             Arg::Plain(Node { at, .. })
             | Arg::Spread(Node { at, .. })
