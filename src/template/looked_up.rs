@@ -300,6 +300,8 @@ impl Sequence {
             return refuse("the format must have one `%`");
         }
         while if self.stride > 0 { self.start <= end } else { self.start >= end } {
+            // A number takes longer to write than an item to keep.
+            budget.work(20)?;
             budget.items(1)?;
             let number = Val::tuple(vec![Val::Int(self.start)]);
             out.push(Val::str(super::percent::format(&self.format, &number, budget)?));
