@@ -13,8 +13,11 @@ pub mod platform;
 pub mod pyregex;
 pub mod review;
 
+#[cfg(test)]
+mod against_ansible;
 mod arguments;
 mod assert;
+mod blockinfile;
 mod boot2docker_profile;
 mod command;
 mod copy;
@@ -26,21 +29,31 @@ mod fetch_cert;
 mod file;
 mod generate_cert;
 mod install_anchor;
+mod lineinfile;
+mod lines;
 mod registry_check;
 mod registry_tls;
 mod registry_trust;
+mod replace;
 mod restart_docker;
+mod slurp;
+mod stat;
 mod stores;
+mod template;
 #[cfg(test)]
 mod testing;
+mod text_encoding;
 mod tls_pair;
 mod trouble;
+mod words;
+mod writing;
 
 pub use contract::*;
 
 /// Every module, one line each. Help, reference and JSON Schema derive from it.
 pub const MODULES: &[Entry] = &[
     Entry::of::<assert::Assert>(),
+    Entry::of::<blockinfile::BlockInFile>(),
     Entry::of::<boot2docker_profile::Boot2DockerProfile>(),
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
@@ -51,10 +64,15 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<file::FileState>(),
     Entry::of::<generate_cert::GenerateCert>(),
     Entry::of::<install_anchor::InstallAnchor>(),
+    Entry::of::<lineinfile::LineInFile>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
     Entry::of::<registry_tls::RegistryTls>(),
+    Entry::of::<replace::Replace>(),
     Entry::of::<restart_docker::RestartDocker>(),
+    Entry::of::<slurp::Slurp>(),
+    Entry::of::<stat::StatPath>(),
+    Entry::of::<template::Template>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.

@@ -5,10 +5,13 @@ use time::OffsetDateTime;
 
 use super::change::OwedRecord;
 use super::dtr::DtrSettings;
+use super::entry::Stat;
+use super::local::LocalTree;
 use super::path::HostPath;
 use super::registry_tls::RegistryTls;
 use super::resolve::Resolved;
 use super::text::Mode;
+use super::tree::Tree;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
 #[derive(Debug, Clone)]
@@ -17,6 +20,10 @@ pub enum Answer {
     File(File),
     /// To `Dir`.
     Dir(Dir),
+    /// To `Stat`.
+    Stat(Stat),
+    /// To `Tree`.
+    Tree(Tree),
     /// To `TrustStore`.
     TrustStore(TrustStore),
     /// To `Process`.
@@ -53,6 +60,8 @@ pub enum Answer {
     Now(OffsetDateTime),
     /// To `LocalFile`.
     LocalFile(Vec<u8>),
+    /// To `LocalTree`.
+    LocalTree(LocalTree),
     /// To `LockedPin`.
     LockedPin(Option<LockedPin>),
     /// In check mode, after a planned change: cannot be known before the change is made.
@@ -98,6 +107,8 @@ pub struct File {
     pub path: HostPath,
     /// Where links lead, if it is another path.
     pub target: Option<HostPath>,
+    /// Where the path's own link leads, as it is written in it; none where it is no link.
+    pub link: Option<String>,
     /// What is there.
     pub kind: FileKind,
 }

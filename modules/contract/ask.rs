@@ -8,11 +8,14 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::dtr::{AskDtrSettings, DtrSettings};
+use super::entry::{AskStat, Stat};
+use super::local::{AskLocalTree, LocalTree};
 use super::path::HostPath;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
 use super::resolve::{AskResolve, Resolved};
 use super::syntax::AskSyntax;
 use super::text::Call;
+use super::tree::{AskTree, Tree};
 use crate::certs::RegistryHost;
 
 /// One question. Each has one kind of answer, named by its [`Question`] implementation.
@@ -23,6 +26,10 @@ pub enum Ask {
     File(AskFile),
     /// See [`AskDir`].
     Dir(AskDir),
+    /// See [`AskStat`].
+    Stat(AskStat),
+    /// See [`AskTree`].
+    Tree(AskTree),
     /// See [`AskTrustStore`].
     TrustStore(AskTrustStore),
     /// See [`AskProcess`].
@@ -59,6 +66,8 @@ pub enum Ask {
     Now(AskNow),
     /// See [`AskLocalFile`].
     LocalFile(AskLocalFile),
+    /// See [`AskLocalTree`].
+    LocalTree(AskLocalTree),
     /// See [`AskLockedPin`].
     LockedPin(AskLockedPin),
 }
@@ -96,6 +105,8 @@ macro_rules! questions {
 questions! {
     AskFile, File, File;
     AskDir, Dir, Dir;
+    AskStat, Stat, Stat;
+    AskTree, Tree, Tree;
     AskTrustStore, TrustStore, TrustStore;
     AskProcess, Process, Process;
     AskInfo, Info, Option<DaemonInfo>;
@@ -114,6 +125,7 @@ questions! {
     AskDtrSettings, DtrSettings, Result<DtrSettings, String>;
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
+    AskLocalTree, LocalTree, LocalTree;
     AskLockedPin, LockedPin, Option<LockedPin>;
 }
 
@@ -285,6 +297,8 @@ impl Ask {
         let call = match self {
             Self::File(ask) => Call::new("ask_file").path(&ask.path).number(ask.limit),
             Self::Dir(ask) => Call::new("ask_dir").path(&ask.path),
+            Self::Stat(ask) => ask.call(),
+            Self::Tree(ask) => ask.call(),
             Self::TrustStore(ask) => {
                 let call = Call::new("ask_trust_store").word(ask.known.join(" ")).path(&ask.directory);
                 ask.bundles.iter().fold(call, Call::path)
@@ -314,6 +328,7 @@ impl Ask {
             | Self::DtrSettings(_)
             | Self::Now(_)
             | Self::LocalFile(_)
+            | Self::LocalTree(_)
             | Self::LockedPin(_) => {
                 return None;
             }

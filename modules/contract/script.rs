@@ -14,9 +14,13 @@ const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.s
 /// Functions that few scripts call: sent where one of them is called.
 const REGISTRY: &str = include_str!("registry.sh");
 
+/// The same for whole trees, links and copies kept aside.
+const FILES: &str = include_str!("files.sh");
+
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
 static SENT_REGISTRY: LazyLock<String> = LazyLock::new(|| sent(REGISTRY));
+static SENT_FILES: LazyLock<String> = LazyLock::new(|| sent(FILES));
 
 fn sent(library: &str) -> String {
     library
@@ -35,6 +39,8 @@ pub struct Script {
     calls: usize,
     /// Whether the functions for a registry's own host have been added.
     registry: bool,
+    /// Whether those of `files.sh` have been.
+    files: bool,
 }
 
 /// What one call printed.
@@ -92,7 +98,7 @@ impl Script {
             Shell::Posix => Self::begin(boundary, token, header),
             Shell::PowerShell => shell::begin(boundary, token, header),
         };
-        Self { shell, boundary: boundary.to_owned(), text, calls: 0, registry: false }
+        Self { shell, boundary: boundary.to_owned(), text, calls: 0, registry: false, files: false }
     }
 
     fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
@@ -140,6 +146,10 @@ impl Script {
         if self.shell == Shell::Posix && !self.registry && call.function.ends_with("_registry_tls") {
             self.registry = true;
             self.text += &SENT_REGISTRY;
+        }
+        if self.shell == Shell::Posix && !self.files && FILES.contains(&format!("\n{}() {{", call.function)) {
+            self.files = true;
+            self.text += &SENT_FILES;
         }
     }
 

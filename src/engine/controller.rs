@@ -9,7 +9,7 @@ use modules::{Answer, Ask, AskError, Change, RecordPin, Told};
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::{lock_file, reach};
+use super::{local_tree, lock_file, reach};
 use crate::issue;
 
 /// One answer to a question that several hosts ask.
@@ -41,6 +41,7 @@ impl Controller {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
             Ask::LocalFile(file) => local_file(directory, Path::new(&file.path)).await,
+            Ask::LocalTree(tree) => local_tree::read(&directory.join(&tree.path), tree),
             Ask::LockedPin(ask) => {
                 let read = lock_file::read(&lock_path(directory), &ask.registry);
                 read.map_or_else(|error| Answer::Failed(AskError::Host(error)), Answer::LockedPin)

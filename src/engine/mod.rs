@@ -10,6 +10,7 @@ mod done;
 mod dtr;
 mod here;
 mod host;
+mod local_tree;
 mod lock_file;
 mod lookups;
 mod memory;
