@@ -52,7 +52,7 @@ impl Vars {
             );
             return Err(Failure::said(format!("the inventory has no host `{}`", self.host)).help(help));
         }
-        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), false);
+        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), None, false);
         let views = self.views(&inventory, &renderer)?;
         let text = match (&self.variable, self.format) {
             (_, Format::Json) => format!("{:#}\n", self.json(&views, &renderer)?),

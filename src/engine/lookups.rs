@@ -278,7 +278,9 @@ mod tests {
 
     fn templater(folder: &tempfile::TempDir) -> Templater {
         let directory = folder.path().to_path_buf();
-        Templater::new(Arc::new(ControllerLookups { directory }), |_| Err("no YAML".to_owned()))
+        Templater::new(Arc::new(ControllerLookups { directory, inventory: None }), |_| {
+            Err("no YAML".to_owned())
+        })
     }
 
     #[test]

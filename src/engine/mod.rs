@@ -11,6 +11,7 @@ mod dtr;
 mod finish;
 mod host;
 mod local_paths;
+mod local_tree;
 mod lock_file;
 mod lookups;
 mod meeting;

@@ -10,7 +10,7 @@ use super::scope::{NoValue, Renderer};
 use crate::inventory::Inventory;
 use crate::playbook::{Action, Files, Play, Role, Task};
 use crate::template::{Hosts, Layer, Scope};
-use crate::yaml::{self, Node, Place, Problems, Source};
+use crate::yaml::{self, Node, Place, Problems, Source, Value};
 
 /// A place that sets a variable before a play's first task.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ impl Reader<'_> {
         for role in &play.roles {
             self.role(role, &role.vars, "the variables");
         }
-        if play.gather_facts {
+        if play.gather_facts.as_ref().is_none_or(|node| node.value != Value::Bool(false)) {
             self.later("ansible_facts", play.place.clone(), "the facts that the play gathers");
         }
         let of_play: HashSet<*const Role> = play.roles.iter().map(Arc::as_ptr).collect();

@@ -95,7 +95,8 @@ fn ten_mistakes_are_found_at_once() {
     14 │     - name: a bad choice
        ╰────
      help: did you mean `when`?
-     × `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`, `absent`
+     × `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`,
+     │ `absent`, `link`, `hard`, `touch`
        ╭─[site.yml:15:38]
     14 │     - name: a bad choice
     15 │       file: {path: /etc/motd, state: gone}
