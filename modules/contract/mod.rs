@@ -8,6 +8,7 @@ mod ask;
 mod change;
 mod command_line;
 mod decode;
+mod decode_more;
 mod dtr;
 mod evaluated;
 mod generate;
