@@ -326,9 +326,7 @@ pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
     all.insert("changed".to_owned(), any("changed").into());
     all.insert("failed".to_owned(), any("failed").into());
     let skipped = results.iter().all(|result| result["skipped"] == Json::Bool(true));
-    if skipped {
-        all.insert("skipped".to_owned(), true.into());
-    }
+    all.insert("skipped".to_owned(), skipped.into());
     let message = if any("failed") { "one or more items failed" } else { "all items completed" };
     all.insert("msg".to_owned(), message.into());
     all.insert("results".to_owned(), Json::Array(results));

@@ -93,8 +93,11 @@ impl HostRun {
                 NoValue::Wrong(Box::new(Problem { at: Some(at), ..problem }))
             })?;
             for (name, value) in read.iter() {
-                variables.retain(|(known, _)| known != name);
-                variables.push((name.clone(), value.clone()));
+                // A name keeps its first place, as in Ansible.
+                match variables.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, kept)) => kept.clone_from(value),
+                    None => variables.push((name.clone(), value.clone())),
+                }
             }
         }
         if let Some(name) = arguments["name"].as_str() {

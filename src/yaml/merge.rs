@@ -41,12 +41,11 @@ fn is_merge(key: &Node) -> bool {
     matches!(&key.value, Value::String(text) if text.style == Style::Plain && &*text.text == "<<")
 }
 
-/// The entries that a `<<` brings in, the ones that lose first.
+/// The entries that a `<<` brings in; of several mappings the first wins.
 fn mappings(value: Node, problems: &mut Problems) -> Vec<Vec<Entry>> {
     match value.value {
         Value::Map(entries) => vec![entries],
-        // Of several mappings the first wins.
-        Value::Seq(items) => items.into_iter().rev().filter_map(|item| mapping(item, problems)).collect(),
+        Value::Seq(items) => items.into_iter().filter_map(|item| mapping(item, problems)).collect(),
         _ => mapping(value, problems).into_iter().collect(),
     }
 }
@@ -60,22 +59,28 @@ fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
     None
 }
 
-/// Lays the entries over the layers below: a key keeps its first position and takes its last value.
+/// Lays the entries over the layers below, of which the first wins: a key keeps its first position, and what is written
+/// here takes it over.
 fn over(layers: Vec<Vec<Entry>>, own: Vec<Entry>) -> Vec<Entry> {
     let mut positions: HashMap<Key, usize> = HashMap::new();
     let mut result: Vec<Entry> = Vec::new();
-    for (key, value) in layers.into_iter().flatten().chain(own) {
+    let merged = layers.into_iter().flatten().map(|entry| (entry, false));
+    for ((key, value), wins) in merged.chain(own.into_iter().map(|entry| (entry, true))) {
         let Some(identity) = key.key() else { continue };
-        if let Some(&position) = positions.get(&identity) {
-            let entry = &mut result[position];
-            entry.1 = value;
-            // Of keys that are equal and written differently, such as `1` and `1.0`, the first stays.
-            if entry.0.key_text() == key.key_text() {
-                entry.0 = key;
+        match positions.get(&identity) {
+            None => {
+                positions.insert(identity, result.len());
+                result.push((key, value));
             }
-        } else {
-            positions.insert(identity, result.len());
-            result.push((key, value));
+            Some(&position) if wins => {
+                let entry = &mut result[position];
+                entry.1 = value;
+                // Of keys that are equal and written differently, such as `1` and `1.0`, the first stays.
+                if entry.0.key_text() == key.key_text() {
+                    entry.0 = key;
+                }
+            }
+            Some(_) => {}
         }
     }
     result
