@@ -70,7 +70,7 @@ impl ControllerLookups {
     fn pipe(&self, command: &str) -> Result<String, String> {
         let output = Command::new("/bin/sh")
             .args(["-c", command])
-            .current_dir(&self.directory)
+            .current_dir(here(&self.directory))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
@@ -167,6 +167,11 @@ fn fileglob(places: &[PathBuf], term: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(Vec::new())
+}
+
+/// A directory that a process can be started in: that of a playbook that is named without one is empty.
+fn here(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
 }
 
 /// The first of several files that is there.
