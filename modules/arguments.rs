@@ -177,6 +177,11 @@ pub fn filled<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     }
 }
 
+/// The default of an argument that is true unless it is said otherwise.
+pub const fn yes() -> bool {
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

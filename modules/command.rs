@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::arguments::Word;
 use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run};
 use crate::guards::{self, Guards, Pattern, Settled};
+use crate::words::split;
 
 /// Runs a program with its arguments, without a shell. What it does is not known beforehand: in check mode it is
 /// reported as unknown, unless `creates`, `removes` or `unless` decides whether it has to run.
@@ -115,60 +116,12 @@ impl Command {
     }
 }
 
-/// Splits a line into words as Python's shlex does: quotes and backslashes as in a shell, nothing expanded. Within double
-/// quotes a backslash is one, unless `"` or another backslash follows.
-pub fn split(line: &str) -> Result<Vec<String>, PlanError> {
-    let (mut words, mut word, mut open) = (Vec::new(), None::<String>, None);
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (open, c) {
-            (Some(quote), c) if c == quote => open = None,
-            (None, '\'' | '"') => {
-                open = Some(c);
-                word.get_or_insert_default();
-            }
-            (Some('"'), '\\') if !matches!(chars.peek(), Some('"' | '\\')) => {
-                word.get_or_insert_default().push('\\');
-            }
-            (None | Some('"'), '\\') => match chars.next() {
-                Some(next) => word.get_or_insert_default().push(next),
-                None => return Err(PlanError::new("the command ends in a backslash")),
-            },
-            (None, ' ' | '\t' | '\r' | '\n') => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    if let Some(quote) = open {
-        return Err(PlanError::new(format!("the command has an unclosed {quote}")));
-    }
-    words.extend(word);
-    Ok(words)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::Change;
     use crate::testing::World;
     use serde_json::{Value, json};
-
-    #[test]
-    fn a_line_is_split_as_shlex_splits_it() {
-        let words = |line| split(line).map_err(|error| error.message);
-        for (line, expected) in [
-            (r#"a 'b c' "d \" e" f\ g ''"#, &["a", "b c", "d \" e", "f g", ""][..]),
-            ("$HOME `id`", &["$HOME", "`id`"]),
-            (r#""a\nb" 'c\d' e\f"#, &[r"a\nb", r"c\d", "ef"]),
-            (r#"a"b"'c' "" x\"#, &[]),
-            ("a\u{a0}b \t\r\n #c", &["a\u{a0}b", "#c"]),
-        ] {
-            match words(line) {
-                Ok(words) => assert_eq!(words, expected, "{line}"),
-                Err(error) => assert!(expected.is_empty() && error.contains("backslash"), "{line}: {error}"),
-            }
-        }
-        assert_eq!(words("a 'b"), Err("the command has an unclosed '".to_owned()));
-    }
 
     fn run(arguments: Value) -> Result<Run, String> {
         let plan = World::new().plan::<Command>(arguments).map_err(|error| error.message)?;

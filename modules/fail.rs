@@ -25,7 +25,7 @@ impl Module for Fail {
     }
 
     fn plan(&self, _host: &Host, (): ()) -> Result<Plan, PlanError> {
-        let Some(message) = &self.msg else { return Err(PlanError::new("failed, as the task asks for it")) };
+        let Some(message) = &self.msg else { return Err(PlanError::new("Failed as requested from task")) };
         let mut error = PlanError::new(message.text());
         error.result.insert("msg".to_owned(), message.value());
         Err(error)

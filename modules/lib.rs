@@ -13,8 +13,11 @@ pub mod platform;
 pub mod pyregex;
 pub mod review;
 
+#[cfg(test)]
+mod against_ansible;
 mod arguments;
 mod assert;
+mod blockinfile;
 mod boot2docker_profile;
 mod command;
 mod copy;
@@ -30,26 +33,35 @@ mod generate_cert;
 mod get_url;
 mod guards;
 mod install_anchor;
+mod lineinfile;
+mod lines;
 mod pause;
 mod ping;
 mod raw;
 mod registry_check;
 mod registry_tls;
 mod registry_trust;
+mod replace;
 mod restart_docker;
 mod script;
 mod service;
 mod services;
 mod setup;
 mod shell;
+mod slurp;
+mod stat;
 mod stores;
 mod systemd;
+mod template;
 #[cfg(test)]
 mod testing;
+mod text_encoding;
 mod tls_pair;
 mod trouble;
 mod uri;
 mod wait_for;
+mod words;
+mod writing;
 
 pub use contract::*;
 pub use facts::{ansible_facts, injected_facts};
@@ -57,6 +69,7 @@ pub use facts::{ansible_facts, injected_facts};
 /// Every module, one line each. Help, reference and JSON Schema derive from it.
 pub const MODULES: &[Entry] = &[
     Entry::of::<assert::Assert>(),
+    Entry::of::<blockinfile::BlockInFile>(),
     Entry::of::<boot2docker_profile::Boot2DockerProfile>(),
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
@@ -72,9 +85,11 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<pause::Pause>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<raw::Raw>(),
+    Entry::of::<lineinfile::LineInFile>(),
     Entry::of::<registry_check::RegistryCheck>(),
     Entry::of::<registry_trust::RegistryTrust>(),
     Entry::of::<registry_tls::RegistryTls>(),
+    Entry::of::<replace::Replace>(),
     Entry::of::<restart_docker::RestartDocker>(),
     Entry::of::<script::Script>(),
     Entry::of::<service::Service>(),
@@ -83,6 +98,9 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<systemd::SystemdService>(),
     Entry::of::<uri::Uri>(),
     Entry::of::<wait_for::WaitFor>(),
+    Entry::of::<slurp::Slurp>(),
+    Entry::of::<stat::StatPath>(),
+    Entry::of::<template::Template>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::command::split;
 use crate::contract::{
     AskLocalFile, Content, Host, HostPath, Module, Plan, PlanError, Probe, Run, SentScript,
 };
 use crate::guards::{self, Guards, Pattern, Settled};
+use crate::words::split;
 
 /// Sends a script of the controller to the host and runs it there: from a directory of its own that only its user can look
 /// into, and which is removed afterwards. The file is the first word, looked for as `copy` looks for its `src`; what follows are its

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Whole;
-use crate::command::split;
 use crate::contract::{AskError, Host, Module, Plan, PlanError, Probe};
 use crate::services::{Known, Wish, Wished, named};
+use crate::words::split;
 
 /// Starts, stops and enables a service, by whatever runs services on the host: systemd, upstart, `OpenRC`, the scripts of sysvinit, or
 /// Boot2Docker's. After a change the service has to be seen in its state.

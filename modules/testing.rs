@@ -169,7 +169,7 @@ impl World {
 
     fn file(&self, at: &HostPath) -> File {
         let kind = self.files.get(at).map_or(FileKind::Absent, |(_, kind)| kind.clone());
-        File { path: at.clone(), target: None, kind }
+        File { path: at.clone(), target: None, link: None, kind }
     }
 
     fn dir(&self, at: &HostPath) -> Dir {

@@ -200,7 +200,15 @@ fn written(dest: &HostPath, file: &File, body: Vec<u8>) -> Result<Option<Change>
         return Ok(None);
     }
     let (path, content) = (dest.clone(), Content::new(body));
-    Ok(Some(Change::WriteFile(WriteFile { path, before, content, ownership: Ownership::default() })))
+    let ownership = Ownership::default();
+    Ok(Some(Change::WriteFile(WriteFile {
+        path,
+        before,
+        content,
+        ownership,
+        validate: None,
+        over_link: None,
+    })))
 }
 
 impl Uri {

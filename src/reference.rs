@@ -31,13 +31,26 @@ pub fn page(entry: &Entry) -> String {
         let description = argument["description"].as_str().unwrap_or_default().replace('\n', " ");
         _ = writeln!(
             text,
-            "- `{name}` ({}{need}): {description}{}",
+            "- `{name}` ({}{need}): {description}{}{}",
             kind(argument, schema),
-            choices(argument, schema)
+            choices(argument, schema),
+            aliases(entry, name)
         );
+    }
+    if !entry.left_out.is_empty() {
+        text.push_str("\n## Left out\n\n");
+        for (name, instead) in entry.left_out {
+            _ = writeln!(text, "- `{name}`: {instead}");
+        }
     }
     _ = write!(text, "\n## Example\n\n```yaml\n{}```\n", entry.example);
     text
+}
+
+fn aliases(entry: &Entry, name: &str) -> String {
+    let all = entry.aliases.iter().filter(|(_, own)| *own == name);
+    let all: Vec<String> = all.map(|(alias, _)| format!("`{alias}`")).collect();
+    if all.is_empty() { String::new() } else { format!(" Also: {}.", all.join(", ")) }
 }
 
 /// The schema that a `$ref` leads to.

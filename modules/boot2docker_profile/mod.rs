@@ -310,7 +310,7 @@ impl Found {
                 }));
                 plan.changes.extend(owed.map(Change::Owe));
                 let ownership = Ownership::default();
-                plan.changes.push(Change::WriteFile(WriteFile { path, before: old, content, ownership }));
+                plan.changes.push(Change::WriteFile(WriteFile::new(path, old, content, ownership)));
             }
         }
     }

@@ -5,12 +5,15 @@ use time::OffsetDateTime;
 
 use super::change::OwedRecord;
 use super::dtr::DtrSettings;
+use super::entry::Stat;
+use super::local::LocalTree;
 use super::path::HostPath;
 use super::registry_tls::RegistryTls;
 use super::request::{Response, Summed};
 use super::resolve::Resolved;
 use super::service::ServiceState;
 use super::text::Mode;
+use super::tree::Tree;
 use super::wait::Waited;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
@@ -22,6 +25,10 @@ pub enum Answer {
     Dir(Dir),
     /// To `Glob`: what the pattern finds.
     Glob(Vec<HostPath>),
+    /// To `Stat`.
+    Stat(Stat),
+    /// To `Tree`.
+    Tree(Tree),
     /// To `TrustStore`.
     TrustStore(TrustStore),
     /// To `Process`.
@@ -68,6 +75,8 @@ pub enum Answer {
     Now(OffsetDateTime),
     /// To `LocalFile`.
     LocalFile(Vec<u8>),
+    /// To `LocalTree`.
+    LocalTree(LocalTree),
     /// To `LockedPin`.
     LockedPin(Option<LockedPin>),
     /// In check mode, after a planned change: cannot be known before the change is made.
@@ -113,6 +122,8 @@ pub struct File {
     pub path: HostPath,
     /// Where links lead, if it is another path.
     pub target: Option<HostPath>,
+    /// Where the path's own link leads, as it is written in it; none where it is no link.
+    pub link: Option<String>,
     /// What is there.
     pub kind: FileKind,
 }

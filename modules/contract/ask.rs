@@ -8,7 +8,9 @@ use super::answer::{
 };
 use super::change::OwedRecord;
 use super::dtr::{AskDtrSettings, DtrSettings};
+use super::entry::{AskStat, Stat};
 use super::glob::AskGlob;
+use super::local::{AskLocalTree, LocalTree};
 use super::path::HostPath;
 use super::pause::AskPause;
 use super::registry_tls::{AskRegistryTls, RegistryTls};
@@ -17,6 +19,7 @@ use super::resolve::{AskResolve, Resolved};
 use super::service::{AskService, ServiceState};
 use super::syntax::AskSyntax;
 use super::text::Call;
+use super::tree::{AskTree, Tree};
 use super::wait::{AskWait, Waited};
 use crate::certs::RegistryHost;
 
@@ -30,6 +33,10 @@ pub enum Ask {
     Dir(AskDir),
     /// See [`AskGlob`].
     Glob(AskGlob),
+    /// See [`AskStat`].
+    Stat(AskStat),
+    /// See [`AskTree`].
+    Tree(AskTree),
     /// See [`AskTrustStore`].
     TrustStore(AskTrustStore),
     /// See [`AskProcess`].
@@ -76,6 +83,8 @@ pub enum Ask {
     Now(AskNow),
     /// See [`AskLocalFile`].
     LocalFile(AskLocalFile),
+    /// See [`AskLocalTree`].
+    LocalTree(AskLocalTree),
     /// See [`AskLockedPin`].
     LockedPin(AskLockedPin),
 }
@@ -114,6 +123,8 @@ questions! {
     AskFile, File, File;
     AskDir, Dir, Dir;
     AskGlob, Glob, Vec<HostPath>;
+    AskStat, Stat, Stat;
+    AskTree, Tree, Tree;
     AskTrustStore, TrustStore, TrustStore;
     AskProcess, Process, Process;
     AskInfo, Info, Option<DaemonInfo>;
@@ -136,6 +147,7 @@ questions! {
     AskPause, Pause, ();
     AskNow, Now, time::OffsetDateTime;
     AskLocalFile, LocalFile, Vec<u8>;
+    AskLocalTree, LocalTree, LocalTree;
     AskLockedPin, LockedPin, Option<LockedPin>;
 }
 
@@ -326,6 +338,8 @@ impl Ask {
             Self::File(ask) => Call::new("ask_file").path(&ask.path).number(ask.limit),
             Self::Dir(ask) => Call::new("ask_dir").path(&ask.path),
             Self::Glob(ask) => Call::new("ask_glob").path(&ask.pattern),
+            Self::Stat(ask) => ask.call(),
+            Self::Tree(ask) => ask.call(),
             Self::TrustStore(ask) => {
                 let call = Call::new("ask_trust_store").word(ask.known.join(" ")).path(&ask.directory);
                 ask.bundles.iter().fold(call, Call::path)
@@ -360,6 +374,7 @@ impl Ask {
             | Self::Pause(_)
             | Self::Now(_)
             | Self::LocalFile(_)
+            | Self::LocalTree(_)
             | Self::LockedPin(_) => {
                 return None;
             }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Attributes;
 use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
+use super::link::{BackUp, MakeLink, RemoveLink, Touch};
 use super::path::HostPath;
 use super::registry_tls::ReplaceRegistryTls;
 use super::request::{Download, MakeRequest};
@@ -14,6 +15,8 @@ use super::run::Run;
 use super::service::ChangeService;
 use super::syntax::CheckSyntax;
 use super::text::{Account, Call, Mode};
+use super::tree::{RemoveOther, RemoveTree};
+use super::validator::Validator;
 use crate::certs::RegistryHost;
 
 /// One typed change. The engine alone applies it.
@@ -30,6 +33,18 @@ pub enum Change {
     MakeDir(MakeDir),
     /// Removes an empty directory.
     RemoveDir(RemoveDir),
+    /// Removes a directory with all that is below it.
+    RemoveTree(RemoveTree),
+    /// Removes a file that is not shown, or what is no file.
+    RemoveOther(RemoveOther),
+    /// Removes a link.
+    RemoveLink(RemoveLink),
+    /// Makes a link, or a second name of a file.
+    MakeLink(MakeLink),
+    /// Keeps a copy of a file.
+    BackUp(BackUp),
+    /// Sets times to now.
+    Touch(Touch),
     /// Sets permission bits and owner.
     SetMode(SetMode),
     /// Has the system rebuild its trust store, and proves the effect.
@@ -201,6 +216,12 @@ pub struct WriteFile {
     pub content: Content,
     /// Owner and permissions; those of `before` where not given, else 0644.
     pub ownership: Ownership,
+    /// The program that has to accept it before it is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Validator>,
+    /// Where the link leads that the file takes the place of, instead of what it leads to; `before` is then none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_link: Option<String>,
 }
 
 /// Removes a file; refused where it is no longer as `before`.
@@ -339,6 +360,12 @@ impl Change {
             }
             Self::MakeDir(make) => Call::new("do_make_dir").path(&make.path).words(make.ownership.words()),
             Self::RemoveDir(remove) => Call::new("do_remove_dir").path(&remove.path),
+            Self::RemoveTree(remove) => remove.call(),
+            Self::RemoveLink(remove) => remove.call(),
+            Self::RemoveOther(remove) => remove.call(),
+            Self::MakeLink(make) => make.call(),
+            Self::BackUp(copy) => copy.call(),
+            Self::Touch(touch) => touch.call(),
             Self::SetMode(set) => Call::new("do_set_mode").path(&set.path).words(set.ownership.words()),
             Self::RefreshTrustStore(refresh) => Call::new("do_refresh")
                 .path(&refresh.bundle)
@@ -394,6 +421,12 @@ impl Change {
             | Self::Remove(Remove { path, .. })
             | Self::MakeDir(MakeDir { path, .. })
             | Self::RemoveDir(RemoveDir { path })
+            | Self::RemoveTree(RemoveTree { path, .. })
+            | Self::RemoveLink(RemoveLink { path, .. })
+            | Self::RemoveOther(RemoveOther { path, .. })
+            | Self::MakeLink(MakeLink { path, .. })
+            | Self::BackUp(BackUp { path, .. })
+            | Self::Touch(Touch { path, .. })
             | Self::SetMode(SetMode { path, .. }) => Some(path),
             Self::GenerateCertificate(generate) => Some(&generate.path),
             Self::Download(download) => Some(&download.path),
@@ -407,11 +440,20 @@ impl Change {
     pub fn summary(&self) -> String {
         match self {
             Self::WriteFile(w) if w.before.is_some() => format!("change {}", w.path),
+            Self::WriteFile(w) if w.over_link.is_some() => {
+                format!("create {} in the place of a link", w.path)
+            }
             Self::WriteFile(w) => format!("create {}", w.path),
             Self::CheckSyntax(c) => format!("have the host's shell read the new {} (`sh -n`)", c.path),
             Self::Remove(r) => format!("remove {}", r.path),
             Self::MakeDir(m) => format!("create directory {}", m.path),
             Self::RemoveDir(r) => format!("remove directory {}", r.path),
+            Self::RemoveTree(r) => r.summary(),
+            Self::RemoveLink(r) => format!("remove link {} to {}", r.path, r.target),
+            Self::RemoveOther(r) => format!("remove {}", r.path),
+            Self::MakeLink(m) => m.summary(),
+            Self::BackUp(b) => format!("keep a copy of {} as {}", b.path, b.copy),
+            Self::Touch(t) => t.summary(),
             Self::SetMode(s) => s.summary(),
             Self::RefreshTrustStore(r) => {
                 format!("run {} and look for the effect in {}", r.command.join(" "), r.bundle)
@@ -466,7 +508,7 @@ impl Change {
     #[must_use]
     pub const fn is_provable(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Request(_) => false,
+            Self::Run(_) | Self::Request(_) | Self::Touch(_) => false,
             Self::Download(download) => !download.forced,
             Self::Service(service) => service.is_provable(),
             Self::ReloadDocker(reload) => !reload.on_request,
@@ -477,14 +519,26 @@ impl Change {
 }
 
 impl WriteFile {
+    /// A file that is written without being judged, through links.
+    #[must_use]
+    pub const fn new(path: HostPath, before: Option<Before>, content: Content, ownership: Ownership) -> Self {
+        Self { path, before, content, ownership, validate: None, over_link: None }
+    }
+
     fn call(&self) -> Call {
         let before = self.before.as_ref().map_or("absent".to_owned(), |before| before.content.digest());
-        Call::new("do_write")
+        let (function, before) = match &self.over_link {
+            Some(link) => ("do_write_over_link", link.clone()),
+            None => ("do_write", before),
+        };
+        let validate = self.validate.as_ref().map(Validator::words).unwrap_or_default();
+        Call::new(function)
             .path(&self.path)
             .word(before)
             .word(self.content.digest())
             .words(self.ownership.words_over(self.before.as_ref(), "0644"))
             .bytes(&self.content.bytes)
+            .words(validate.iter().cloned())
     }
 }
 

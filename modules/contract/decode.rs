@@ -12,6 +12,7 @@ use super::answer::{
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
+use super::decode_entry::{stat, tree};
 use super::host::{DaemonKind, DaemonSite, Facts};
 use super::path::HostPath;
 use super::registry_tls::{LocalView, RegistryTls, SavedPair, TlsFile};
@@ -32,7 +33,10 @@ impl Ask {
     fn read(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Answer, AskError> {
         let lines = Lines(&frame.body);
         if frame.status == Frame::OUTSIDE
-            && let Self::File(super::AskFile { path, .. }) | Self::Dir(super::AskDir { path }) = self
+            && let Self::File(super::AskFile { path, .. })
+            | Self::Dir(super::AskDir { path })
+            | Self::Stat(super::AskStat { path, .. })
+            | Self::Tree(super::AskTree { path, .. }) = self
         {
             return Err(AskError::OutsideSandbox(path.clone()));
         }
@@ -43,6 +47,8 @@ impl Ask {
             Self::File(ask) => Answer::File(file(ask, lines)?),
             Self::Dir(ask) => Answer::Dir(dir(&ask.path, lines)?),
             Self::Glob(_) => Answer::Glob(lines.all("match").map(path).collect::<Result<_, _>>()?),
+            Self::Stat(ask) => Answer::Stat(stat(&ask.path, lines)?),
+            Self::Tree(ask) => Answer::Tree(tree(ask, lines)?),
             Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
             Self::Process(_) => Answer::Process(process(lines)?),
             Self::Info(_) => Answer::Info(info(lines)?),
@@ -71,14 +77,14 @@ impl Ask {
 
 /// The key=value lines of one answer.
 #[derive(Clone, Copy)]
-struct Lines<'a>(&'a str);
+pub(super) struct Lines<'a>(pub(super) &'a str);
 
 impl<'a> Lines<'a> {
-    fn all(self, key: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn all(self, key: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
     }
 
-    fn get(self, key: &'a str) -> Option<&'a str> {
+    pub(super) fn get(self, key: &'a str) -> Option<&'a str> {
         self.all(key).next()
     }
 
@@ -86,16 +92,16 @@ impl<'a> Lines<'a> {
         self.get(key).and_then(|text| text.parse().ok()).ok_or_else(|| garbled(key))
     }
 
-    fn bytes(self, key: &'a str) -> Result<Vec<u8>, AskError> {
+    pub(super) fn bytes(self, key: &'a str) -> Result<Vec<u8>, AskError> {
         self.get(key).map_or_else(|| Ok(Vec::new()), bytes)
     }
 
-    fn text(self, key: &'a str) -> Result<String, AskError> {
+    pub(super) fn text(self, key: &'a str) -> Result<String, AskError> {
         Ok(String::from_utf8_lossy(&self.bytes(key)?).into_owned())
     }
 }
 
-fn garbled(what: &str) -> AskError {
+pub(super) fn garbled(what: &str) -> AskError {
     AskError::Garbled(format!("`{what}` is missing or malformed"))
 }
 
@@ -114,7 +120,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-fn text(word: &str) -> Result<String, AskError> {
+pub(super) fn text(word: &str) -> Result<String, AskError> {
     String::from_utf8(bytes(word)?).map_err(|_| garbled("UTF-8 text"))
 }
 
@@ -126,7 +132,7 @@ fn path(word: &str) -> Result<HostPath, AskError> {
     }
 }
 
-fn attributes(stat: &str) -> Result<Attributes, AskError> {
+pub(super) fn attributes(stat: &str) -> Result<Attributes, AskError> {
     let fields: Vec<&str> = stat.split([' ', ',']).collect();
     let [mode, uid, gid, owner, group, size, mtime] = fields[..] else { return Err(garbled("stat")) };
     let number = |text: &str| text.parse::<u32>().map_err(|_| garbled("stat"));
@@ -144,6 +150,7 @@ fn attributes(stat: &str) -> Result<Attributes, AskError> {
 
 fn file(ask: &super::AskFile, lines: Lines<'_>) -> Result<File, AskError> {
     let target = lines.get("target").map(path).transpose()?;
+    let link = lines.get("link").map(text).transpose()?;
     let attributes = || attributes(lines.get("stat").ok_or_else(|| garbled("stat"))?);
     match lines.get("error") {
         Some("large") => {
@@ -163,10 +170,10 @@ fn file(ask: &super::AskFile, lines: Lines<'_>) -> Result<File, AskError> {
         Some("other") => FileKind::Other,
         _ => return Err(garbled("kind")),
     };
-    Ok(File { path: ask.path.clone(), target, kind })
+    Ok(File { path: ask.path.clone(), target, link, kind })
 }
 
-fn unreadable(path: &HostPath) -> AskError {
+pub(super) fn unreadable(path: &HostPath) -> AskError {
     AskError::Host(format!("`{path}` cannot be read by this user; does the task need `become: true`?"))
 }
 

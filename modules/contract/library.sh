@@ -108,7 +108,20 @@ kind() { # of $1: absent, file, dir, other; links are followed
   elif [ -e "$1" ] || [ -L "$1" ]; then echo other; else echo absent; fi
 }
 
+# Where the link $1 leads, in $to: its own text. In a sandbox an absolute link leads below the sandbox's root.
+leads() {
+  to=$(readlink -- "$1" && echo .) || return 97
+  to=${to%??}
+  to=${to#"$ROOT"}
+}
+# The path of $1 itself, in $entry: links on the way are followed, one that stands there is not.
+entry() {
+  real "${1%/*}/." || return
+  entry=${real%/.}/${1##*/}
+}
+
 ask_file() { # PATH, LIMIT
+  if [ -L "$1" ]; then leads "$1" || return; say link "$(word "$to")"; fi
   real "$1" || return
   kind=$(kind "$real")
   say kind "$kind"
@@ -143,6 +156,28 @@ ask_glob() { # PATTERN
   for f in $1; do
     if [ -e "$f" ] || [ -L "$f" ]; then say match "$(word "$f")"; fi
   done
+}
+
+ask_stat() { # PATH, `follow` or `stay`, the ALGORITHM of its checksum or `-`, `times` where they are wanted
+  if [ "$2" = follow ]; then real "$1" || return; f=$real; else entry "$1" || return; f=$entry; fi
+  if [ ! -e "$f" ] && [ ! -L "$f" ]; then say kind absent; return 0; fi
+  if [ -L "$f" ]; then
+    leads "$f" || return
+    say link "$(word "$to")"
+    if real "$f"; then say source "$(word "${real#"$ROOT"}")"; fi
+  fi
+  case $4 in times) format='%f %u %g %s %Y %X %Z %i %d %h %b %o' ;; *) format='%f %u %g %s 0 0 0 %i %d %h 0 0' ;; esac
+  say numbers "$(stat -c "$format" -- "$f")" || return 1
+  say owner "$(stat -c %U -- "$f" | enc)"
+  say group "$(stat -c %G -- "$f" | enc)"
+  rights=-
+  if [ -r "$f" ]; then rights=${rights}r; fi
+  if [ -w "$f" ]; then rights=${rights}w; fi
+  if [ -x "$f" ]; then rights=${rights}x; fi
+  say rights "$rights"
+  if [ "$3" = - ] || [ -L "$f" ] || [ ! -f "$f" ] || [ ! -r "$f" ]; then return 0; fi
+  if has "${3}sum"; then say checksum "$("${3}sum" <"$f" | cut -d ' ' -f 1)"
+  elif has openssl; then say checksum "$(openssl dgst "-$3" -r <"$f" | cut -d ' ' -f 1)"; fi
 }
 ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   known=$1; beside=$2; shift 2; bundle=
@@ -190,8 +225,25 @@ still() { # FILE, DIGEST or `absent`: whether it is as it was read
   elif [ ! -f "$1" ]; then moved "it is gone"; return
   elif [ "$(digest <"$1")" != "$2" ]; then moved "its content is another"; return; fi
 }
-put() { # TEMPORARY, FILE, DIGEST before, MODE, OWNER, GROUP
-  own "$1" "$4" "$5" "$6" && label "$1" "$2" && flush "$1" && still "$2" "$3" && mv -f -- "$1" "$2"
+# Has a program judge a file: `%s` in its words stands for it. It must not change it.
+judge() { # FILE, COMMAND...
+  judged=$1; mark=%s; shift
+  for w; do
+    shift
+    case $w in *"$mark"*) w=${w%%"$mark"*}$judged${w#*"$mark"} ;; esac
+    set -- "$@" "$w"
+  done
+  was=$(digest <"$judged")
+  out=$( (umask "$mask"; exec "$@") </dev/null 2>&1); rc=$?
+  [ "$rc" != 0 ] || [ "$(digest <"$judged")" = "$was" ] || { out='it has changed the file'; rc=1; }
+  [ "$rc" = 0 ] || { echo "$1 does not accept it: rc:$rc $out"; return 91; }
+}
+put() { # TEMPORARY, FILE, DIGEST before, MODE, OWNER, GROUP, COMMAND that judges it...
+  new=$1; over=$2; expected=$3
+  own "$1" "$4" "$5" "$6" && label "$1" "$2" || return
+  shift 6
+  [ $# = 0 ] || judge "$new" "$@" || return
+  flush "$new" && still "$over" "$expected" && mv -f -- "$new" "$over"
 }
 # The whole content beside FILE, in $tmp: it is not in force yet.
 draft() { # FILE, DIGEST, CONTENT, SUFFIX of the name
@@ -205,11 +257,14 @@ draft() { # FILE, DIGEST, CONTENT, SUFFIX of the name
   echo 'the file could not be written whole; is the disk full?'
   return 94
 }
-do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT
+do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT, COMMAND that judges it...
+  if [ -n "$R" ] && [ $# -gt 7 ]; then echo 'a sandbox runs no commands'; return 93; fi
   real "$1" || return
   still "$real" "$2" || return
   draft "$real" "$3" "$7" '' || return
-  put "$tmp" "$real" "$2" "$4" "$5" "$6"; rc=$?
+  expected=$2; mode=$4; owner=$5; group=$6
+  shift 7
+  put "$tmp" "$real" "$expected" "$mode" "$owner" "$group" "$@"; rc=$?
   [ "$rc" = 0 ] || { rm -f -- "$tmp"; return "$rc"; }
   flush_dir "$dir"
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::host::Host;
 use super::plan::{Plan, PlanError};
@@ -25,6 +26,10 @@ pub trait Module: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const RENDERS: Option<&'static str> = None;
     /// The argument that a task may give as bare text, as in `command: echo hello`.
     const BARE: Option<&'static str> = None;
+    /// Other names of its arguments, each with the name that the reference lists.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
+    /// Arguments that Ansible's module of this name has and this one does not, each with what to do instead.
+    const LEFT_OUT: &'static [(&'static str, &'static str)] = &[];
     /// What its probe finds out.
     type State: Send + 'static;
 
@@ -65,10 +70,14 @@ pub struct Entry {
     pub renders: Option<&'static str>,
     /// The argument that a task may give as bare text.
     pub bare: Option<&'static str>,
+    /// Other names of its arguments, each with the argument's own.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Arguments of Ansible's that it does not have, each with what to do instead.
+    pub left_out: &'static [(&'static str, &'static str)],
     /// Its arguments as a JSON Schema; the descriptions are the reference.
     pub schema: fn() -> Schema,
     /// Reads arguments.
-    pub read: fn(serde_json::Value) -> Result<Box<dyn Task>, ArgumentError>,
+    pub read: fn(Value) -> Result<Box<dyn Task>, ArgumentError>,
 }
 
 /// Arguments that cannot be read: where in them, and why.
@@ -91,22 +100,58 @@ impl Entry {
             evaluated: M::EVALUATED,
             renders: M::RENDERS,
             bare: M::BARE,
+            aliases: M::ALIASES,
+            left_out: M::LEFT_OUT,
             schema: schema::<M>,
             read: read::<M>,
         }
     }
+
+    /// The own name of an argument that may be given by another.
+    #[must_use]
+    pub fn argument<'n>(&self, name: &'n str) -> &'n str {
+        own_name(self.aliases, name)
+    }
+}
+
+fn own_name<'n>(aliases: &'static [(&'static str, &'static str)], name: &'n str) -> &'n str {
+    aliases.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, own)| own)
+}
+
+/// The arguments by their own names. Which of them were given by another is told beside.
+fn by_own_names<M: Module>(arguments: Value) -> Result<(Value, Vec<(String, String)>), ArgumentError> {
+    let Value::Object(given) = arguments else { return Ok((arguments, Vec::new())) };
+    let (mut own, mut renamed) = (serde_json::Map::new(), Vec::new());
+    for (name, value) in given {
+        if let Some((_, instead)) = M::LEFT_OUT.iter().find(|(left_out, _)| *left_out == name) {
+            let message = format!("it is left out; {instead}");
+            return Err(ArgumentError { path: name, message });
+        }
+        let argument = own_name(M::ALIASES, &name).to_owned();
+        if argument != name {
+            renamed.push((argument.clone(), name.clone()));
+        }
+        if own.insert(argument.clone(), value).is_some() {
+            let message = format!("`{argument}` is given twice: it has other names, too");
+            return Err(ArgumentError { path: name, message });
+        }
+    }
+    Ok((Value::Object(own), renamed))
 }
 
 fn schema<M: Module>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<M>()
 }
 
-fn read<M: Module>(arguments: serde_json::Value) -> Result<Box<dyn Task>, ArgumentError> {
+fn read<M: Module>(arguments: Value) -> Result<Box<dyn Task>, ArgumentError> {
+    let (arguments, renamed) = by_own_names::<M>(arguments)?;
     match serde_path_to_error::deserialize::<_, M>(arguments) {
         Ok(module) => Ok(Box::new(module)),
         Err(error) => {
             let path = error.path().to_string();
             let path = if path == "." { String::new() } else { path };
+            // As it stands in the playbook.
+            let path = renamed.into_iter().find(|(own, _)| *own == path).map_or(path, |(_, given)| given);
             Err(ArgumentError { path, message: error.into_inner().to_string() })
         }
     }

@@ -11,6 +11,7 @@ use super::change::{Change, OwedRecord, Ownership, RefreshTrustStore, WriteFile}
 use super::dtr::{AskDtrSettings, DtrSettings};
 use super::generate::GenerateCertificate;
 use super::host::Facts;
+use super::lay_entry::{lay_path, lay_stat, lay_tree};
 use super::path::HostPath;
 use super::registry_tls::{AskRegistryTls, LocalView, RegistryTls, ReplaceRegistryTls};
 use super::text::Mode;
@@ -79,8 +80,15 @@ fn lay(change: &Change, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
         }
         (Answer::File(file), _) if downloads(change, &file.path) => unknown(change),
         (Answer::Dir(dir), _) if generates(change, |generate| generate.is_in(&dir.path)) => unknown(change),
+        // What it leads to was not asked.
+        (Answer::File(file), _) if links(change, &file.path) => unknown(change),
         (Answer::File(file), _) => Answer::File(lay_file(change, file, facts)),
         (Answer::Dir(dir), _) => Answer::Dir(lay_dir(change, dir, facts)),
+        (Answer::Stat(stat), _) if generates(change, |generate| generate.is_about(&stat.path)) => {
+            unknown(change)
+        }
+        (Answer::Stat(stat), Ask::Stat(ask)) => Answer::Stat(lay_stat(change, ask, stat, facts)),
+        (Answer::Tree(tree), _) => Answer::Tree(lay_tree(change, tree, facts)),
         (Answer::TrustStore(store), _) => Answer::TrustStore(lay_store(change, store)),
         (Answer::Owed(records), _) => Answer::Owed(lay_owed(change, records)),
         (Answer::Process(mut process), _) if matches!(change, Change::RestartDocker(_)) => {
@@ -134,6 +142,10 @@ fn unknown(change: &Change) -> Answer {
 
 fn generates(change: &Change, about: impl Fn(&GenerateCertificate) -> bool) -> bool {
     matches!(change, Change::GenerateCertificate(generate) if about(generate))
+}
+
+fn links(change: &Change, path: &HostPath) -> bool {
+    matches!(change, Change::MakeLink(make) if !make.hard && path.is_within(&make.path))
 }
 
 const fn is_reread(change: &Change) -> bool {
@@ -195,7 +207,12 @@ impl ReplaceRegistryTls {
     }
 }
 
-fn attributes(ownership: &Ownership, before: Option<&Attributes>, mode: u16, facts: &Facts) -> Attributes {
+pub(super) fn attributes(
+    ownership: &Ownership,
+    before: Option<&Attributes>,
+    mode: u16,
+    facts: &Facts,
+) -> Attributes {
     let name = |account: &Option<super::text::Account>| account.as_ref().map(|a| a.as_str().to_owned());
     Attributes {
         mode: ownership.mode.or(before.map(|b| b.mode)).unwrap_or(Mode::new(mode)),
@@ -224,9 +241,18 @@ fn makes(made: &HostPath, path: &HostPath) -> bool {
     made.is_within(path)
 }
 
-fn lay_file(change: &Change, mut file: File, facts: &Facts) -> File {
+pub(super) fn lay_file(change: &Change, mut file: File, facts: &Facts) -> File {
+    if lay_path(change, &mut file, facts) {
+        return file;
+    }
     match change {
-        Change::WriteFile(write) if write.path == file.path => file.kind = written(write, facts),
+        Change::WriteFile(write) if write.path == file.path => {
+            file.kind = written(write, facts);
+            if write.over_link.is_some() {
+                file.link = None;
+                file.target = None;
+            }
+        }
         Change::ReplaceRegistryTls(replace) if replace.certificate.path == file.path => {
             let before = replace.certificate.before.as_ref().map(|before| &before.attributes);
             let now = attributes(&replace.certificate.ownership, before, 0o644, facts);
@@ -261,6 +287,23 @@ fn lay_dir(change: &Change, mut dir: Dir, facts: &Facts) -> Dir {
         }
         Change::Remove(remove) if inside(&remove.path) => {
             dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
+        Change::RemoveLink(remove) if inside(&remove.path) => {
+            dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
+        Change::RemoveOther(remove) if inside(&remove.path) => {
+            dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
+        Change::RemoveTree(remove) if inside(&remove.path) => {
+            dir.entries.retain(|entry| entry.name != remove.path.name());
+        }
+        Change::RemoveTree(remove) if dir.path.is_within(&remove.path) => {
+            dir.present = false;
+            dir.entries.clear();
+        }
+        Change::BackUp(copy) if inside(&copy.copy) => {
+            let content = copy.before.content.bytes.clone();
+            set_entry(&mut dir, &copy.copy, FileKind::File(copy.before.attributes.clone(), Some(content)));
         }
         Change::MakeDir(make) if makes(&make.path, &dir.path) => {
             dir.present = true;

@@ -11,20 +11,17 @@ use super::text::{Arg, Call};
 /// The functions that every script may call.
 const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
 
-/// Functions that few scripts call, by the end of their names: sent where one of them is called.
-const RARE: &[(&str, &str)] = &[
-    ("_registry_tls", include_str!("registry.sh")),
-    ("_service", include_str!("service.sh")),
-    ("_wait", NET),
-    ("_request", NET),
-    ("_sum", NET),
-    ("_download", NET),
+/// Functions that few scripts call: a file of them is sent where one of them is called.
+const RARE: &[&str] = &[
+    include_str!("registry.sh"),
+    include_str!("service.sh"),
+    include_str!("net.sh"),
+    include_str!("files.sh"),
 ];
-const NET: &str = include_str!("net.sh");
 
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
-static SENT_RARE: LazyLock<Vec<String>> = LazyLock::new(|| RARE.iter().map(|(_, text)| sent(text)).collect());
+static SENT_RARE: LazyLock<Vec<String>> = LazyLock::new(|| RARE.iter().map(|text| sent(text)).collect());
 
 fn sent(library: &str) -> String {
     library
@@ -145,7 +142,8 @@ impl Script {
     /// Counts a call, and sends along what it needs.
     fn count(&mut self, call: &Call) {
         self.calls += 1;
-        let needed = RARE.iter().position(|(end, _)| call.function.ends_with(end));
+        let defined = format!("\n{}() {{", call.function);
+        let needed = RARE.iter().position(|text| text.contains(&defined));
         if let Some(at) = needed.filter(|at| self.shell == Shell::Posix && self.rare.insert(*at)) {
             self.text += &SENT_RARE[at];
         }

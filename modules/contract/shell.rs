@@ -188,7 +188,7 @@ mod tests {
 
     fn write(ownership: Ownership) -> Change {
         let content = Content::new(Vec::new());
-        Change::WriteFile(WriteFile { path: path(r"C:\x"), before: None, content, ownership })
+        Change::WriteFile(WriteFile::new(path(r"C:\x"), None, content, ownership))
     }
 
     #[test]

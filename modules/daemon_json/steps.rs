@@ -75,12 +75,12 @@ fn holding(before: Before, text: &[u8]) -> Before {
 }
 
 fn write(found: &Found, before: Option<Before>, text: &[u8]) -> Change {
-    Change::WriteFile(WriteFile {
-        path: found.file.path.clone(),
+    Change::WriteFile(WriteFile::new(
+        found.file.path.clone(),
         before,
-        content: Content::new(text.to_vec()),
-        ownership: Ownership::default(),
-    })
+        Content::new(text.to_vec()),
+        Ownership::default(),
+    ))
 }
 
 /// Whether `/info` will show the reload.

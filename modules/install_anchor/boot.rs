@@ -197,12 +197,12 @@ impl Old {
                 let made = before.is_none() || (wanted && !executable);
                 let ownership = if made { Ownership::mode(0o755) } else { Ownership::default() };
                 let content = Content::new(new);
-                plan.changes.push(Change::WriteFile(WriteFile {
-                    path: path.clone(),
+                plan.changes.push(Change::WriteFile(WriteFile::new(
+                    path.clone(),
                     before,
                     content,
                     ownership,
-                }));
+                )));
             }
             _ => {}
         }

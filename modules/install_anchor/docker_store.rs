@@ -150,7 +150,7 @@ pub fn write_content(directory: &Dir, name: &str, content: Content) -> Result<Op
         return Ok(None);
     }
     let ownership = Ownership::mode(0o644);
-    Ok(Some(Change::WriteFile(WriteFile { path, before, content, ownership })))
+    Ok(Some(Change::WriteFile(WriteFile::new(path, before, content, ownership))))
 }
 
 /// Removes our files whose fingerprint is meant; how many.

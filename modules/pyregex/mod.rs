@@ -5,7 +5,10 @@
 
 use regex::{Captures, Regex, RegexBuilder};
 
+mod bytes;
 mod syntax;
+
+pub use bytes::{ByteMatch, BytePattern};
 
 use syntax::translate;
 
@@ -66,6 +69,8 @@ pub struct Flags {
     pub ignore_case: bool,
     /// `re.MULTILINE`: `^` and `$` stand at each line.
     pub multiline: bool,
+    /// `re.DOTALL`: `.` matches a line end, too.
+    pub dot_all: bool,
 }
 
 /// A pattern.
@@ -146,14 +151,15 @@ impl Pattern {
             name.ok_or_else(|| refuse(format!("`{reference}` names no group; write `\\1` or `\\g<name>`")))?;
         self.group_number(name)
     }
+}
 
+impl Numbered for Pattern {
     fn group_number(&self, name: &str) -> Result<usize, RegexError> {
-        let number = name.parse().ok().filter(|number| *number < self.regex.captures_len());
-        number
-            .or_else(|| self.regex.capture_names().position(|candidate| candidate == Some(name)))
-            .ok_or_else(|| refuse(format!("the pattern has no group `{name}`")))
+        number_of(name, self.regex.captures_len(), self.regex.capture_names())
     }
+}
 
+impl Pattern {
     /// The first match.
     ///
     /// # Errors
@@ -279,6 +285,7 @@ fn build(source: &str, flags: Flags) -> Result<Regex, RegexError> {
     RegexBuilder::new(source)
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multiline)
+        .dot_matches_new_line(flags.dot_all)
         .size_limit(4 << 20)
         .dfa_size_limit(4 << 20)
         .build()
@@ -287,6 +294,26 @@ fn build(source: &str, flags: Flags) -> Result<Regex, RegexError> {
 
 fn last_line(message: &str) -> String {
     message.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// What a replacement refers to: a pattern's groups.
+pub trait Numbered {
+    /// The number of a group that is named by its number or name.
+    ///
+    /// # Errors
+    /// [`RegexError`] where there is none.
+    fn group_number(&self, name: &str) -> Result<usize, RegexError>;
+}
+
+fn number_of<'n>(
+    name: &str,
+    count: usize,
+    mut names: impl Iterator<Item = Option<&'n str>>,
+) -> Result<usize, RegexError> {
+    let number = name.parse().ok().filter(|number| *number < count);
+    number
+        .or_else(|| names.position(|candidate| candidate == Some(name)))
+        .ok_or_else(|| refuse(format!("the pattern has no group `{name}`")))
 }
 
 /// A replacement text with references to groups.
@@ -306,7 +333,7 @@ impl Replacement {
     ///
     /// # Errors
     /// [`RegexError`] where it names a group that the pattern does not have.
-    pub fn new(template: &str, pattern: &Pattern) -> Result<Self, RegexError> {
+    pub fn new(template: &str, pattern: &impl Numbered) -> Result<Self, RegexError> {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some(at) = rest.find('\\') {
@@ -317,6 +344,16 @@ impl Replacement {
         }
         parts.push(Part::Text(rest.to_owned()));
         Ok(Self { parts })
+    }
+
+    /// Its text, where it refers to no group.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let text = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Group(_) => String::new(),
+        };
+        self.parts.iter().map(text).collect()
     }
 
     fn write(&self, captures: &Captures<'_>, out: &mut String) {
@@ -330,7 +367,7 @@ impl Replacement {
 }
 
 /// What stands after a backslash in a replacement.
-fn reference<'t>(rest: &'t str, pattern: &Pattern) -> Result<(Part, &'t str), RegexError> {
+fn reference<'t>(rest: &'t str, pattern: &impl Numbered) -> Result<(Part, &'t str), RegexError> {
     let Some(c) = rest.chars().next() else { return Err(refuse("the replacement ends in a backslash")) };
     let tail = &rest[c.len_utf8()..];
     let text = |text: &str| Ok((Part::Text(text.to_owned()), tail));

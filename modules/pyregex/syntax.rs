@@ -10,6 +10,8 @@ pub(super) struct Translated {
     /// Whether a match of nothing may hide one of something at the same place, which Python would find next:
     /// it has alternatives or lazy quantifiers, and not only places such as `^` and `$`.
     pub(super) may_hide: bool,
+    /// Whether `^` and `$` stand at each line.
+    pub(super) multiline: bool,
 }
 
 fn refuse(message: impl Into<String>) -> RegexError {
@@ -18,18 +20,29 @@ fn refuse(message: impl Into<String>) -> RegexError {
 
 /// Rewrites a pattern.
 pub(super) fn translate(pattern: &str, multiline: bool) -> Result<Translated, RegexError> {
+    walk(pattern, multiline, false)
+}
+
+/// The same for a pattern that is searched in the bytes of one line.
+pub(super) fn translate_bytes(pattern: &str) -> Result<Translated, RegexError> {
+    walk(pattern, false, true)
+}
+
+fn walk(pattern: &str, multiline: bool, bytes: bool) -> Result<Translated, RegexError> {
     let mut walk = Walk {
         rest: pattern.chars().collect(),
         at: 0,
         out: String::new(),
         multiline,
+        bytes,
         traits: Traits::default(),
     };
     while let Some(c) = walk.next() {
         walk.one(c)?;
     }
     let may_hide = walk.traits.chooses && walk.traits.consumes;
-    Ok(Translated { soft_end: walk.traits.soft_end, may_hide, source: walk.out })
+    let multiline = walk.multiline;
+    Ok(Translated { soft_end: walk.traits.soft_end, may_hide, multiline, source: walk.out })
 }
 
 struct Walk {
@@ -37,6 +50,8 @@ struct Walk {
     at: usize,
     out: String,
     multiline: bool,
+    /// A character is a byte.
+    bytes: bool,
     traits: Traits,
 }
 
@@ -75,6 +90,8 @@ impl Walk {
             '(' => self.group()?,
             '^' => self.place("^")?,
             '$' if self.multiline => self.place("$")?,
+            // A line has no line feed but at its end.
+            '$' if self.bytes => self.place("(?m:$)")?,
             '$' => {
                 self.traits.soft_end = true;
                 self.place("\\z")?;
@@ -96,7 +113,19 @@ impl Walk {
             c => {
                 self.traits.consumes = true;
                 self.out.push(c);
+                self.one_byte(c)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A character that is several bytes cannot be repeated as one.
+    fn one_byte(&self, c: char) -> Result<(), RegexError> {
+        let repeated = matches!(self.peek(0), Some('*' | '+' | '?' | '{'));
+        if self.bytes && !c.is_ascii() && repeated {
+            return Err(refuse(format!(
+                "`{c}` is several bytes, of which Python repeats the last; write `(?:{c})`"
+            )));
         }
         Ok(())
     }
@@ -210,6 +239,7 @@ impl Walk {
         let Some(c) = self.next() else { return Err(refuse("the pattern ends in a backslash")) };
         match c {
             'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => self.out.extend(['\\', c]),
+            's' | 'S' if self.bytes => self.out.extend(['\\', c]),
             's' => self.out.push_str(if in_class { "\\s\\x1c-\\x1f" } else { "[\\s\\x1c-\\x1f]" }),
             'S' if !in_class => self.out.push_str("[^\\s\\x1c-\\x1f]"),
             'S' => self.out.push_str("\\S"),
@@ -258,6 +288,11 @@ impl Walk {
                     return Err(refuse("`--` in a class of characters is not supported; escape the hyphens"));
                 }
                 '-' if !first && self.peek(0) != Some(']') => self.out.push('-'),
+                c if self.bytes && !c.is_ascii() => {
+                    return Err(refuse(format!(
+                        "`{c}` is several bytes, each of which a class takes for one"
+                    )));
+                }
                 c => self.literal(c),
             }
             first = false;

@@ -75,7 +75,7 @@ impl World {
                 let content = if profile { &self.profile } else { &self.config };
                 let kind =
                     content.clone().map_or(FileKind::Absent, |text| FileKind::File(attributes(), Some(text)));
-                Answer::File(File { path: ask.path.clone(), target: None, kind })
+                Answer::File(File { path: ask.path.clone(), target: None, link: None, kind })
             }
             Ask::Process(_) => Answer::Process(Process {
                 installed: true,

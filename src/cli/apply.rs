@@ -82,7 +82,11 @@ impl Apply {
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
         let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
-        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), self.connection.becomes()?);
+        let renderer = Renderer::with_lookups(
+            directory.unwrap_or_default(),
+            Some(Arc::clone(&inventory)),
+            self.connection.becomes()?,
+        );
         let options = self.options()?;
         let selected = self.select(&playbooks, &inventory, &renderer, &options)?;
         if self.list_hosts || self.list_tasks {

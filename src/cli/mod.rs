@@ -13,6 +13,7 @@ mod run;
 mod settings;
 mod trust;
 mod validate;
+mod vars;
 mod vault;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ enum Command {
     Validate(validate::Validate),
     Hosts(hosts::Hosts),
     Inventory(inventory::Inventory),
+    Vars(vars::Vars),
     Modules(modules::Modules),
     Trust(Box<trust::Trust>),
     Cert(cert::Cert),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Validate(validate) => validate.run(),
         Command::Hosts(hosts) => hosts.run(),
         Command::Inventory(inventory) => inventory.run(),
+        Command::Vars(vars) => vars.run(),
         Command::Modules(modules) => modules.run(),
         Command::Trust(trust) => trust.run(),
         Command::Cert(cert) => cert.run(),

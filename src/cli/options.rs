@@ -25,7 +25,8 @@ pub enum Format {
 /// Where hosts come from.
 #[derive(Debug, Clone, Args)]
 pub struct InventoryOptions {
-    /// An inventory: a YAML file, a directory, docker-machine's store, or a list such as `web1,web2,`. May be given again.
+    /// An inventory: a file in YAML, INI or JSON, a program that lists hosts, a directory of these, docker-machine's store, or
+    /// a list such as `web1,web2,`. May be given again.
     #[arg(short, long = "inventory", value_name = "INVENTORY", env = "DTRCTL_INVENTORY")]
     pub inventory: Vec<String>,
     #[command(flatten)]

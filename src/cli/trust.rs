@@ -92,7 +92,11 @@ impl Ask {
                 force_handlers: false,
                 limits: self.connection.limits()?,
             },
-            renderer: Renderer::with_lookups(PathBuf::new(), self.connection.becomes()?),
+            renderer: Renderer::with_lookups(
+                PathBuf::new(),
+                Some(Arc::clone(&inventory)),
+                self.connection.becomes()?,
+            ),
             inventory,
             connection: &self.connection,
             selected,

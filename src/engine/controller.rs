@@ -9,7 +9,7 @@ use modules::{Answer, Ask, AskError, AskLocalFile, Change, LocalKind, RecordPin,
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{lock_file, reach};
+use super::{local_tree, lock_file, reach};
 use crate::issue;
 use crate::playbook::Files;
 
@@ -40,6 +40,9 @@ impl Controller {
         match ask {
             Ask::Now(_) => Answer::Now(self.now),
             Ask::LocalFile(file) => local_file(files, file).await,
+            Ask::LocalTree(tree) => {
+                local_tree::read(&files.find(folder(tree.kind), Path::new(&tree.path)), tree)
+            }
             Ask::Pause(pause) => {
                 tokio::time::sleep(Duration::from_secs(pause.seconds)).await;
                 Answer::Pause(())
@@ -121,14 +124,18 @@ fn lock_path(files: &Files) -> PathBuf {
     files.directories.last().map_or_else(PathBuf::new, Clone::clone).join("dtrctl.lock")
 }
 
-async fn local_file(files: &Files, asked: &AskLocalFile) -> Answer {
-    const LIMIT: u64 = 1 << 20;
-    let folder = match asked.kind {
+/// Where files of a kind are looked for, beside the directories themselves.
+const fn folder(kind: LocalKind) -> &'static str {
+    match kind {
         LocalKind::File => "files",
         LocalKind::Template => "templates",
-    };
+    }
+}
+
+async fn local_file(files: &Files, asked: &AskLocalFile) -> Answer {
+    const LIMIT: u64 = 1 << 20;
     let file = Path::new(&asked.path);
-    let path = files.find(folder, file);
+    let path = files.find(folder(asked.kind), file);
     let shown = path.display();
     let unreadable = |error| {
         let hint =

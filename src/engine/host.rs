@@ -40,6 +40,8 @@ pub struct HostRun {
     pub(super) forks: Arc<Semaphore>,
     pub(super) host: Host,
     pub(super) transport: Arc<Transport>,
+    /// Whether `ansible_facts` is filled.
+    pub(super) gathers: bool,
     /// Whether this run has read the host's facts.
     pub(super) facts_read: bool,
     pub(super) facts_body: Option<String>,
@@ -116,7 +118,11 @@ impl HostRun {
     }
 
     async fn go(&mut self) -> Result<(), Left> {
-        if !self.play.gather_facts && self.variables.facts.is_empty() {
+        if let Some(node) = &self.play.gather_facts {
+            let scope = Arc::new(self.variables.scope());
+            self.gathers = self.shared.renderer.flag(node, &scope).unwrap_or(true);
+        }
+        if !self.gathers && self.variables.facts.is_empty() {
             self.variables.forget_facts();
         }
         if self.shared.options.check {
@@ -398,7 +404,7 @@ impl HostRun {
 
     /// Takes facts over into the host and its variables.
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
-        if self.play.gather_facts {
+        if self.gathers {
             let mut layer = Layer::new();
             layer.set_literal("ansible_facts", &modules::ansible_facts(&facts).into());
             // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::local_paths;
+use crate::inventory::{Inventory, Pattern};
 use crate::template::{Local, Lookups, Request, TemplateFile};
+use crate::yaml::Problems;
 
 /// More of a file is not read.
 const LIMIT: u64 = 1 << 20;
@@ -15,6 +18,8 @@ const LIMIT: u64 = 1 << 20;
 pub struct ControllerLookups {
     /// Where relative paths begin, where a request names no directories.
     pub directory: PathBuf,
+    /// What `inventory_hostnames` looks at.
+    pub inventory: Option<Arc<Inventory>>,
 }
 
 impl Lookups for ControllerLookups {
@@ -34,6 +39,7 @@ impl Lookups for ControllerLookups {
                 "lines" => values.extend(self.pipe(&text)?.lines().map(Json::from)),
                 "password" => values.push(password(places, &text)?.into()),
                 "fileglob" => values.extend(fileglob(places, &text)?.into_iter().map(Json::from)),
+                "inventory_hostnames" => values.extend(self.hosts(&text)?),
                 other => return Err(format!("the lookup `{other}` is not supported here")),
             }
         }
@@ -66,11 +72,20 @@ impl Lookups for ControllerLookups {
 }
 
 impl ControllerLookups {
+    /// The hosts that a pattern selects.
+    fn hosts(&self, pattern: &str) -> Result<Vec<Json>, String> {
+        let inventory = self.inventory.as_ref().ok_or("there is no inventory here")?;
+        let said = |problems: Problems| problems.to_string();
+        let pattern = Pattern::from_argument("inventory_hostnames", pattern).map_err(said)?;
+        let selected = inventory.select(&pattern).map_err(said)?;
+        Ok(selected.hosts.iter().map(|host| Json::from(&**host)).collect())
+    }
+
     /// What a command of this machine prints.
     fn pipe(&self, command: &str) -> Result<String, String> {
         let output = Command::new("/bin/sh")
             .args(["-c", command])
-            .current_dir(here(&self.directory))
+            .current_dir(if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory })
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
@@ -169,11 +184,6 @@ fn fileglob(places: &[PathBuf], term: &str) -> Result<Vec<String>, String> {
     Ok(Vec::new())
 }
 
-/// A directory that a process can be started in: that of a playbook that is named without one is empty.
-fn here(directory: &Path) -> &Path {
-    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
-}
-
 /// The first of several files that is there.
 fn first_found(request: &Request<'_>, places: &[PathBuf]) -> Result<Vec<Json>, String> {
     let mut skip = request.options.get("skip").cloned().unwrap_or(Json::Bool(false));
@@ -239,5 +249,93 @@ fn split(value: &Json, marks: &[char]) -> Result<Vec<String>, String> {
             Ok(parts.concat())
         }
         other => Err(format!("`{other}` names no file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::ControllerLookups;
+    use crate::template::{Reading, Scope, TemplateFile, Templater};
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in [
+            ("files/a.txt", "  below files {{ 1 + 1 }}\n\n"),
+            ("b.txt", "beside"),
+            ("templates/inner.j2", "inner {{ x }}\n"),
+            ("secret", "s3cret salt=abc\n"),
+        ] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+            std::fs::write(path, text).expect("a file");
+        }
+        folder
+    }
+
+    fn templater(folder: &tempfile::TempDir) -> Templater {
+        let directory = folder.path().to_path_buf();
+        Templater::new(Arc::new(ControllerLookups { directory, inventory: None }), |_| {
+            Err("no YAML".to_owned())
+        })
+    }
+
+    #[test]
+    fn files_are_looked_for_where_ansible_looks() {
+        let folder = folder();
+        let here = folder.path().to_string_lossy().into_owned();
+        let mut scope = Scope::new();
+        scope.set_literal("x", &json!("it's; id"));
+        let scope = Arc::new(scope);
+        for (template, expected) in [
+            ("{{ lookup('file', 'a.txt') }}", json!("  below files {{ 1 + 1 }}")),
+            ("{{ lookup('file', 'a.txt', lstrip=true) }}", json!("below files {{ 1 + 1 }}")),
+            ("{{ lookup('file', 'b.txt') }}", json!("beside")),
+            ("{{ query('fileglob', '*.txt') }}", json!([format!("{here}/files/a.txt")])),
+            ("{{ lookup('first_found', ['none', 'b.txt']) }}", json!(format!("{here}/b.txt"))),
+            ("{{ query('first_found', ['none'], skip=true) }}", json!([])),
+            ("{{ lookup('template', 'inner.j2') }}", json!("inner it's; id\n")),
+            ("{{ lookup('password', 'secret length=8') }}", json!("s3cret")),
+            ("{{ lookup('env', 'DTRCTL_NO_SUCH', default='d') }}", json!("d")),
+            ("{{ lookup('pipe', 'printf %s ' ~ (x | quote)) }}", json!("it's; id")),
+            ("{{ query('lines', 'printf \"a\\nb\\n\"') }}", json!(["a", "b"])),
+            ("{{ 'b.txt' is file and 'files' is directory and 'none' is not exists }}", json!(true)),
+        ] {
+            let value = templater(&folder).render_value(&json!(template), &scope);
+            assert_eq!(value.map_err(|error| error.to_string()), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_had_says_why() {
+        let folder = folder();
+        for (template, word) in [
+            ("{{ lookup('file', 'none') }}", "not found in"),
+            ("{{ lookup('password', 'none') }}", "invents none"),
+            ("{{ lookup('pipe', 'exit 3') }}", "exit status: 3"),
+            ("{{ lookup('first_found', ['none', 'nor']) }}", "none, nor"),
+            ("{{ lookup('pipe', 'echo \\'' ~ ('x' | quote) ~ '\\'') }}", "quote"),
+        ] {
+            let error =
+                templater(&folder).render_value(&json!(template), &Arc::default()).expect_err(template);
+            assert!(error.to_string().contains(word), "{template}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_includes_one_below_templates_and_never_one_above() {
+        let folder = folder();
+        let mut scope = Scope::new();
+        scope.set_literal("x", &json!("{{ 1 }}"));
+        let scope = Arc::new(scope);
+        let render = |text: &str| {
+            let file = TemplateFile { text: text.to_owned(), directory: None };
+            templater(&folder).render_file(&file, &Arc::new(Reading::default()), &scope)
+        };
+        assert_eq!(render("[{% include 'inner.j2' %}]\n").expect("included"), "[inner {{ 1 }}]\n");
+        assert!(render("{% include '../b.txt' %}").is_err());
     }
 }

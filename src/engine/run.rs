@@ -519,6 +519,7 @@ impl Shared {
             forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
+            gathers: true,
             facts_read: false,
             facts_body: None,
             memory,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::inventory::Inventory;
 use crate::playbook::{Files, Repeated};
 use crate::template::{ErrorKind, Reading, Scope, TemplateError, TemplateFile, Templater};
 use crate::yaml::{Node, Place, Problem};
@@ -34,10 +35,10 @@ impl Renderer {
         Self { templater: Arc::new(templater), become_default: false }
     }
 
-    /// A renderer whose lookups read below a playbook's directory. `become_default` is `-b`.
+    /// A renderer whose lookups read below a playbook's directory and ask this inventory for hosts. `become_default` is `-b`.
     #[must_use]
-    pub fn with_lookups(directory: PathBuf, become_default: bool) -> Self {
-        let lookups = super::lookups::ControllerLookups { directory };
+    pub fn with_lookups(directory: PathBuf, inventory: Option<Arc<Inventory>>, become_default: bool) -> Self {
+        let lookups = super::lookups::ControllerLookups { directory, inventory };
         Self { become_default, ..Self::new(Templater::new(Arc::new(lookups), read_yaml)) }
     }
 
@@ -327,7 +328,11 @@ pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
     all.insert("failed".to_owned(), any("failed").into());
     let skipped = results.iter().all(|result| result["skipped"] == Json::Bool(true));
     all.insert("skipped".to_owned(), skipped.into());
-    let message = if any("failed") { "one or more items failed" } else { "all items completed" };
+    let message = match (any("failed"), skipped) {
+        (true, _) => "One or more items failed",
+        (false, true) => "All items skipped",
+        (false, false) => "All items completed",
+    };
     all.insert("msg".to_owned(), message.into());
     all.insert("results".to_owned(), Json::Array(results));
     all

@@ -287,6 +287,10 @@ impl HostRun {
                     if let Some((key, digests)) = proof.answered.filter(|_| proof.site.is_none()) {
                         self.memory.settled.insert(key, digests);
                     }
+                    // What only the host knows, such as the number of a user.
+                    for (name, value) in &plan.result {
+                        done.result.entry(name).or_insert_with(|| value.clone());
+                    }
                     if done.unseen.take().is_some() {
                         done.result = result_of(&plan, true);
                     }

@@ -342,7 +342,13 @@ impl Ready {
                     held.collect::<Result<Vec<_>, _>>().map(Json::Array)?
                 }
                 (true, None) if name == "that" => Json::Array(vec![self.condition(renderer, value)?]),
-                (true, None) => as_evaluated(value, &renderer.expression(value, &self.scope)?),
+                // `debug` says that a variable is not there, which is no failure.
+                (true, None) => match renderer.expression(value, &self.scope) {
+                    Err(NoValue::Wrong(problem)) if name == "var" => {
+                        as_evaluated(value, &format!("<< error: {} >>", problem.message).into())
+                    }
+                    value_of => as_evaluated(value, &value_of?),
+                },
                 (false, _) => renderer.value(value, &self.scope)?,
             };
             arguments.insert(name.to_owned(), rendered);

@@ -93,9 +93,8 @@ impl HostRun {
                 NoValue::Wrong(Box::new(Problem { at: Some(at), ..problem }))
             })?;
             for (name, value) in read.iter() {
-                // A name keeps its first place, as in Ansible.
                 match variables.iter_mut().find(|(known, _)| known == name) {
-                    Some((_, kept)) => kept.clone_from(value),
+                    Some((_, known)) => known.clone_from(value),
                     None => variables.push((name.clone(), value.clone())),
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use modules::{Attributes, Before, Change, Content, Ownership, ReplaceRegistryTls, SetDtrTls, WriteFile};
+use modules::{
+    Attributes, Before, Change, Content, Ownership, RemoveTree, ReplaceRegistryTls, SetDtrTls, WriteFile,
+};
 use similar::TextDiff;
 use similar::udiff::UnifiedHunkHeader;
 
@@ -26,10 +28,24 @@ pub fn diff(change: &Change) -> Option<String> {
                 format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
+        Change::RemoveTree(remove) => Some(removed_tree(remove)),
         Change::SetDtrTls(set) => Some(dtr_tls(set)),
         Change::ReplaceRegistryTls(replace) if replace.writes => Some(registry_tls(replace)),
         _ => None,
     }
+}
+
+/// What goes with a directory, by name.
+fn removed_tree(remove: &RemoveTree) -> String {
+    let (shown, more) = remove.shown();
+    let mut text = format!("--- {}\n+++ {ABSENT}\n", visible::line(remove.path.as_str()));
+    for name in shown {
+        _ = writeln!(text, "-{}", visible::line(name));
+    }
+    if more > 0 {
+        _ = writeln!(text, "and {more} more");
+    }
+    text
 }
 
 /// Its fields, as if each were a file; of the key its size alone.
@@ -47,12 +63,12 @@ fn dtr_tls(set: &SetDtrTls) -> String {
 /// The certificate's file as any other; of the key, its size alone, and of the old key nothing but its own.
 fn registry_tls(replace: &ReplaceRegistryTls) -> String {
     let (certificate, key) = (&replace.certificate, &replace.key);
-    let text = written(&WriteFile {
-        path: certificate.path.clone(),
-        before: certificate.before.clone(),
-        content: certificate.content.clone(),
-        ownership: certificate.ownership.clone(),
-    });
+    let text = written(&WriteFile::new(
+        certificate.path.clone(),
+        certificate.before.clone(),
+        certificate.content.clone(),
+        certificate.ownership.clone(),
+    ));
     let path = visible::line(key.path.as_str());
     let old = key.before.as_ref().map(|before| before.attributes.size);
     let head = match &key.before {

@@ -1,6 +1,6 @@
 //! A change with what a reader sees of it.
 
-use modules::{Change, Content, Run};
+use modules::{Change, Content, MakeLink, Replaced, Run};
 use serde::Serialize;
 
 use super::{diff, visible};
@@ -41,6 +41,7 @@ fn masked(change: &Change) -> Change {
             }
         }
         Change::Remove(remove) => hide(&mut remove.before.content),
+        Change::MakeLink(MakeLink { before: Replaced::File(before), .. }) => hide(&mut before.content),
         Change::SetDtrTls(set) => {
             hide(&mut set.certificate);
             set.before.iter_mut().chain(&mut set.ca).for_each(hide);
@@ -102,7 +103,7 @@ mod tests {
         let before = Before { content: content.clone(), attributes };
         let path = HostPath::new("/etc/token").expect("an absolute path");
         let ownership = Ownership::default();
-        let write = WriteFile { path: path.clone(), before: Some(before.clone()), content, ownership };
+        let write = WriteFile::new(path.clone(), Some(before.clone()), content, ownership);
         let run = Run {
             argv: vec!["login".to_owned(), SECRET.to_owned()],
             stdin: Some(SECRET.to_owned()),

@@ -30,7 +30,7 @@ enum Topic {
     Unsupported,
 }
 
-const NAMES: [(&str, Topic); 33] = [
+const NAMES: [(&str, Topic); 36] = [
     ("ansible_host", Topic::Host),
     ("ansible_ssh_host", Topic::Host),
     ("ansible_port", Topic::Port),
@@ -64,6 +64,9 @@ const NAMES: [(&str, Topic); 33] = [
     ("ansible_host_key_checking", Topic::Unsupported),
     ("ansible_ssh_private_key", Topic::Unsupported),
     ("ansible_private_key", Topic::Unsupported),
+    ("ansible_ssh_private_key_passphrase", Topic::Unsupported),
+    ("ansible_private_key_passphrase", Topic::Unsupported),
+    ("ansible_ssh_pkcs11_provider", Topic::Unsupported),
 ];
 
 /// How a host is reached, checked: every text in it is safe as an argument of ssh.

@@ -66,7 +66,7 @@ fn read_source(graph: &mut Graph, source: &str, problems: &mut Problems) -> Opti
     if machines.is_empty() {
         read_file(graph, path, problems);
     }
-    Some(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned())
+    Some(path.parent().unwrap_or(Path::new("")).to_owned())
 }
 
 /// `~` at the front is the user's home, also where no shell has seen it, as in a variable.

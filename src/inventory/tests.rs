@@ -167,6 +167,30 @@ fn connections_are_checked_and_templates_wait() {
 }
 
 #[test]
+fn a_setting_of_the_connection_that_is_not_supported_is_refused_where_the_host_is_used() {
+    for name in [
+        "ansible_password",
+        "ansible_ssh_private_key_passphrase",
+        "ansible_ssh_pkcs11_provider",
+        "ansible_become_exe",
+    ] {
+        let inventory = inventory(&format!("all:\n  hosts:\n    a: {{{name}: x}}\n    b:\n"));
+        let said = inventory.connection("a").unwrap_err().to_string();
+        assert!(said.contains("hosts.yml:3:") && said.contains(name), "{said}");
+        assert!(inventory.connection("b").is_ok());
+    }
+}
+
+#[test]
+fn a_password_of_sudo_may_be_a_vault_value_and_a_closed_one_is_refused_where_it_stands() {
+    let closed = inventory(
+        "all:\n  hosts:\n    a:\n      ansible_become_password: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        00\n",
+    );
+    let said = closed.connection("a").unwrap_err().to_string();
+    assert!(said.contains("hosts.yml:5:9: the value is encrypted with ansible-vault, and"), "{said}");
+}
+
+#[test]
 fn a_host_of_windows_says_so_by_its_shell() {
     let inventory = inventory(
         "all:\n  hosts:\n    a: {ansible_shell_type: powershell, ansible_become_method: runas}\n    b: {ansible_shell_type: cmd}\n    c: {ansible_shell_type: sh}\n    d: {ansible_become_method: runas}\n    e: {ansible_shell_type: cmd.exe}\n    f: {}\n",

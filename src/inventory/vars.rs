@@ -143,6 +143,19 @@ impl Inventory {
         merged
     }
 
+    /// Every place that sets each of a host's variables, the winning one last.
+    #[must_use]
+    pub fn traces(&self, host: &str) -> BTreeMap<Arc<str>, Vec<Sourced>> {
+        let mut found: BTreeMap<Arc<str>, Vec<Sourced>> = BTreeMap::new();
+        self.each_layer(host, |origin, vars| {
+            for (name, definition) in vars {
+                let sourced = Sourced { definition: Arc::clone(definition), origin: origin.clone() };
+                found.entry(Arc::clone(name)).or_default().push(sourced);
+            }
+        });
+        found
+    }
+
     /// Every place that sets a variable for a host, the winning one last.
     #[must_use]
     pub fn trace(&self, host: &str, variable: &str) -> Vec<Sourced> {

@@ -26,7 +26,10 @@ pub(super) fn check_arguments(
     let entries = arguments.as_ref().and_then(Node::as_map).unwrap_or_default();
     for (name, _) in entries {
         let text = name.as_str().unwrap_or_default();
-        if !known.contains(&text) {
+        if let Some((_, instead)) = module.left_out.iter().find(|(left_out, _)| *left_out == text) {
+            let problem = Problem::new(format!("`{}` has no argument `{text}`", module.name), name.place());
+            problems.push(problem.label("left out").help(*instead));
+        } else if !known.contains(&module.argument(text)) {
             let problem = Problem::new(format!("`{}` has no argument `{text}`", module.name), name.place());
             let listed = format!(
                 "it takes {}",
@@ -42,7 +45,7 @@ pub(super) fn check_arguments(
         }
     }
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-        if !entries.iter().any(|(key, _)| key.as_str() == Some(name)) {
+        if !entries.iter().any(|(key, _)| key.as_str().is_some_and(|key| module.argument(key) == name)) {
             problems.push(
                 Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place())
                     .help(format!("`dtrctl modules {}` shows its arguments", module.name)),
@@ -136,10 +139,18 @@ pub fn read_arguments(
 fn coerced(module: &Entry, mut arguments: Json) -> Json {
     let schema = modules::schema(module);
     for (name, value) in arguments.as_object_mut().into_iter().flatten() {
-        let Json::String(text) = &*value else { continue };
-        let kinds = &schema["properties"][name]["type"];
+        let kinds = &schema["properties"][module.argument(name)]["type"];
         let wants = |kind: &str| {
             kinds == kind || kinds.as_array().is_some_and(|all| all.iter().any(|one| one == kind))
+        };
+        let text = match &*value {
+            Json::String(text) => text,
+            // A number where text is wanted is that number's text, as in `line: 5`.
+            Json::Number(number) if wants("string") && !wants("integer") && !wants("number") => {
+                *value = Json::String(number.to_string());
+                continue;
+            }
+            _ => continue,
         };
         if wants("string") {
             continue;

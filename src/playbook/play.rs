@@ -8,7 +8,7 @@ use super::action::Action;
 use super::call::short;
 use super::import::{known_path, missing};
 use super::keys::{Keys, nodes, texts};
-use super::keywords::{Keywords, Level};
+use super::keywords::{Keywords, Level, flag};
 use super::part::{Around, Part, Role};
 use super::read::{Library, Reader, real};
 use super::task::{Task, boolean, first_key};
@@ -43,8 +43,8 @@ pub struct Play {
     pub keywords: Keywords,
     /// `vars_files`: each the candidates of which the first that exists is read.
     pub vars_files: Vec<Vec<Node>>,
-    /// Whether `ansible_facts` is filled.
-    pub gather_facts: bool,
+    /// Whether `ansible_facts` is filled: true where nothing is said.
+    pub gather_facts: Option<Node>,
     /// The sizes of its batches; empty: all hosts at once.
     pub serial: Vec<Serial>,
     /// The share of a batch's hosts, in percent, that may be lost.
@@ -234,7 +234,7 @@ impl Play {
             library: Arc::clone(library),
             vars_files: keys.take("vars_files").map(vars_files).unwrap_or_default(),
             order: keys.take("order").and_then(|node| problems.take(order(node))),
-            gather_facts: fixed(&mut keys, "gather_facts", problems).unwrap_or(true),
+            gather_facts: flag(&mut keys, "gather_facts", problems),
             serial: keys.take("serial").and_then(|node| problems.take(serial(node))).unwrap_or_default(),
             max_fail_percentage: keys
                 .take("max_fail_percentage")

@@ -189,8 +189,11 @@ fn relation(context: &Context<'_>, value: &Val, args: &Bound, relation: Relation
 
 fn matches(context: &Context<'_>, value: &Val, args: &Bound, anchor: Anchor) -> Eval<bool> {
     let text = soft_text(value, &context.budget)?;
-    let flags =
-        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags = Flags {
+        ignore_case: args.flag("ignorecase", false)?,
+        multiline: args.flag("multiline", false)?,
+        ..Flags::default()
+    };
     Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?.matches(&text, anchor, &context.budget)
 }
 

@@ -27,10 +27,13 @@ pub(super) struct Expression {
 
 type Parsed<K, V> = HashMap<K, Arc<V>>;
 
+/// A template's text, and, if it is that of a file, how it is read.
+type Written = (Arc<str>, Option<Arc<Reading>>);
+
 /// What has been parsed so far.
 #[derive(Default)]
 pub(super) struct Cache {
-    templates: Mutex<Parsed<(Arc<str>, Option<Arc<Reading>>), Template>>,
+    templates: Mutex<Parsed<Written, Template>>,
     expressions: Mutex<Parsed<(Arc<str>, Strings), Expression>>,
 }
 
@@ -198,10 +201,9 @@ impl Stmt {
         match self {
             Self::Text(_) => {}
             Self::Block(block) => all(&block.body),
-            Self::Extends(node) => node.names(names),
             Self::Include(include) => include.name.names(names),
             Self::Import(import) => import.name.names(names),
-            Self::Print(node) | Self::Set(_, node) => node.names(names),
+            Self::Print(node) | Self::Set(_, node) | Self::Extends(node) => node.names(names),
             Self::For(repeat) => {
                 all(&repeat.body);
                 all(&repeat.otherwise);

@@ -28,12 +28,15 @@ pub(super) struct Home {
 #[derive(Default)]
 pub(super) struct Layout {
     /// By name, the one that counts first.
-    blocks: HashMap<Arc<str>, Vec<(Arc<BlockDecl>, Arc<str>)>>,
+    blocks: HashMap<Arc<str>, Vec<Placed>>,
     /// The block being rendered, and which of its name it is.
     current: Option<(Arc<str>, usize)>,
     /// The template that this one extends.
     parent: Option<Val>,
 }
+
+/// A block and the text it stands in.
+type Placed = (Arc<BlockDecl>, Arc<str>);
 
 /// A template file that has been found.
 struct Found {

@@ -30,7 +30,7 @@ impl Interpreter<'_, '_> {
     /// Calls a method that changes its owner, which stands under a local name.
     pub(super) fn change(&mut self, owner: &Node, method: &str, args: Args) -> Eval<Val> {
         let mut steps = Vec::new();
-        let root = self.path(owner, &mut steps)?;
+        let root = self.path(owner, method, &mut steps)?;
         let context = self.context;
         let frame = self.frames.iter_mut().rev().find_map(|frame| frame.get_mut(&root));
         let Some(value) = frame else { return Err(shared(method)) };
@@ -52,14 +52,14 @@ impl Interpreter<'_, '_> {
     }
 
     /// The name and the keys that lead to a value.
-    fn path(&mut self, node: &Node, steps: &mut Vec<Val>) -> Eval<Arc<str>> {
+    fn path(&mut self, node: &Node, method: &str, steps: &mut Vec<Val>) -> Eval<Arc<str>> {
         let (owner, key) = match &node.expr {
             Expr::Var(name) => return Ok(name.clone()),
             Expr::Attr(owner, name) => (owner, Val::Str(name.clone())),
             Expr::Item(owner, key) => (owner, self.eval(key)?.usable()?),
-            _ => return Err(shared("this")),
+            _ => return Err(shared(method)),
         };
-        let root = self.path(owner, steps)?;
+        let root = self.path(owner, method, steps)?;
         steps.push(key);
         Ok(root)
     }

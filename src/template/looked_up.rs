@@ -50,7 +50,7 @@ pub(super) fn answer(
         }
         "nested" => nested(context, &terms),
         "together" => together(context, &terms),
-        "subelements" => subelements(context, terms),
+        "subelements" => subelements(context, &terms),
         "sequence" => sequence(context, terms, options),
         "varnames" => names(context, scope, &terms),
         "vars" => variables(context, scope, &terms, options),
@@ -125,9 +125,9 @@ fn together(context: &Context<'_>, terms: &[Val]) -> Eval<Vec<Val>> {
     (0..length).map(|at| Ok(Val::list(flat(context, &row(at))?))).collect()
 }
 
-fn subelements(context: &Context<'_>, terms: Vec<Val>) -> Eval<Vec<Val>> {
+fn subelements(context: &Context<'_>, terms: &[Val]) -> Eval<Vec<Val>> {
     let refuse = |what: &str| call_error("subelements", what);
-    let (elements, path, flags) = match terms.as_slice() {
+    let (elements, path, flags) = match terms {
         [elements, Val::Str(path)] => (elements, path, None),
         [elements, Val::Str(path), flags] => (elements, path, Some(flags)),
         _ => return Err(refuse("it needs a list, the path to a list in its items, and flags if need be")),
@@ -300,6 +300,8 @@ impl Sequence {
             return refuse("the format must have one `%`");
         }
         while if self.stride > 0 { self.start <= end } else { self.start >= end } {
+            // A number takes longer to write than an item to keep.
+            budget.work(20)?;
             budget.items(1)?;
             let number = Val::tuple(vec![Val::Int(self.start)]);
             out.push(Val::str(super::percent::format(&self.format, &number, budget)?));

@@ -105,6 +105,7 @@ pub(super) fn call(context: &Context<'_>, owner: &Val, name: &str, args: Args) -
         Val::List(_) | Val::Tuple(_) | Val::Range(_) => sequence(context, owner, name, args),
         Val::Object(Object::Loop(state)) => state.call(name, &args, |a, b| equal(a, b, &context.budget)),
         Val::Int(i) if name == "bit_length" => {
+            args.bind("bit_length", &[], false)?;
             Ok(Val::Int(i128::from(128 - i.unsigned_abs().leading_zeros())))
         }
         other => Err(missing(other, name)),
@@ -157,7 +158,10 @@ fn mapping(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<V
 
 fn sequence(context: &Context<'_>, owner: &Val, name: &str, args: Args) -> Eval<Val> {
     match name {
-        "copy" => Ok(owner.clone()),
+        "copy" => {
+            args.bind("copy", &[], false)?;
+            Ok(owner.clone())
+        }
         // Ansible's own lists do not find what they hold when they count.
         "count" if matches!(owner, Val::List(_)) => {
             Err(unsupported("the method `count` of a list", "use `select('eq', …) | length`"))

@@ -26,6 +26,7 @@ mod numbers;
 mod ops;
 mod options;
 mod percent;
+mod pyrandom;
 mod pyset;
 mod scope;
 mod slice;
@@ -99,6 +100,9 @@ impl Templater {
         reading: &Arc<Reading>,
         scope: &Arc<Scope>,
     ) -> Result<String, TemplateError> {
+        if !reading.is_template(&file.text) {
+            return Ok(file.text.clone());
+        }
         let context = Context::new(self);
         let text: Arc<str> = file.text.as_str().into();
         let home = Home { directory: file.directory.clone(), reading: reading.clone() };

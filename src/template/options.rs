@@ -46,6 +46,15 @@ impl Default for Reading {
     }
 }
 
+impl Reading {
+    /// Whether the text holds a start of anything that would be rendered.
+    pub(super) fn is_template(&self, text: &str) -> bool {
+        let Delimiters { variable, block, comment } = &self.delimiters;
+        text.starts_with("#jinja2:")
+            || [variable, block, comment].iter().any(|(start, _)| text.contains(start.as_str()))
+    }
+}
+
 /// The length of a `#jinja2:` header with its line end, and the reading with what it asks for.
 pub(super) fn with_header(text: &str, given: Option<&Arc<Reading>>) -> Eval<(usize, Reading)> {
     let mut reading = given.map_or_else(Reading::default, |reading| Reading::clone(reading));

@@ -16,6 +16,11 @@ pub(super) fn call(context: &Context<'_>, text: &Arc<str>, name: &str, args: Arg
     let budget = &context.budget;
     budget.text(text.len().saturating_mul(2))?;
     let plain = |value: String| Ok(Val::str(value));
+    if ["upper", "lower", "capitalize", "title", "swapcase"].contains(&name)
+        && !(args.plain.is_empty() && args.named.is_empty())
+    {
+        return Err(call_error(name, "it takes no arguments"));
+    }
     if let Some(answer) = question(text, name) {
         args.bind("is…", &[], false)?;
         return Ok(Val::Bool(answer));
@@ -192,7 +197,12 @@ fn join(context: &Context<'_>, separator: &str, items: &Val) -> Eval<Val> {
 
 fn pad(text: &str, name: &str, args: Args, budget: &Budget) -> Eval<Val> {
     let args = args.bind("center", &["width", "fillchar"], false)?;
-    args.need("width")?;
+    if matches!(args.need("width")?, Val::None) {
+        return Err(call_error(name, "the width must be an integer"));
+    }
+    if name == "zfill" && args.given("fillchar") {
+        return Err(call_error(name, "it takes one argument"));
+    }
     let width = args.count("width", 0)?;
     let fill =
         args.text("fillchar")?.unwrap_or_else(|| if name == "zfill" { "0".into() } else { " ".into() });

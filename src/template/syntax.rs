@@ -270,12 +270,12 @@ impl Tree<'_> {
                 names: None,
                 with_context: self.has_context(import.span()),
             })),
-            ast::Stmt::FromImport(import) => Stmt::Import(Box::new(self.from_import(import)?)),
+            ast::Stmt::FromImport(import) => Stmt::Import(Box::new(self.names_imported(import)?)),
             other => return Err(self.refused(other)),
         })
     }
 
-    fn from_import(self, import: &ast::Spanned<ast::FromImport<'_>>) -> Eval<Import> {
+    fn names_imported(self, import: &ast::Spanned<ast::FromImport<'_>>) -> Eval<Import> {
         let names = import.names.iter().map(|(name, alias)| {
             let name = self.name(name)?;
             Ok((name.clone(), alias.as_ref().map_or(Ok(name), |alias| self.name(alias))?))
@@ -424,12 +424,13 @@ impl Tree<'_> {
         Ok(Node { at, expr: Expr::Call(callee, args) })
     }
 
-    /// What `tojson` yields escapes whatever it is joined with, as if it were HTML.
+    /// What `tojson` or `escape` yields escapes whatever it is joined with, as if it were HTML.
     fn refuse_markup(self, node: &Node) -> Eval<()> {
         match &node.expr {
-            Expr::Filter(filter, ..) if filter.name == "tojson" => {
-                let what = "the result of `tojson` inside an expression";
-                Err(unsupported(what, "use `to_json`").at(self.whole.text, node.at.clone()))
+            Expr::Filter(filter, ..) if filter.is_markup() => {
+                let what = format!("the result of `{}` inside an expression", filter.name);
+                let instead = "use `to_json` for JSON, or `replace`: nothing here is HTML";
+                Err(unsupported(what, instead).at(self.whole.text, node.at.clone()))
             }
             _ => Ok(()),
         }
@@ -458,8 +459,7 @@ impl Tree<'_> {
             return Ok(());
         }
         terms.iter().try_for_each(|term| match term {
-            Arg::Named(..) => Ok(()),
-            Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
+            Arg::Named(..) | Arg::Plain(Node { expr: Expr::Const(_), .. }) => Ok(()),
             Arg::Plain(term) if term.is_safe_command() => Ok(()),
             Arg::Plain(Node { at, .. })
             | Arg::Spread(Node { at, .. })

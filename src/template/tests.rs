@@ -4,6 +4,7 @@ mod bounds;
 mod corpus;
 mod hostile;
 mod language;
+mod loops;
 mod recorded;
 mod waiting;
 

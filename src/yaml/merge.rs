@@ -41,7 +41,7 @@ fn is_merge(key: &Node) -> bool {
     matches!(&key.value, Value::String(text) if text.style == Style::Plain && &*text.text == "<<")
 }
 
-/// The entries that a `<<` brings in; of several mappings the first wins.
+/// The entries that a `<<` brings in, in the order in which they are named.
 fn mappings(value: Node, problems: &mut Problems) -> Vec<Vec<Entry>> {
     match value.value {
         Value::Map(entries) => vec![entries],
@@ -59,28 +59,27 @@ fn mapping(node: Node, problems: &mut Problems) -> Option<Vec<Entry>> {
     None
 }
 
-/// Lays the entries over the layers below, of which the first wins: a key keeps its first position, and what is written
-/// here takes it over.
+/// Lays the entries over what is merged: of several mappings the first wins, and what is
+/// written here wins over all. A key keeps its first position.
 fn over(layers: Vec<Vec<Entry>>, own: Vec<Entry>) -> Vec<Entry> {
     let mut positions: HashMap<Key, usize> = HashMap::new();
     let mut result: Vec<Entry> = Vec::new();
     let merged = layers.into_iter().flatten().map(|entry| (entry, false));
     for ((key, value), wins) in merged.chain(own.into_iter().map(|entry| (entry, true))) {
         let Some(identity) = key.key() else { continue };
-        match positions.get(&identity) {
-            None => {
-                positions.insert(identity, result.len());
-                result.push((key, value));
+        if let Some(&position) = positions.get(&identity) {
+            if !wins {
+                continue;
             }
-            Some(&position) if wins => {
-                let entry = &mut result[position];
-                entry.1 = value;
-                // Of keys that are equal and written differently, such as `1` and `1.0`, the first stays.
-                if entry.0.key_text() == key.key_text() {
-                    entry.0 = key;
-                }
+            let entry = &mut result[position];
+            entry.1 = value;
+            // Of keys that are equal and written differently, such as `1` and `1.0`, the first stays.
+            if entry.0.key_text() == key.key_text() {
+                entry.0 = key;
             }
-            Some(_) => {}
+        } else {
+            positions.insert(identity, result.len());
+            result.push((key, value));
         }
     }
     result

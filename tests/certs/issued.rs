@@ -47,7 +47,7 @@ impl Desk {
             None if path.as_str() == "/pki" => FileKind::Directory(attributes(0o755, 0)),
             None => FileKind::Absent,
         };
-        File { path: path.clone(), target: None, kind }
+        File { path: path.clone(), target: None, link: None, kind }
     }
 
     fn plan(&self, arguments: &Json) -> Result<Plan, PlanError> {

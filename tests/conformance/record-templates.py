@@ -5,7 +5,8 @@
     /tmp/ansible/bin/python tests/conformance/record-templates.py
 
 A case has a `template`, a `condition` (as in `when`) or a `file` (the text of a template file), and the name of a set of
-variables. What is recorded is `expected`, the value, or `error`: Ansible has none. Files that templates include lie in
+variables. What is recorded is `expected`, the value, or `error`: Ansible has none. `refused` says that dtrctl has no value on
+purpose, and names the reason; it is set by hand. Files that templates include lie in
 templates/ beside this script.
 """
 
@@ -45,6 +46,8 @@ def data(value):
     """The value as JSON has it."""
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        value.encode()  # half a character is no data
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)
@@ -68,6 +71,10 @@ def answer(case, variables):
     return to_bytes("" if value is None else value).decode()
 
 
+def stop(*_):
+    raise TimeoutError
+
+
 def record(case, variables):
     case.pop("expected", None)
     case.pop("error", None)
@@ -80,6 +87,7 @@ def record(case, variables):
         signal.alarm(0)
 
 
+signal.signal(signal.SIGALRM, stop)
 LOADER = DataLoader()
 LOADER.set_basedir(HERE)
 os.chdir(HERE)

@@ -61,26 +61,42 @@ fn folders_are_made_and_removed() {
     world.law(&[]);
     let root = world.root("web1");
     assert_eq!(fs::metadata(root.join("etc/a/b/c")).unwrap().permissions().mode() & 0o7777, 0o750);
-    assert_eq!(fs::metadata(root.join("etc/a/b")).unwrap().permissions().mode() & 0o7777, 0o755);
+    // As Ansible has it, those above that are made with it have its mode.
+    assert_eq!(fs::metadata(root.join("etc/a/b")).unwrap().permissions().mode() & 0o7777, 0o750);
     assert!(!root.join("etc/old").exists());
     assert_eq!(world.text("/etc/a/b/c/file"), "x");
 }
 
 #[test]
-fn a_folder_with_something_in_it_stays() {
+fn a_folder_goes_with_all_that_the_plan_has_shown() {
     let world = World::new()
-        .host_file("web1", "/etc/full/file", "x")
+        .host_file("web1", "/etc/full/a b/'$(id)'", "x")
+        .host_file("web1", "/etc/full/two\nlines\n", "x")
         .tasks("- file: {path: /etc/full, state: absent}");
+    symlink("/etc", world.root("web1").join("etc/full/link")).unwrap();
+    let law = world.law(&[]);
+    let plan = &law.check.plan()[0].1;
+    for shown in ["with the 4 entries below it", "-a b/'$(id)'", "-link"] {
+        assert!(plan.contains(shown), "{plan}");
+    }
+    assert!(
+        !world.root("web1").join("etc/full").exists() && world.root("web1").join("etc/os-release").exists()
+    );
+}
+
+#[test]
+fn a_folder_of_the_system_stays() {
+    let world = World::new().tasks("- file: {path: /etc, state: absent}");
     let ran = world.events(&[]).code(3).run();
-    assert_eq!(ran.recap("web1")["state"], "failed");
-    assert_eq!(world.text("/etc/full/file"), "x");
+    let reason = ran.recap("web1")["reason"]["message"].clone();
+    assert_eq!(reason, "`/etc` is a directory of the system; it is not removed");
 }
 
 #[test]
 fn a_link_within_the_sandbox_is_followed() {
     let world = World::new()
         .host_file("web1", "/var/lib/motd", "old\n")
-        .tasks("- copy: {dest: /etc/motd, content: new}");
+        .tasks("- copy: {dest: /etc/motd, content: new, follow: true}");
     symlink("../var/lib/motd", world.root("web1").join("etc/motd")).unwrap();
     world.law(&[]);
     assert_eq!(world.text("/var/lib/motd"), "new");

@@ -218,12 +218,7 @@ fn under_every_shell_names_and_contents_are_the_same() {
         for name in &names {
             let content = Content::new(format!("\0{name}\n\n").into_bytes());
             let path = folder.join(name).unwrap();
-            changes.push(Change::WriteFile(WriteFile {
-                path,
-                before: None,
-                content,
-                ownership: Ownership::default(),
-            }));
+            changes.push(Change::WriteFile(WriteFile::new(path, None, content, Ownership::default())));
         }
         assert_eq!(calls(root.path(), shell, &changes), vec![0; changes.len()], "{shell:?}");
         let here = root.path().join("it's \"a\" $folder");

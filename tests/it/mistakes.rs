@@ -95,7 +95,8 @@ fn ten_mistakes_are_found_at_once() {
     14 │     - name: a bad choice
        ╰────
      help: did you mean `when`?
-     × `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`, `absent`
+     × `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`,
+     │ `absent`, `link`, `hard`, `touch`
        ╭─[site.yml:15:38]
     14 │     - name: a bad choice
     15 │       file: {path: /etc/motd, state: gone}
@@ -343,7 +344,7 @@ fn files_that_are_not_there() {
     let ran = world.dtrctl(&["apply", "site.yml"]).code(1).any_stderr().run();
     assert_snapshot!(ran.stderr, @r"
     error: no inventory is given
-      help: give one with `-i FILE`, or set DTRCTL_INVENTORY
+      help: give one with `-i FILE`, or set DTRCTL_INVENTORY, or `inventory` in ansible.cfg
     ");
     let ran = world.apply(&["-e", "@none.yml"]).code(1).any_stderr().run();
     assert_snapshot!(ran.stderr, @r"error: cannot read `none.yml`: No such file or directory (os error 2)");

@@ -147,7 +147,7 @@ impl FakeHost {
             }
             None => FileKind::Absent,
         };
-        File { path: path.clone(), target: None, kind }
+        File { path: path.clone(), target: None, link: None, kind }
     }
 
     fn process(&self) -> Process {

@@ -76,7 +76,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             limits,
         },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
-        renderer: Renderer::with_lookups(std::path::PathBuf::new(), false),
+        renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
         memory: Memory::none(),
         stop: Arc::new(AtomicBool::new(false)),
         events: sender,

@@ -25,7 +25,7 @@ fn before(content: Content) -> Before {
 
 fn write(old: Option<Content>, new: Content, ownership: Ownership) -> String {
     let path = HostPath::new("/etc/docker/daemon.json").expect("an absolute path");
-    let change = Change::WriteFile(WriteFile { path, before: old.map(before), content: new, ownership });
+    let change = Change::WriteFile(WriteFile::new(path, old.map(before), new, ownership));
     diff(&change).expect("a write has a diff")
 }
 

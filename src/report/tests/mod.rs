@@ -130,12 +130,12 @@ pub fn attributes(mode: u16) -> Attributes {
 /// The change of a file from one text to another.
 pub fn write(path: &str, old: Option<&str>, new: &str) -> Change {
     let content = |text: &str| Content::new(text.as_bytes().to_vec());
-    Change::WriteFile(WriteFile {
-        path: HostPath::new(path).expect("an absolute path"),
-        before: old.map(|old| Before { content: content(old), attributes: attributes(0o644) }),
-        content: content(new),
-        ownership: Ownership::default(),
-    })
+    Change::WriteFile(WriteFile::new(
+        HostPath::new(path).expect("an absolute path"),
+        old.map(|old| Before { content: content(old), attributes: attributes(0o644) }),
+        content(new),
+        Ownership::default(),
+    ))
 }
 
 pub fn state(state: State, trips: u32) -> Recap {

@@ -41,6 +41,7 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     filter("checksum", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
     filter("sha1", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
+    filter("md5", &[], |c, v, _| digest::hex("md5", &soft_text(v, &c.budget)?).map(Val::str)),
     filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(v)?)))),
 ];
 

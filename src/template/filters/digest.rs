@@ -1,6 +1,7 @@
 //! Digests of text.
 
 use aws_lc_rs::digest::{self, Algorithm};
+use md5::{Digest, Md5};
 
 use super::super::error::{Eval, call_error};
 
@@ -11,6 +12,9 @@ fn algorithm(name: &str) -> Eval<&'static Algorithm> {
         "sha256" => &digest::SHA256,
         "sha384" => &digest::SHA384,
         "sha512" => &digest::SHA512,
+        "sha3_256" => &digest::SHA3_256,
+        "sha3_384" => &digest::SHA3_384,
+        "sha3_512" => &digest::SHA3_512,
         other => {
             return Err(call_error("hash", format!("the digest `{other}` is not supported; use `sha256`")));
         }
@@ -19,6 +23,9 @@ fn algorithm(name: &str) -> Eval<&'static Algorithm> {
 
 /// The digest in hexadecimal.
 pub(super) fn hex(name: &str, text: &str) -> Eval<String> {
+    if name == "md5" {
+        return Ok(hexadecimal(&Md5::digest(text.as_bytes())));
+    }
     let digest = digest::digest(algorithm(name)?, text.as_bytes());
     Ok(hexadecimal(digest.as_ref()))
 }

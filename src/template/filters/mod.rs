@@ -1,9 +1,11 @@
 //! Filters: Jinja's and Ansible's.
 
+mod chance;
 mod data;
 mod digest;
 mod json;
 mod mappings;
+mod markup;
 mod math;
 mod paths;
 mod regex;
@@ -13,6 +15,7 @@ mod sets;
 mod text;
 mod urls;
 mod values;
+mod windows;
 mod yaml;
 mod yaml_scalar;
 
@@ -49,9 +52,11 @@ const fn marked(name: &'static str, params: &'static [&'static str], run: Run) -
     Filter { name, params, spread: false, takes_markers: true, run }
 }
 
-const TABLES: [&[Filter]; 11] = [
+const TABLES: [&[Filter]; 14] = [
+    chance::FILTERS,
     data::FILTERS,
     mappings::FILTERS,
+    markup::FILTERS,
     math::FILTERS,
     paths::FILTERS,
     regex::FILTERS,
@@ -61,35 +66,30 @@ const TABLES: [&[Filter]; 11] = [
     text::FILTERS,
     urls::FILTERS,
     values::FILTERS,
+    windows::FILTERS,
 ];
 
 /// Filters that Ansible has and this tool leaves out, with what to do instead.
-const LEFT_OUT: [(&str, &str); 24] = [
-    ("random", "choose a fixed value: a run must plan what it applies"),
-    ("shuffle", "sort: a run must plan what it applies"),
+const LEFT_OUT: [(&str, &str); 11] = [
     ("strftime", "use a fact such as `ansible_date_time`"),
     ("to_datetime", "compare the texts"),
     ("password_hash", "store the hash as a variable"),
     ("vault", "keep the secret in a vaulted file"),
     ("unvault", "keep the secret in a vaulted file"),
-    ("fileglob", "name the files"),
-    ("realpath", "name the real path"),
-    ("expanduser", "write the whole path"),
-    ("expandvars", "use `lookup('env', …)`"),
     ("from_yaml_all", "use `from_yaml` on one document"),
-    ("md5", "use `hash('sha256')`"),
     ("json_query", "use `selectattr` and `map`"),
     ("safe", "nothing is escaped here; leave it out"),
-    ("pprint", "use `to_nice_json`"),
-    ("e", "nothing here is HTML; use `replace`"),
-    ("escape", "nothing here is HTML; use `replace`"),
-    ("forceescape", "nothing here is HTML; use `replace`"),
     ("striptags", "nothing here is HTML; use `regex_replace`"),
     ("urlize", "nothing here is HTML"),
     ("xmlattr", "write the attributes"),
-    ("wordwrap", "break the lines in the text"),
-    ("attr", "write `value.name`"),
 ];
+
+impl Filter {
+    /// Whether its result is marked as safe in HTML, and escapes whatever it is joined with.
+    pub(super) fn is_markup(&self) -> bool {
+        ["tojson", "e", "escape", "forceescape"].contains(&self.name)
+    }
+}
 
 /// The filter of a name.
 pub(super) fn find(name: &str) -> Eval<&'static Filter> {

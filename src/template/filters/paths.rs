@@ -1,8 +1,9 @@
-//! Filters on POSIX paths. They look at text only, never at files.
+//! Filters on POSIX paths. Most look at text only; the last few ask this machine.
 
 use super::super::call::{Bound, hard_text};
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
+use super::super::lookups::Local;
 use super::super::value::Val;
 use super::{Filter, filter};
 
@@ -17,7 +18,16 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("normpath", &[], |_, v, _| Ok(Val::str(normalize(&hard_text(v)?)))),
     filter("relpath", &["start"], relpath),
     filter("commonpath", &[], commonpath),
+    filter("realpath", &[], |c, v, _| local(c, v, Local::RealPath)),
+    filter("expanduser", &[], |c, v, _| local(c, v, Local::ExpandUser)),
+    filter("expandvars", &[], |c, v, _| local(c, v, Local::ExpandVars)),
+    filter("fileglob", &[], |c, v, _| local(c, v, Local::Glob)),
 ];
+
+fn local(context: &Context<'_>, value: &Val, question: Local) -> Eval<Val> {
+    let answer = context.templater.lookups().local(question, &hard_text(value)?);
+    answer.map(|json| Val::from_json(&json)).map_err(|message| call_error(question.name(), message))
+}
 
 fn split(path: &str) -> (String, String) {
     let cut = path.rfind('/').map_or(0, |at| at + 1);

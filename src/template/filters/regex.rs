@@ -21,8 +21,11 @@ pub(super) const FILTERS: &[Filter] = &[
 
 fn regex_replace(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let text = soft_text(value, &context.budget)?;
-    let flags =
-        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags = Flags {
+        ignore_case: args.flag("ignorecase", false)?,
+        multiline: args.flag("multiline", false)?,
+        ..Flags::default()
+    };
     let pattern = Pattern::new(&args.text("pattern")?.unwrap_or_default(), flags)?;
     let replacement = Replacement::new(&args.text("replacement")?.unwrap_or_default(), &pattern)?;
     let (out, found) = pattern.replace(&text, &replacement, args.count("count", 0)?, &context.budget)?;
@@ -63,8 +66,11 @@ fn regex_search(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
 
 fn regex_findall(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let text = soft_text(value, &context.budget)?;
-    let flags =
-        Flags { ignore_case: args.flag("ignorecase", false)?, multiline: args.flag("multiline", false)? };
+    let flags = Flags {
+        ignore_case: args.flag("ignorecase", false)?,
+        multiline: args.flag("multiline", false)?,
+        ..Flags::default()
+    };
     let pattern = Pattern::new(&args.need_text("regex")?, flags)?;
     let mut out = Vec::new();
     for found in pattern.find_all(&text, &context.budget)? {

@@ -20,6 +20,9 @@ impl Lookups for Files {
     }
 
     fn template(&self, name: &str, _: &[PathBuf], _: Option<&Path>) -> Result<Option<TemplateFile>, String> {
+        if name.split('/').any(|part| part == "..") {
+            return Ok(None);
+        }
         let text = std::fs::read_to_string(folder().join("templates").join(name.trim_start_matches('/')));
         Ok(text.ok().map(|text| TemplateFile { text, directory: None }))
     }

@@ -454,12 +454,7 @@ mod calls {
         let content = Content::new(vec![1]);
         let (id, reason) = ("daemon.json".to_owned(), "x".to_owned());
         vec![
-            Change::WriteFile(WriteFile {
-                path: path(),
-                before: Some(before.clone()),
-                content,
-                ownership: ownership.clone(),
-            }),
+            Change::WriteFile(WriteFile::new(path(), Some(before.clone()), content, ownership.clone())),
             Change::Remove(Remove { path: path(), before }),
             Change::MakeDir(MakeDir { path: path(), ownership }),
             Change::RemoveDir(RemoveDir { path: path() }),
