@@ -209,12 +209,30 @@ impl Ready {
     /// [`NoValue`] of a condition.
     pub fn applies(&mut self, renderer: &Renderer) -> Result<bool, NoValue> {
         self.no_log = self.hides(renderer);
+        self.render_head(renderer);
         match renderer.all(&self.work.task.keywords.when, &self.scope)? {
             Ok(()) => Ok(true),
             Err(condition) => {
                 self.stage = Stage::Skipped(Skip::Condition(condition));
                 Ok(false)
             }
+        }
+    }
+
+    /// The name and the label of the item, which a step that is left out has, too.
+    fn render_head(&mut self, renderer: &Renderer) {
+        let task = Arc::clone(&self.work.task);
+        // A name is for reading: one that cannot be rendered is shown as it was written.
+        if let Some(name) = &task.name
+            && let Ok(name) = renderer.text(name, &self.scope)
+        {
+            self.head.name = name;
+        }
+        if let Some(label) = task.loop_control.label.as_ref().filter(|_| self.work.item.is_some())
+            && !self.no_log
+            && let Ok(label) = renderer.value(label, &self.scope)
+        {
+            self.head.item = Some(shorten(&label));
         }
     }
 
@@ -230,18 +248,6 @@ impl Ready {
     /// [`NoValue`] of the first that has none.
     pub fn render(&mut self, renderer: &Renderer, check: bool) -> Result<Doing, NoValue> {
         let task = Arc::clone(&self.work.task);
-        if let Some(name) = &task.name {
-            // A name is for reading: one that cannot be rendered is shown as it was written.
-            if let Ok(name) = renderer.text(name, &self.scope) {
-                self.head.name = name;
-            }
-        }
-        if let Some(label) = task.loop_control.label.as_ref().filter(|_| self.work.item.is_some())
-            && !self.no_log
-            && let Ok(label) = renderer.value(label, &self.scope)
-        {
-            self.head.item = Some(shorten(&label));
-        }
         let keywords = &task.keywords;
         let flag = |node: &Option<Node>, default: bool| match node {
             Some(node) => renderer.flag(node, &self.scope),

@@ -16,7 +16,7 @@ use similar::TextDiff;
 
 /// Why a scenario does not stand as it is written down.
 fn judge(scenario: &mut Scenario, bless: bool) -> Result<(), String> {
-    let ours = answer::ours(scenario)?;
+    let ours = scenario.compared(&answer::ours(scenario)?);
     let theirs = scenario.theirs();
     let same = theirs == answer::comparable(&ours);
     match (scenario.verdict, same) {

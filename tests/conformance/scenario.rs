@@ -16,6 +16,8 @@ pub enum Verdict {
     Better,
     /// We refuse the playbook before any host is touched, for a reason.
     Refused,
+    /// It differs, and should not.
+    Differs,
 }
 
 /// One playbook with the answers to it.
@@ -60,7 +62,9 @@ impl Scenario {
             text,
         };
         scenario.says = scenario.field("says").expect("a scenario says what it shows").to_owned();
-        for (word, verdict) in [("better", Verdict::Better), ("refused", Verdict::Refused)] {
+        for (word, verdict) in
+            [("better", Verdict::Better), ("refused", Verdict::Refused), ("differs", Verdict::Differs)]
+        {
             if let Some(reason) = scenario.field(word) {
                 (scenario.verdict, scenario.reason) = (verdict, reason.to_owned());
             }
@@ -114,7 +118,19 @@ impl Scenario {
         };
         let again: String =
             self.section(AGAIN).unwrap_or_default().lines().map(|line| format!("again {line}\n")).collect();
-        first.lines().map(end).collect::<String>() + &again
+        self.compared(&(first.lines().map(end).collect::<String>() + &again))
+    }
+
+    /// The lines of an answer that are compared: how the run ended, and the hosts that the field `compared` names. Without it
+    /// all are.
+    pub fn compared(&self, answer: &str) -> String {
+        let Some(hosts) = self.field("compared") else { return answer.to_owned() };
+        let of_them = |line: &&str| {
+            let words: Vec<&str> = line.splitn(3, ' ').collect();
+            let host = |word: &str| hosts.split(' ').any(|host| word.trim_end_matches(':') == host);
+            words[0] == "end" || words.iter().take(2).any(|word| host(word))
+        };
+        answer.lines().filter(of_them).map(|line| format!("{line}\n")).collect()
     }
 
     /// Writes our own answer down.
