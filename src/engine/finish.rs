@@ -12,7 +12,7 @@ use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
 use crate::event::{Event, Outcome, Reason};
-use crate::playbook::{Action, Task};
+use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
 
@@ -55,6 +55,10 @@ impl HostRun {
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
             tokio::time::sleep(pause).await;
+        }
+        if applied && matches!(step.task().action, Action::Meta(Meta::ResetConnection)) {
+            self.transport.reset().await;
+            self.facts.read = false;
         }
         self.take_effect(&step, applied, window, queue)
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::done::Done;
-use super::host::{HostRun, Looped};
+use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::meeting::Meeting;
 use super::memory::Memory;
 use super::reading::Reading;
@@ -519,9 +519,7 @@ impl Shared {
             forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
-            gathers: true,
-            facts_read: false,
-            facts_body: None,
+            facts: KnownFacts::default(),
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
@@ -533,9 +531,7 @@ impl Shared {
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
             looped: Looped::default(),
-            tolerant: false,
-            unreached: None,
-            out_of_reach: false,
+            reach: Reach::default(),
             closing: None,
             failing: BTreeSet::new(),
             roles: HashMap::new(),
