@@ -15,7 +15,7 @@ pub struct Assert {
     /// The conditions, each written as in `when`; all must hold. One can be given without a list.
     that: Vec<Evaluated<bool>>,
     /// What to say where one does not hold: text, or a list of lines. Default: which one it is.
-    #[serde(default, alias = "msg")]
+    #[serde(default)]
     fail_msg: Option<Lines>,
     /// What to say where all hold: text, or a list of lines. Default: nothing.
     #[serde(default)]
@@ -27,6 +27,7 @@ pub struct Assert {
 
 impl Module for Assert {
     const NAME: &'static str = "assert";
+    const ALIASES: &'static [(&'static str, &'static str)] = &[("msg", "fail_msg")];
     const EXAMPLE: &'static str = "- assert:\n    that:\n      - registry is defined\n    fail_msg: give the registry with -e registry=HOST[:PORT]\n";
     const EVALUATED: &'static [&'static str] = &["that"];
     type State = ();

@@ -46,10 +46,10 @@ pub struct GetUrl {
     #[serde(default)]
     headers: BTreeMap<String, Word>,
     /// The name for basic authentication. Default: none.
-    #[serde(default, alias = "username")]
+    #[serde(default)]
     url_username: Option<String>,
     /// The password for it.
-    #[serde(default, alias = "password")]
+    #[serde(default)]
     url_password: Option<Secret>,
     /// Whether name and password are sent at once, and not only once the server asks for them. Default: false.
     #[serde(default)]
@@ -89,6 +89,8 @@ pub struct State {
 
 impl Module for GetUrl {
     const NAME: &'static str = "get_url";
+    const ALIASES: &'static [(&'static str, &'static str)] =
+        &[("username", "url_username"), ("password", "url_password")];
     const EXAMPLE: &'static str = "- get_url:\n    url: https://files.example.com/ca.pem\n    dest: /etc/ssl/dtr-ca.pem\n    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n    mode: \"0644\"\n";
     type State = State;
 

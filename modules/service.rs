@@ -32,7 +32,7 @@ pub struct Service {
     #[serde(default)]
     pattern: Option<String>,
     /// More arguments for the service's script. systemd has none. Default: none.
-    #[serde(default, alias = "args")]
+    #[serde(default)]
     arguments: String,
     /// The runlevel of `OpenRC`, for `enabled`. Default: `default`.
     #[serde(default = "default_level")]
@@ -56,6 +56,7 @@ fn auto() -> String {
 
 impl Module for Service {
     const NAME: &'static str = "service";
+    const ALIASES: &'static [(&'static str, &'static str)] = &[("args", "arguments")];
     const EXAMPLE: &'static str = "- service:\n    name: docker\n    state: started\n    enabled: true\n";
     type State = Known;
 

@@ -16,7 +16,7 @@ use crate::services::{Known, Wish, Wished, named};
 #[serde(deny_unknown_fields)]
 pub struct SystemdService {
     /// The unit's name; `.service` may be left away. Needed for all but `daemon_reload` and `daemon_reexec`.
-    #[serde(default, alias = "service", alias = "unit")]
+    #[serde(default)]
     name: Option<String>,
     /// What it shall be. Default: as it is.
     #[serde(default)]
@@ -28,10 +28,10 @@ pub struct SystemdService {
     #[serde(default)]
     masked: Option<bool>,
     /// Whether systemd reads its units again before, where files have changed since it did. Default: false.
-    #[serde(default, alias = "daemon-reload")]
+    #[serde(default)]
     daemon_reload: bool,
     /// Whether systemd starts itself anew before. Default: false.
-    #[serde(default, alias = "daemon-reexec")]
+    #[serde(default)]
     daemon_reexec: bool,
     /// Whose unit it is. Default: `system`.
     #[serde(default)]
@@ -43,6 +43,12 @@ pub struct SystemdService {
 
 impl Module for SystemdService {
     const NAME: &'static str = "systemd_service";
+    const ALIASES: &'static [(&'static str, &'static str)] = &[
+        ("service", "name"),
+        ("unit", "name"),
+        ("daemon-reload", "daemon_reload"),
+        ("daemon-reexec", "daemon_reexec"),
+    ];
     const EXAMPLE: &'static str = "- systemd_service:\n    name: docker-registry\n    state: restarted\n    daemon_reload: true\n- systemd:\n    daemon_reload: true\n";
     type State = Known;
 

@@ -44,10 +44,10 @@ pub struct Uri {
     #[serde(default)]
     headers: BTreeMap<String, Word>,
     /// The name for basic authentication. Default: none.
-    #[serde(default, alias = "user")]
+    #[serde(default)]
     url_username: Option<String>,
     /// The password for it.
-    #[serde(default, alias = "password")]
+    #[serde(default)]
     url_password: Option<Secret>,
     /// Whether name and password are sent at once, and not only once the server asks for them. Default: false.
     #[serde(default)]
@@ -124,6 +124,8 @@ pub struct State {
 
 impl Module for Uri {
     const NAME: &'static str = "uri";
+    const ALIASES: &'static [(&'static str, &'static str)] =
+        &[("user", "url_username"), ("password", "url_password")];
     const EXAMPLE: &'static str =
         "- uri:\n    url: https://dtr.example.com/health\n    return_content: true\n  register: health\n";
     type State = State;

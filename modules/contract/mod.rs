@@ -9,6 +9,7 @@ mod change;
 mod command_line;
 mod decode;
 mod decode_entry;
+mod decode_more;
 mod dtr;
 mod entry;
 mod evaluated;

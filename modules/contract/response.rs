@@ -79,7 +79,7 @@ impl MakeRequest {
     /// # Errors
     /// The sentence that says what is wrong, with the same fields.
     pub fn result(&self, body: &str) -> Result<Map<String, Value>, (String, Map<String, Value>)> {
-        match super::decode::response_of(body) {
+        match super::decode_more::response_of(body) {
             Ok(response) => response.result(&self.expected, self.return_content),
             Err(error) => Err((error.to_string(), Map::new())),
         }
