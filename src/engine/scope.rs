@@ -130,7 +130,10 @@ impl Renderer {
         let shown = path.display().to_string();
         let names =
             [("template_path", name), ("template_fullpath", &shown), ("ansible_managed", "Ansible managed")];
-        for (variable, value) in names {
+        // `ansible_managed` is a variable like any other where somebody has set it.
+        let unset = |variable: &str| variable != "ansible_managed" || !scope.contains(variable);
+        for (variable, value) in names.into_iter().filter(|(variable, _)| unset(variable)).collect::<Vec<_>>()
+        {
             scope.set_literal(variable, &Json::from(value));
         }
         let directory = path.parent().map(Path::to_path_buf);
