@@ -112,7 +112,7 @@ impl HostRun {
             return Ok(());
         }
         if done.outcome == Outcome::Failed && self.is_fatal(step) {
-            self.shared.end_for(&self.host.name, "any_errors_fatal");
+            self.shared.end_for(&self.host.name, "any_errors_fatal", Some(step.work.place.clone()));
         }
         Err(Left::Failed)
     }

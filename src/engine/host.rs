@@ -170,7 +170,7 @@ impl HostRun {
     /// Does what is in the queue until it is empty or something ends it.
     async fn drive(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
         loop {
-            if self.shared.is_interrupted() || (self.shared.is_fatal() && self.closing.is_none()) {
+            if self.ends(window, queue) {
                 return Err(Left::Stopped);
             }
             self.reach.why = None;
@@ -219,7 +219,15 @@ impl HostRun {
                 self.pass_all(marks, step, window, queue)?;
                 continue;
             }
-            self.meeting.arrive(&self.host.name, &step.work.place);
+            let place = step.work.place.clone();
+            self.meeting.arrive(&self.host.name, &place);
+            if self.together.is_cautious {
+                self.meet(&place).await;
+                if self.shared.stops_before(&place) && self.closing.is_none() {
+                    window.push_front(step);
+                    continue;
+                }
+            }
             self.settle(step, window, queue).await?;
         }
     }
@@ -247,6 +255,18 @@ impl HostRun {
         self.reach.gone = true;
         let done = Done::unreached(self.reach.why.take());
         self.finish(step, done, window, queue).await
+    }
+
+    /// Whether the run ends before what comes next on this host.
+    fn ends(&self, window: &Window, queue: &Queue) -> bool {
+        if self.shared.is_interrupted() || self.closing.is_some() {
+            return self.shared.is_interrupted();
+        }
+        let next = window.front().map(|step| &step.work.place).or_else(|| queue.front().map(Work::place));
+        match next.filter(|_| self.together.is_cautious) {
+            Some(place) => self.shared.stops_before(place),
+            None => self.shared.is_fatal(),
+        }
     }
 
     /// Passes the marks before a step. The step stays next, unless a mark puts something before it.

@@ -114,6 +114,8 @@ pub struct Shared {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
+    /// At which task that host was, in a play that goes task by task.
+    fatal_at: Mutex<Option<Position>>,
     recaps: Mutex<BTreeMap<String, Recap>>,
 }
 
@@ -182,6 +184,7 @@ impl Shared {
             seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
+            fatal_at: Mutex::default(),
             recaps: Mutex::default(),
         })
     }
@@ -207,6 +210,13 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether a host has to end before it begins the task at a place.
+    #[must_use]
+    pub fn stops_before(&self, place: &Position) -> bool {
+        let fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_interrupted() || (self.is_fatal() && fatal_at.as_ref().is_none_or(|at| at < place))
     }
 
     /// Whether the run ends for the sake of a host that is lost.
@@ -356,7 +366,7 @@ impl Shared {
         if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
         {
-            self.end_for(lost, "any_errors_fatal");
+            self.end_for(lost, "any_errors_fatal", None);
         }
         self.play_ended.store(false, Ordering::Relaxed);
         let sizes = match self.sizes(play) {
@@ -419,6 +429,7 @@ impl Shared {
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            is_cautious: is_cautious(play),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -542,9 +553,15 @@ impl Shared {
     }
 
     /// Ends the run for the sake of a host that is lost, as a keyword has it.
-    pub fn end_for(&self, host: &str, keyword: &str) {
-        if self.fatal.swap(true, Ordering::Relaxed) {
-            return;
+    ///
+    /// The place is that of its last task: hosts that go task by task end the same one.
+    pub fn end_for(&self, host: &str, keyword: &str, at: Option<Position>) {
+        {
+            let mut fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.fatal.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            *fatal_at = at;
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
@@ -691,6 +708,8 @@ pub struct Together {
     forks: Arc<Semaphore>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
+    pub is_cautious: bool,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -706,17 +725,17 @@ impl Together {
                 lost.len()
             };
             if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
-                shared.end_for(host, keyword);
+                shared.end_for(host, keyword, self.meeting.place_of(host));
             }
         }
         self.meeting.leave(host, is_lost);
     }
+}
 
-    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
-    #[must_use]
-    pub fn is_cautious(&self) -> bool {
-        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
-    }
+/// Whether a play may end for the sake of a host that fails.
+fn is_cautious(play: &Play) -> bool {
+    let says = |task: &Arc<Task>| task.keywords.any_errors_fatal.is_some();
+    play.max_fail_percentage.is_some() || play.tasks().any(says)
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {

@@ -96,13 +96,6 @@ impl HostRun {
             plan.warn(untested.warning);
         }
         self.show(step, &plan);
-        let place = step.work.place.clone();
-        if self.together.is_cautious() || step.task().keywords.any_errors_fatal.is_some() {
-            self.meet(&place).await;
-            if self.shared.stops() {
-                return Err(Left::Stopped);
-            }
-        }
         if step.check {
             Ok(self.only_plan(step, plan, window, queue))
         } else {

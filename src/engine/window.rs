@@ -321,7 +321,7 @@ impl HostRun {
         let task = Arc::clone(&work.task);
         let Some(repeated) = &task.repeated else { return Ok(None) };
         let mut step = Ready::new(work, scope);
-        match self.shared.renderer.items(repeated, &step.scope) {
+        match self.shared.renderer.items(repeated, task.action.name(), &step.scope) {
             Ok(items) if items.is_empty() => {
                 step.stage = Stage::Skipped(Skip::NoItems);
             }
