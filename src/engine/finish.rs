@@ -38,6 +38,7 @@ impl HostRun {
         if done.outcome == Outcome::Changed && !done.is_told {
             self.notify(&step, &mut done);
         }
+        self.notify_in_doubt(&step, &done);
         if step.no_log {
             done.hide();
         }
@@ -208,7 +209,7 @@ impl HostRun {
     }
 
     /// A step's variables, with its own result under the name that it is registered by.
-    fn with_result(&self, step: &Ready, done: &Done) -> Scope {
+    pub(super) fn with_result(&self, step: &Ready, done: &Done) -> Scope {
         let mut scope = Scope::child(&step.scope);
         if let Some(name) = step.task().register.as_ref().filter(|name| !self.variables.is_fixed(name)) {
             match (done.unseen, &done.reason) {
@@ -435,6 +436,10 @@ impl HostRun {
         for node in &step.task().keywords.notify {
             let name = match self.shared.renderer.text(node, &scope) {
                 Ok(name) => name,
+                Err(NoValue::Unknown(_)) => {
+                    self.in_doubt.extend(0..self.handlers.len());
+                    continue;
+                }
                 Err(_) => node.written().to_owned(),
             };
             let found = self.handlers_of(&name);
@@ -450,7 +455,7 @@ impl HostRun {
 
     /// The handlers that a name stands for. Of several of one name it is the first of the play's own, else the first of the
     /// last role, as in Ansible; of those that listen to it, each name once.
-    fn handlers_of(&self, name: &str) -> Vec<usize> {
+    pub(super) fn handlers_of(&self, name: &str) -> Vec<usize> {
         let role = |handler: &Task| handler.around.role.as_ref().map(|role| role.name.clone());
         let all = || self.handlers.iter().enumerate();
         let named: Vec<_> = all().filter(|(_, handler)| self.handler_is_named(handler, name)).collect();

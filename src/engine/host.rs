@@ -56,6 +56,10 @@ pub struct HostRun {
     /// The play's handlers, then those that included roles have brought.
     pub(super) handlers: Vec<Arc<Task>>,
     pub(super) notified: BTreeSet<usize>,
+    /// The handlers of which check mode cannot know whether they are notified.
+    pub(super) in_doubt: BTreeSet<usize>,
+    /// Why check mode cannot know whether the host goes on at all.
+    pub(super) doubt: Option<Arc<str>>,
     pub(super) looped: Looped,
     pub(super) reach: Reach,
     /// Why the host leaves, while the blocks that it was in end.
@@ -332,16 +336,18 @@ impl HostRun {
     /// where it is defined later; what is notified before itself waits for the next flush.
     pub(super) fn flush(&mut self, place: &Position, after: Option<usize>, queue: &mut Queue) {
         let Some(next) = self.next_handler(after) else { return };
-        self.notified.remove(&next);
+        let doubt = self.take_handler(next);
         queue.push_front(Work::Mark(Mark::Flush(place.clone(), Some(next))));
         let number = u32::try_from(next).unwrap_or(u32::MAX);
         let below = place.inside(u32::MAX).inside(number);
         let handler = super::program::TaskWork::new(Arc::clone(&self.handlers[next]), below, None);
+        let handler = super::program::TaskWork { doubt, ..handler };
         queue.push_front(Work::Task(handler));
     }
 
     fn next_handler(&self, after: Option<usize>) -> Option<usize> {
-        self.notified.iter().copied().find(|index| after.is_none_or(|done| *index > done))
+        let all = self.notified.union(&self.in_doubt);
+        all.copied().find(|index| after.is_none_or(|done| *index > done))
     }
 
     /// Whether the blocks around the task in hand still do what they must do in any case: after a failure, and where the run ends

@@ -71,7 +71,7 @@ impl HostRun {
     }
 
     /// Puts the tasks of a file behind the include, and its other items.
-    fn include_tasks(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<PathBuf, NoValue> {
+    pub(super) fn include_tasks(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<PathBuf, NoValue> {
         let node = argument(step, "file");
         let file = self.shared.renderer.text(node, &step.scope)?;
         let around = &step.task().around;
@@ -103,7 +103,7 @@ impl HostRun {
         }
     }
 
-    fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
+    pub(super) fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
         let wanted = self.wanted_role(step)?;
         let name = wanted.name.clone();
         if !step.work.expanded {
@@ -176,7 +176,12 @@ impl HostRun {
         });
         let outer = outer.or_else(|| step.work.outer.clone());
         let below = step.work.place.inside(number);
-        let works = of_parts(parts, &below, outer.as_ref(), &self.shared.options.tags);
+        let mut works = of_parts(parts, &below, outer.as_ref(), &self.shared.options.tags);
+        for work in &mut works {
+            if let Work::Task(work) = work {
+                work.doubt.clone_from(&step.work.doubt);
+            }
+        }
         // All items are included before the first of their tasks runs, as in Ansible.
         let here = &step.work.place;
         // The flush at the section's end has the place of the last task, which this may be.
