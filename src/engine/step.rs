@@ -9,7 +9,7 @@ use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
 use super::site::Site;
 use crate::event::TaskHead;
-use crate::playbook::{Action, Task, read_arguments};
+use crate::playbook::{Action, Task, read_again, read_arguments};
 use crate::template::{Layer, Scope};
 use crate::transport::Identity;
 use crate::yaml::{Node, Problem, Value};
@@ -83,7 +83,7 @@ impl Witness {
     /// The step, to be asked again with the arguments that it had.
     pub fn ask(&self, host: &Host) -> Option<Ready> {
         let host = &seen_as(host, &self.identity);
-        let module = (self.work.task.module()?.read)(self.arguments.clone()).ok()?;
+        let module = read_again(self.work.task.module()?, self.arguments.clone())?;
         let mut step = Ready::new(self.work.clone(), Arc::clone(&self.scope));
         step.identity = self.identity.clone();
         step.site.clone_from(&self.site);

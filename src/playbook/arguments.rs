@@ -134,6 +134,12 @@ pub fn read_arguments(
     (module.read)(coerced(module, arguments)).map_err(|error| Box::new(problem(module, node, &error)))
 }
 
+/// Reads arguments that have been read before, as in [`read_arguments`]; none where they cannot be.
+#[must_use]
+pub fn read_again(module: &Entry, arguments: Json) -> Option<Box<dyn modules::Task>> {
+    (module.read)(coerced(module, arguments)).ok()
+}
+
 /// Text where a boolean, a number or a list is wanted, as `-e NAME=VALUE` and templates give it, becomes one, by the rules
 /// of Ansible's arguments.
 fn coerced(module: &Entry, mut arguments: Json) -> Json {

@@ -25,7 +25,7 @@ mod vocabulary;
 mod words;
 
 pub use action::{Action, Meta};
-pub use arguments::{argument_place, read_arguments};
+pub use arguments::{argument_place, read_again, read_arguments};
 pub use keywords::{Become, Keywords};
 pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};
