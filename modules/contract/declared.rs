@@ -334,7 +334,7 @@ impl ApplyOwn {
     }
 
     pub(super) fn summary(&self) -> String {
-        format!("make so what `{}` is to print", self.module)
+        format!("apply `{}`", self.module)
     }
 }
 

@@ -47,8 +47,13 @@ pub(super) fn check_arguments(
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
         if !entries.iter().any(|(key, _)| key.as_str().is_some_and(|key| module.argument(key) == name)) {
             problems.push(
-                Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place())
-                    .help(format!("`dtrctl modules {}` shows its arguments", module.name)),
+                Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place()).help(
+                    format!(
+                        "`dtrctl modules {}{}` shows its arguments",
+                        module.name,
+                        if module.declared().is_some() { " -p PLAYBOOK" } else { "" }
+                    ),
+                ),
             );
         }
     }

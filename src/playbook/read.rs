@@ -271,6 +271,9 @@ impl<'p> Reader<'p> {
                 return self.problems.take(own::action(call, args, &self.library.modules));
             }
             let name = call.key.as_str().unwrap_or_default();
+            if self.library.modules.is_unread(name) {
+                return None;
+            }
             let known = super::foreign::module(name, &call.key);
             let names = self.library.modules.all_names();
             self.problems.push(known.unwrap_or_else(|| {

@@ -18,6 +18,8 @@ const FOLDER: &str = "modules";
 #[derive(Debug, Clone, Default)]
 pub struct UserModules {
     all: Vec<UserModule>,
+    /// The names of files that could not be read: what is wrong with them is said at themselves.
+    unread: Vec<String>,
 }
 
 /// One of them.
@@ -37,10 +39,16 @@ impl UserModules {
         let is_module = |path: &PathBuf| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
         let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_module).collect();
         files.sort();
-        let mut all: Vec<UserModule> = Vec::new();
+        let (mut all, mut unread): (Vec<UserModule>, Vec<String>) = (Vec::new(), Vec::new());
         for path in files {
-            let Some(root) = problems.take(read(&path)) else { continue };
-            let Some(module) = problems.take(module(&path, &root)) else { continue };
+            let Some(root) = problems.take(read(&path)) else {
+                unread.extend(stem(&path));
+                continue;
+            };
+            let Some(module) = problems.take(module(&path, &root)) else {
+                unread.extend(stem(&path));
+                continue;
+            };
             if all.iter().any(|known| known.entry.name == module.entry.name) {
                 let message = format!("there are two files of the module `{}`", module.entry.name);
                 problems.push(Problem::new(message, root.place()).help("leave one of them away"));
@@ -48,13 +56,19 @@ impl UserModules {
             }
             all.push(module);
         }
-        Self { all }
+        Self { all, unread }
     }
 
     /// The module of a name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&UserModule> {
         self.all.iter().find(|module| module.entry.name == name)
+    }
+
+    /// Whether the file of a module could not be read.
+    #[must_use]
+    pub fn is_unread(&self, name: &str) -> bool {
+        self.unread.iter().any(|unread| unread == name)
     }
 
     /// All of them, by name.
@@ -69,8 +83,12 @@ impl UserModules {
 
     /// Whether a name is that of something that a task can do.
     pub(super) fn is_action(&self, name: &str) -> bool {
-        super::call::is_action(name) || self.find(name).is_some()
+        super::call::is_action(name) || self.find(name).is_some() || self.is_unread(name)
     }
+}
+
+fn stem(path: &Path) -> Option<String> {
+    path.file_stem().and_then(|name| name.to_str()).map(str::to_owned)
 }
 
 fn read(path: &Path) -> Result<Node, Problems> {
@@ -78,7 +96,7 @@ fn read(path: &Path) -> Result<Node, Problems> {
 }
 
 fn module(path: &Path, root: &Node) -> Result<UserModule, Problems> {
-    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = &stem(path).unwrap_or_default();
     let mut problems = Problems::new();
     problems.take(free(name, root));
     let mut keys = Keys::of(root, "a module's file")?;
@@ -111,7 +129,7 @@ fn module(path: &Path, root: &Node) -> Result<UserModule, Problems> {
     };
     let arguments = arguments.unwrap_or_default();
     let parts = DeclaredParts {
-        name: name.to_owned(),
+        name: name.clone(),
         description: description.trim_end().to_owned(),
         arguments,
         probe,
