@@ -275,3 +275,15 @@ fn the_reference_shows_it_with_its_playbook() {
     let unknown = world.dtrctl(&["modules", "kep", "-p", "."]).code(1).any_stderr().run();
     assert!(unknown.stderr.contains("did you mean `keep`?"), "{}", unknown.stderr);
 }
+
+#[test]
+fn the_schema_knows_its_arguments() {
+    let world = here("");
+    let mut problems = dtrctl::yaml::Problems::new();
+    let own = dtrctl::playbook::UserModules::beside(&world.path(""), &mut problems);
+    let schema = dtrctl::playbook::schema_with(&own);
+    assert!(problems.is_empty());
+    assert_eq!(schema["$defs"]["keep"]["properties"]["text"]["description"], "The text.");
+    assert_eq!(schema["$defs"]["task"]["properties"]["keep"]["description"], "A text in a file.");
+    assert_eq!(dtrctl::playbook::schema()["$defs"]["keep"], serde_json::Value::Null);
+}
