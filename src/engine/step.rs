@@ -9,9 +9,10 @@ use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
 use super::site::Site;
 use crate::event::TaskHead;
-use crate::playbook::{Action, Task, read_again, read_arguments};
+use crate::playbook::{Action, Task, completed, read_again, read_arguments};
 use crate::template::{Layer, Scope};
 use crate::transport::Identity;
+use crate::vault;
 use crate::yaml::{Node, Problem, Value};
 
 /// What a step's probe leads to.
@@ -323,6 +324,9 @@ impl Ready {
     }
 
     fn module_arguments(&self, module: &modules::Entry, renderer: &Renderer) -> Result<Json, NoValue> {
+        if let (Some(declared), Some(desired)) = (module.declared(), &self.work.task.desired) {
+            return self.arguments_of_declared(module, declared, desired, renderer);
+        }
         let Some(node) = &self.work.task.arguments else { return Ok(Json::Object(Map::new())) };
         let mut arguments = if module.evaluated.is_empty() {
             renderer.value(node, &self.scope)?
@@ -337,6 +341,31 @@ impl Ready {
             }
         }
         Ok(arguments)
+    }
+
+    /// The arguments of a user's own module, with the text that it is to make so: its template sees them as variables.
+    fn arguments_of_declared(
+        &self,
+        module: &modules::Entry,
+        declared: &modules::Declared,
+        desired: &Node,
+        renderer: &Renderer,
+    ) -> Result<Json, NoValue> {
+        let task = &self.work.task;
+        let given = match &task.arguments {
+            Some(node) => renderer.value(node, &self.scope)?,
+            None => Json::Object(Map::new()),
+        };
+        let at = task.arguments.as_ref().unwrap_or(&task.action_key);
+        let mut all = completed(module, declared, at, given).map_err(NoValue::Wrong)?;
+        declared.secrets(&all).for_each(|secret| vault::hide(&secret));
+        let mut scope = Scope::child(&self.scope);
+        all.iter().for_each(|(name, value)| scope.set_literal(name.clone(), value));
+        let text = renderer.text(desired, &Arc::new(scope))?;
+        let environment = self.environment.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        all.insert(modules::Declared::ENVIRONMENT.to_owned(), Json::Object(environment.collect()));
+        all.insert(modules::Declared::DESIRED.to_owned(), text.into());
+        Ok(Json::Object(all))
     }
 
     fn condition(&self, renderer: &Renderer, node: &Node) -> Result<Json, NoValue> {

@@ -19,6 +19,7 @@ mod language;
 mod mistakes;
 mod outcomes;
 mod overview;
+mod own_modules;
 mod pki;
 mod reference;
 mod registry_library;
