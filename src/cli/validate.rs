@@ -1,13 +1,15 @@
 //! `dtrctl validate`
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::vault::VaultOptions;
 use super::{Done, output, playbooks};
+use crate::playbook::{Action, Playbook};
 
-/// Checks playbooks: syntax, names, arguments, templates. No host is touched, and no inventory needed.
+/// Checks playbooks with their roles and imports: syntax, names, arguments, templates. No host is touched, and no inventory needed.
 #[derive(Debug, Args)]
 pub struct Validate {
     /// The playbooks.
@@ -22,19 +24,33 @@ impl Validate {
         self.vault.unlock()?;
         let mut said = String::new();
         for playbook in playbooks::read(&self.playbooks)? {
-            let tasks: usize =
-                playbook.plays.iter().map(|play| play.tasks().count() + play.handlers.len()).sum();
-            let plays = playbook.plays.len();
-            said += &format!(
-                "{}: {}, {}, no mistakes\n",
-                playbook.path.display(),
-                count(plays, "play"),
-                count(tasks, "task")
-            );
+            said += &format!("{}: {}\n", playbook.path.display(), checked(&playbook));
         }
         output::print(&said);
         Ok(0)
     }
+}
+
+/// What was checked, and what is read only while a play runs.
+fn checked(playbook: &Playbook) -> String {
+    let tasks: Vec<_> = playbook.plays.iter().flat_map(|play| play.tasks().chain(&play.handlers)).collect();
+    let mut roles: BTreeSet<&Path> = BTreeSet::new();
+    roles.extend(playbook.plays.iter().flat_map(|play| &play.roles).map(|role| role.path.as_path()));
+    roles.extend(tasks.iter().filter_map(|task| task.around.role.as_ref()).map(|role| role.path.as_path()));
+    let in_role = |path: &Path| roles.iter().any(|role| path.starts_with(role));
+    let places = playbook.plays.iter().map(|play| &play.place).chain(tasks.iter().map(|task| &task.place));
+    let files: BTreeSet<&Path> = places.map(|place| place.source.path.as_path()).collect();
+    let imported = files.into_iter().filter(|path| *path != playbook.path && !in_role(path)).count();
+    let later = tasks.iter().filter(|task| matches!(task.action, Action::IncludeTasks | Action::IncludeRole));
+    let mut parts = vec![count(playbook.plays.len(), "play"), count(tasks.len(), "task")];
+    for (number, what) in [(roles.len(), "role"), (imported, "imported file")] {
+        parts.extend((number > 0).then(|| count(number, what)));
+    }
+    let later = match later.count() {
+        0 => String::new(),
+        number => format!("; {}, read only when a host comes to it", count(number, "include")),
+    };
+    format!("{}, no mistakes{later}", parts.join(", "))
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -1,12 +1,11 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -14,6 +13,7 @@ use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::done::Done;
 use super::host::{HostRun, Looped};
+use super::magic;
 use super::meeting::Meeting;
 use super::memory::Memory;
 use super::reading::Reading;
@@ -28,9 +28,6 @@ use crate::playbook::{Play, Playbook, Serial, Task};
 use crate::template::{Hosts, Layer, Scope};
 use crate::transport::Limits;
 use crate::yaml::{Problem, Problems};
-
-/// The version of Ansible whose language this is.
-const LANGUAGE: &str = "2.19.14";
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -47,6 +44,8 @@ pub struct Options {
     pub limit: Option<String>,
     /// Whether differences are shown.
     pub diff: bool,
+    /// How often `-v` was given.
+    pub verbosity: u8,
     /// `--force-handlers`: handlers run on hosts that have failed.
     pub force_handlers: bool,
     /// Bounds of one script.
@@ -154,12 +153,7 @@ impl Shared {
             parts.inventory.hosts().map(|host| (host.to_string(), layer_of_host(&parts.inventory, host)));
         let layers = layers.collect();
         let extra = Arc::new(parts.options.extra_layer());
-        let groups = parts.inventory.groups();
-        let groups = groups.map(|group| {
-            let hosts = parts.inventory.hosts_of(group).unwrap_or_default();
-            (group.to_string(), hosts.iter().map(|host| Json::from(&**host)).collect::<Json>())
-        });
-        let groups = Json::Object(groups.collect());
+        let groups = magic::groups(&parts.inventory);
         Arc::new(Self {
             options: parts.options,
             inventory: parts.inventory,
@@ -262,7 +256,7 @@ impl Shared {
     #[must_use]
     pub fn scope_with(&self, host: &str, kept: Kept) -> Scope {
         let mut magic = Layer::new();
-        for (name, value) in self.names_of(host) {
+        for (name, value) in magic::names_of(&self.inventory, host, &self.groups) {
             magic.set_literal(name, &value);
         }
         let inventory = self.layers.get(host).cloned().unwrap_or_default();
@@ -495,6 +489,9 @@ impl Shared {
                 return self.lose(name, state, reason, earlier);
             }
         };
+        if self.options.verbosity > 1 {
+            self.emit(Event::Said { text: format!("{name}: {}", connection.shown), warning: false });
+        }
         let (mut variables, mut magic) =
             self.variables(play, name, together.meeting.hosts(), all, self.kept(name));
         let settings = match self.settings(&scope) {
@@ -603,7 +600,7 @@ impl Shared {
     }
 
     /// A host's variables in a play, and dtrctl's own among them.
-    fn variables(
+    pub(super) fn variables(
         &self,
         play: &Play,
         name: &str,
@@ -612,69 +609,13 @@ impl Shared {
         kept: Kept,
     ) -> (Variables, Layer) {
         let mut magic = Layer::new();
-        for (key, value) in self.magic(play, name, batch, all) {
+        let hosts = magic::Hosts { name, batch, all, groups: &self.groups };
+        for (key, value) in magic::in_play(&self.inventory, &self.options, play, &hosts) {
             magic.set_literal(key, &value);
         }
         let inventory = self.layers.get(name).cloned().unwrap_or_default();
         let extra = Arc::clone(&self.extra);
         (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
-    }
-
-    /// What a host is called, and where it stands.
-    fn names_of(&self, name: &str) -> Map<String, Json> {
-        let groups = self.inventory.groups_of(name);
-        let value = json!({
-            "inventory_hostname": name,
-            "inventory_hostname_short": name.split('.').next(),
-            "group_names": groups.iter().map(|group| &**group).filter(|group| *group != "all").collect::<Vec<_>>(),
-            "groups": self.groups,
-        });
-        match value {
-            Json::Object(map) => map,
-            _ => Map::new(),
-        }
-    }
-
-    fn magic(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Map<String, Json> {
-        let mut magic = self.names_of(name);
-        let tags = &self.options.tags;
-        let run = if tags.only.is_empty() { vec!["all".to_owned()] } else { tags.only.clone() };
-        let roles: Vec<_> = play.roles.iter().map(|role| role.name.clone()).collect();
-        let value = json!({
-            "ansible_check_mode": self.options.check,
-            "ansible_diff_mode": self.options.diff,
-            "ansible_verbosity": 0,
-            "ansible_version": {
-                "full": LANGUAGE, "string": LANGUAGE, "major": 2, "minor": 19, "revision": 14,
-            },
-            "ansible_play_hosts": all,
-            "ansible_play_hosts_all": all,
-            "ansible_play_batch": batch,
-            "ansible_play_name": play.shown_name(),
-            "ansible_play_role_names": roles,
-            "ansible_role_names": roles,
-            "role_names": roles,
-            "ansible_run_tags": run,
-            "ansible_skip_tags": tags.skip,
-            "ansible_forks": self.options.forks,
-            "playbook_dir": absolute(&play.directory),
-        });
-        if let Json::Object(more) = value {
-            magic.extend(more);
-        }
-        if let Some(limit) = &self.options.limit {
-            magic.insert("ansible_limit".to_owned(), limit.clone().into());
-        }
-        // Where the host is named first; one that no file names has none.
-        if let Some(file) =
-            self.inventory.host_place(name).map(|place| &place.source.path).filter(|path| path.exists())
-        {
-            let directory = file.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            magic.insert("inventory_file".to_owned(), file.display().to_string().into());
-            magic.insert("inventory_dir".to_owned(), absolute(&directory).into());
-        }
-        magic
     }
 
     fn goes_on(&self, host: &str) -> bool {
@@ -754,11 +695,6 @@ fn heads(play: &Play, tags: &Tags) -> Vec<TaskHead> {
     };
     let tasks = play.tasks().filter(|task| tags.select(&task.keywords.tags));
     tasks.chain(&play.handlers).map(head).collect()
-}
-
-fn absolute(directory: &std::path::Path) -> String {
-    let here = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_path_buf() };
-    std::fs::canonicalize(&here).unwrap_or(here).display().to_string()
 }
 
 /// The plays of playbooks, in order.

@@ -263,7 +263,7 @@ impl Ready {
                 let place = task.arguments.as_ref().unwrap_or(&task.action_key);
                 read_arguments(module, place, self.arguments.clone())
                     .map(Doing::Module)
-                    .map_err(NoValue::Wrong)
+                    .map_err(|(_, problem)| NoValue::Wrong(problem))
             }
             Action::Meta(_) | Action::IncludeTasks | Action::IncludeRole => Ok(Doing::Own),
             Action::SetFact | Action::IncludeVars => {
