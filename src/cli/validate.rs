@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::vault::VaultOptions;
 use super::{Done, output, playbooks};
-use crate::playbook::{Action, Playbook};
+use crate::playbook::{Action, Playbook, Task};
+use crate::yaml::Node;
 
 /// Checks playbooks with their roles and imports: syntax, names, arguments, templates. No host is touched, and no inventory needed.
 #[derive(Debug, Args)]
@@ -41,16 +43,23 @@ fn checked(playbook: &Playbook) -> String {
     let places = playbook.plays.iter().map(|play| &play.place).chain(tasks.iter().map(|task| &task.place));
     let files: BTreeSet<&Path> = places.map(|place| place.source.path.as_path()).collect();
     let imported = files.into_iter().filter(|path| *path != playbook.path && !in_role(path)).count();
-    let later = tasks.iter().filter(|task| matches!(task.action, Action::IncludeTasks | Action::IncludeRole));
+    let includes = tasks.iter().filter(|task| matches!(task.action, Action::IncludeTasks | Action::IncludeRole));
+    let named_later = |task: &&&Arc<Task>| task.arguments.as_ref().is_some_and(has_named_later);
+    let (unknown, known): (Vec<_>, Vec<_>) = includes.partition(named_later);
     let mut parts = vec![count(playbook.plays.len(), "play"), count(tasks.len(), "task")];
-    for (number, what) in [(roles.len(), "role"), (imported, "imported file")] {
+    for (number, what) in [(roles.len(), "role"), (imported, "imported file"), (known.len(), "include")] {
         parts.extend((number > 0).then(|| count(number, what)));
     }
-    let later = match later.count() {
+    let left = match unknown.len() {
         0 => String::new(),
-        number => format!("; {}, read only when a host comes to it", count(number, "include")),
+        number => format!("; not read: {} whose name is a template", count(number, "include")),
     };
-    format!("{}, no mistakes{later}", parts.join(", "))
+    format!("{}, no mistakes{left}", parts.join(", "))
+}
+
+/// Whether what an include brings is known only while the play runs.
+fn has_named_later(arguments: &Node) -> bool {
+    arguments.get("file").or_else(|| arguments.get("name")).is_some_and(Node::has_template)
 }
 
 fn count(number: usize, what: &str) -> String {
