@@ -39,7 +39,10 @@ fn checked(playbook: &Playbook) -> String {
     let mut roles: BTreeSet<&Path> = BTreeSet::new();
     roles.extend(playbook.plays.iter().flat_map(|play| &play.roles).map(|role| role.path.as_path()));
     roles.extend(tasks.iter().filter_map(|task| task.around.role.as_ref()).map(|role| role.path.as_path()));
-    let in_role = |path: &Path| roles.iter().any(|role| path.starts_with(role));
+    let in_role = |path: &Path| {
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        roles.iter().any(|role| real.starts_with(std::fs::canonicalize(role).as_deref().unwrap_or(role)))
+    };
     let places = playbook.plays.iter().map(|play| &play.place).chain(tasks.iter().map(|task| &task.place));
     let files: BTreeSet<&Path> = places.map(|place| place.source.path.as_path()).collect();
     let imported = files.into_iter().filter(|path| *path != playbook.path && !in_role(path)).count();

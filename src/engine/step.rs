@@ -349,7 +349,13 @@ impl Ready {
                     }
                     value_of => as_evaluated(value, &value_of?),
                 },
-                (false, _) => renderer.value(value, &self.scope)?,
+                (false, _) => {
+                    // With its name, so that `omit` can leave it out.
+                    let entry = Value::Map(vec![(key.clone(), value.clone())]);
+                    let entry = renderer.value(&Node { value: entry, ..node.clone() }, &self.scope)?;
+                    arguments.extend(entry.as_object().cloned().unwrap_or_default());
+                    continue;
+                }
             };
             arguments.insert(name.to_owned(), rendered);
         }

@@ -438,8 +438,8 @@ fn what_an_expression_needs_and_is_not_there_is_said_at_its_place() {
      1 │ ansible_facts.distribution
        · ──────────────────────────
        ╰────
-      help: nothing is remembered of `web1`; an apply or a check of a play that gathers facts remembers
-            them
+      help: nothing is remembered of `web1`; an apply or a check of a play that gathers facts
+            remembers them
     "#);
     insta::assert_snapshot!(said("ansible_distribution", &[]), @r#"
       × `ansible_distribution` is undefined
@@ -447,8 +447,8 @@ fn what_an_expression_needs_and_is_not_there_is_said_at_its_place() {
      1 │ ansible_distribution
        · ────────────────────
        ╰────
-      help: nothing is remembered of `web1`; an apply or a check of a play that gathers facts remembers
-            them
+      help: nothing is remembered of `web1`; an apply or a check of a play that gathers facts
+            remembers them
     "#);
 }
 
@@ -472,13 +472,13 @@ fn refused(tasks: &str, given: &str) -> String {
 #[test]
 fn an_argument_that_follows_from_the_command_line_is_judged_before_a_host_is_asked() {
     let whole = refused("- service: {name: x, state: '{{ wanted }}'}", "wanted=gone");
-    assert!(whole.contains("site.yml:3:32") && whole.contains("`state`"), "{whole}");
+    assert!(whole.contains("site.yml:3:33") && whole.contains("`state`"), "{whole}");
     // Another argument that is known only of a host is no hindrance.
     let part = refused(
         "- service: {name: '{{ inventory_hostname }}', state: '{{ wanted | lower }}'}",
         "wanted=gone",
     );
-    assert!(part.contains("site.yml:3:57") && part.contains("`state`"), "{part}");
+    assert!(part.contains("site.yml:3:58") && part.contains("`state`"), "{part}");
     let flag =
         refused("- service: {name: '{{ x.y }}', enabled: '{{ on }}'}\n  when: on != 'never'", "on=perhaps");
     assert!(flag.contains("`enabled`"), "{flag}");
