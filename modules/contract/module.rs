@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::host::Host;
 use super::plan::{Plan, PlanError};
 use super::probe::Probe;
+use super::touches::Touches;
 
 /// A module: its arguments are the struct it is implemented on.
 ///
@@ -30,6 +31,8 @@ pub trait Module: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// Arguments that Ansible's module of this name has and this one does not, each with what to do instead.
     const LEFT_OUT: &'static [(&'static str, &'static str)] = &[];
+    /// What its tasks may change, for when it cannot be known whether they do.
+    const TOUCHES: Touches = Touches::Anything;
     /// What its probe finds out.
     type State: Send + 'static;
 
@@ -74,6 +77,8 @@ pub struct Entry {
     pub aliases: &'static [(&'static str, &'static str)],
     /// Arguments of Ansible's that it does not have, each with what to do instead.
     pub left_out: &'static [(&'static str, &'static str)],
+    /// What its tasks may change.
+    pub touches: Touches,
     /// Its arguments as a JSON Schema; the descriptions are the reference.
     pub schema: fn() -> Schema,
     /// Reads arguments.
@@ -102,6 +107,7 @@ impl Entry {
             bare: M::BARE,
             aliases: M::ALIASES,
             left_out: M::LEFT_OUT,
+            touches: M::TOUCHES,
             schema: schema::<M>,
             read: read::<M>,
         }

@@ -46,14 +46,17 @@ fn checked(playbook: &Playbook) -> String {
     let places = playbook.plays.iter().map(|play| &play.place).chain(tasks.iter().map(|task| &task.place));
     let files: BTreeSet<&Path> = places.map(|place| place.source.path.as_path()).collect();
     let imported = files.into_iter().filter(|path| *path != playbook.path && !in_role(path)).count();
-    let includes = tasks.iter().filter(|task| matches!(task.action, Action::IncludeTasks | Action::IncludeRole));
+    let is_include = |task: &&&Arc<Task>| matches!(task.action, Action::IncludeTasks | Action::IncludeRole);
     let named_later = |task: &&&Arc<Task>| task.arguments.as_ref().is_some_and(has_named_later);
-    let (unknown, known): (Vec<_>, Vec<_>) = includes.partition(named_later);
+    let includes = tasks.iter().filter(is_include).count();
+    let unknown = tasks.iter().filter(is_include).filter(named_later).count();
     let mut parts = vec![count(playbook.plays.len(), "play"), count(tasks.len(), "task")];
-    for (number, what) in [(roles.len(), "role"), (imported, "imported file"), (known.len(), "include")] {
+    for (number, what) in
+        [(roles.len(), "role"), (imported, "imported file"), (includes - unknown, "include")]
+    {
         parts.extend((number > 0).then(|| count(number, what)));
     }
-    let left = match unknown.len() {
+    let left = match unknown {
         0 => String::new(),
         number => format!("; not read: {} whose name is a template", count(number, "include")),
     };

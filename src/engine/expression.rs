@@ -8,6 +8,7 @@ use modules::{Facts, decode_facts};
 use serde_json::Value as Json;
 
 use super::host::facts_layer;
+use super::magic::lists_of;
 use super::meeting::Meeting;
 use super::run::Shared;
 use super::scope::NoValue;
@@ -65,7 +66,7 @@ impl Shared {
     fn before(self: &Arc<Self>, asked: Asked<'_>) -> Result<Before, Box<Problem>> {
         let (host, play) = (asked.host, asked.play);
         let (mut variables, mut magic) =
-            self.variables(play, host, asked.hosts, asked.hosts, Kept::default());
+            self.variables(play, host, &lists_of(asked.hosts, asked.hosts), Kept::default());
         let facts = self.facts_before(&mut variables, asked)?;
         let meeting = Arc::new(Meeting::new(vec![host.to_owned()]));
         let view = Arc::new(HostView::new(self, host, &meeting, &Arc::new(BTreeSet::new())));

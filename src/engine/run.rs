@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::done::Done;
-use super::host::{HostRun, Looped};
+use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::magic;
 use super::meeting::Meeting;
 use super::memory::Memory;
@@ -104,8 +104,8 @@ pub struct Shared {
     lost_batch: Mutex<Option<Vec<String>>>,
     /// Set where the play ends for all hosts, as one has said.
     play_ended: AtomicBool,
-    /// `groups`: the hosts of each group.
-    groups: Json,
+    /// `groups`, the hosts of each group: one for all hosts, as it is as long as the inventory.
+    groups: Layer,
     events: mpsc::UnboundedSender<Event>,
     overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
@@ -113,6 +113,8 @@ pub struct Shared {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
+    /// At which task that host was, in a play that goes task by task.
+    fatal_at: Mutex<Option<Position>>,
     recaps: Mutex<BTreeMap<String, Recap>>,
 }
 
@@ -176,6 +178,7 @@ impl Shared {
             seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
+            fatal_at: Mutex::default(),
             recaps: Mutex::default(),
         })
     }
@@ -201,6 +204,13 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether a host has to end before it begins the task at a place.
+    #[must_use]
+    pub fn stops_before(&self, place: &Position) -> bool {
+        let fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_interrupted() || (self.is_fatal() && fatal_at.as_ref().is_none_or(|at| at < place))
     }
 
     /// Whether the run ends for the sake of a host that is lost.
@@ -256,9 +266,10 @@ impl Shared {
     #[must_use]
     pub fn scope_with(&self, host: &str, kept: Kept) -> Scope {
         let mut magic = Layer::new();
-        for (name, value) in magic::names_of(&self.inventory, host, &self.groups) {
+        for (name, value) in magic::names_of(&self.inventory, host) {
             magic.set_literal(name, &value);
         }
+        magic.extend(&self.groups);
         let inventory = self.layers.get(host).cloned().unwrap_or_default();
         Scope::of(vec![
             inventory,
@@ -309,8 +320,9 @@ impl Shared {
         let mut problems = Problems::new();
         let mut seen = BTreeSet::new();
         for Selected { play, hosts } in plays {
+            let lists = magic::lists_of(hosts, hosts);
             for name in hosts {
-                let upper = Arc::new(self.variables(play, name, hosts, hosts, Kept::default()).0.scope());
+                let upper = Arc::new(self.variables(play, name, &lists, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
                     self.connections.to(name, &self.inventory, &self.renderer, &upper)
                     && seen.insert(more.to_string())
@@ -350,7 +362,7 @@ impl Shared {
         if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
         {
-            self.end_for(lost, "any_errors_fatal");
+            self.end_for(lost, "any_errors_fatal", None);
         }
         self.play_ended.store(false, Ordering::Relaxed);
         let sizes = match self.sizes(play) {
@@ -408,15 +420,17 @@ impl Shared {
     }
 
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
+        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let together = Together {
+            lists: Arc::new(magic::lists_of(batch, &all)),
             play: Arc::clone(play),
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            is_cautious: is_cautious(play),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let mut hosts = JoinSet::new();
         for name in batch {
             let (shared, together) = (Arc::clone(self), together.clone());
@@ -471,7 +485,7 @@ impl Shared {
         let earlier =
             self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
         let play = &together.play;
-        let (variables, _) = self.variables(play, name, together.meeting.hosts(), all, Kept::default());
+        let (variables, _) = self.variables(play, name, &together.lists, Kept::default());
         // Nothing that a host has said can change how it is reached.
         let scope = Arc::new(variables.scope());
         let connection = self.connections.to(name, &self.inventory, &self.renderer, &scope);
@@ -492,8 +506,7 @@ impl Shared {
         if self.options.verbosity > 1 {
             self.emit(Event::Said { text: format!("{name}: {}", connection.shown), warning: false });
         }
-        let (mut variables, mut magic) =
-            self.variables(play, name, together.meeting.hosts(), all, self.kept(name));
+        let (mut variables, mut magic) = self.variables(play, name, &together.lists, self.kept(name));
         let settings = match self.settings(&scope) {
             Ok(settings) => settings,
             Err(reason) => return self.lose(name, State::Failed, reason, earlier),
@@ -516,9 +529,7 @@ impl Shared {
             forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
-            gathers: true,
-            facts_read: false,
-            facts_body: None,
+            facts: KnownFacts::default(),
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
@@ -529,10 +540,10 @@ impl Shared {
             variables,
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
+            in_doubt: BTreeSet::new(),
+            doubt: None,
             looped: Looped::default(),
-            tolerant: false,
-            unreached: None,
-            out_of_reach: false,
+            reach: Reach::default(),
             closing: None,
             failing: BTreeSet::new(),
             roles: HashMap::new(),
@@ -543,9 +554,15 @@ impl Shared {
     }
 
     /// Ends the run for the sake of a host that is lost, as a keyword has it.
-    pub fn end_for(&self, host: &str, keyword: &str) {
-        if self.fatal.swap(true, Ordering::Relaxed) {
-            return;
+    ///
+    /// The place is that of its last task: hosts that go task by task end the same one.
+    pub fn end_for(&self, host: &str, keyword: &str, at: Option<Position>) {
+        {
+            let mut fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.fatal.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            *fatal_at = at;
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
@@ -600,19 +617,13 @@ impl Shared {
     }
 
     /// A host's variables in a play, and dtrctl's own among them.
-    pub(super) fn variables(
-        &self,
-        play: &Play,
-        name: &str,
-        batch: &[String],
-        all: &[String],
-        kept: Kept,
-    ) -> (Variables, Layer) {
+    pub(super) fn variables(&self, play: &Play, name: &str, lists: &Layer, kept: Kept) -> (Variables, Layer) {
         let mut magic = Layer::new();
-        let hosts = magic::Hosts { name, batch, all, groups: &self.groups };
-        for (key, value) in magic::in_play(&self.inventory, &self.options, play, &hosts) {
+        for (key, value) in magic::in_play(&self.inventory, &self.options, play, name) {
             magic.set_literal(key, &value);
         }
+        magic.extend(&self.groups);
+        magic.extend(lists);
         let inventory = self.layers.get(name).cloned().unwrap_or_default();
         let extra = Arc::clone(&self.extra);
         (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
@@ -634,8 +645,12 @@ pub struct Together {
     play: Arc<Play>,
     meeting: Arc<Meeting>,
     forks: Arc<Semaphore>,
+    /// `ansible_play_hosts` and its like: one for all hosts.
+    lists: Arc<Layer>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
+    pub is_cautious: bool,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -651,17 +666,17 @@ impl Together {
                 lost.len()
             };
             if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
-                shared.end_for(host, keyword);
+                shared.end_for(host, keyword, self.meeting.place_of(host));
             }
         }
         self.meeting.leave(host, is_lost);
     }
+}
 
-    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
-    #[must_use]
-    pub fn is_cautious(&self) -> bool {
-        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
-    }
+/// Whether a play may end for the sake of a host that fails.
+fn is_cautious(play: &Play) -> bool {
+    let says = |task: &Arc<Task>| task.keywords.any_errors_fatal.is_some();
+    play.max_fail_percentage.is_some() || play.tasks().any(says)
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {
