@@ -445,13 +445,7 @@ impl HostRun {
     /// Takes facts over into the host and its variables.
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
         if !self.facts.hidden {
-            let mut layer = Layer::new();
-            layer.set_literal("ansible_facts", &modules::ansible_facts(&facts).into());
-            // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
-            for (name, value) in modules::injected_facts(&facts) {
-                layer.set_literal(name, &value);
-            }
-            self.variables.facts = Arc::new(layer);
+            self.variables.facts = Arc::new(facts_layer(&facts));
         }
         self.host.facts = facts;
         self.facts.body = Some(body);
@@ -553,4 +547,15 @@ pub fn start_over(queue: &mut Queue, steps: impl DoubleEndedIterator<Item = Read
             Work::Mark(mark) => queue.push_back(Work::Mark(mark)),
         }
     }
+}
+
+/// Facts as variables.
+pub(super) fn facts_layer(facts: &Facts) -> Layer {
+    let mut layer = Layer::new();
+    layer.set_literal("ansible_facts", &modules::ansible_facts(facts).into());
+    // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
+    for (name, value) in modules::injected_facts(facts) {
+        layer.set_literal(name, &value);
+    }
+    layer
 }

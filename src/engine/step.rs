@@ -267,7 +267,7 @@ impl Ready {
                 let place = task.arguments.as_ref().unwrap_or(&task.action_key);
                 read_arguments(module, place, self.arguments.clone())
                     .map(Doing::Module)
-                    .map_err(NoValue::Wrong)
+                    .map_err(|(_, problem)| NoValue::Wrong(problem))
             }
             Action::Meta(_) | Action::IncludeTasks | Action::IncludeRole => Ok(Doing::Own),
             Action::SetFact | Action::IncludeVars => {
@@ -360,7 +360,13 @@ impl Ready {
                     }
                     value_of => as_evaluated(value, &value_of?),
                 },
-                (false, _) => renderer.value(value, &self.scope)?,
+                (false, _) => {
+                    // With its name, so that `omit` can leave it out.
+                    let entry = Value::Map(vec![(key.clone(), value.clone())]);
+                    let entry = renderer.value(&Node { value: entry, ..node.clone() }, &self.scope)?;
+                    arguments.extend(entry.as_object().cloned().unwrap_or_default());
+                    continue;
+                }
             };
             arguments.insert(name.to_owned(), rendered);
         }

@@ -7,11 +7,13 @@ use serde_json::Value as Json;
 
 use super::done::Done;
 use super::host::{HostRun, Left};
+use super::reading::FileVariables;
+use super::run::Shared;
 use super::scope::NoValue;
 use super::step::Ready;
 use crate::event::Event;
-use crate::playbook::Files;
-use crate::template::Layer;
+use crate::playbook::{Files, Play};
+use crate::template::{Layer, Scope};
 use crate::yaml::{Node, Problem};
 
 /// Files, and the variables in them.
@@ -26,7 +28,8 @@ impl HostRun {
         let play = Arc::clone(&self.play);
         let mut layer = Layer::new();
         for candidates in &play.vars_files {
-            match self.first_file(candidates) {
+            let scope = Arc::new(self.variables.scope());
+            match self.shared.first_vars_file(&play, candidates, &scope) {
                 Ok(variables) => {
                     variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
                 }
@@ -43,30 +46,6 @@ impl HostRun {
             self.variables.files = Arc::new(layer.clone());
         }
         Ok(())
-    }
-
-    fn first_file(&self, candidates: &[Node]) -> Result<super::reading::FileVariables, Box<Problem>> {
-        let scope = Arc::new(self.variables.scope());
-        let files = Files::of_playbook(&self.play.directory);
-        let mut looked = Vec::new();
-        for node in candidates {
-            let name = match self.shared.renderer.text(node, &scope) {
-                Ok(name) => name,
-                // Of several candidates, one whose name cannot be told is not the one.
-                Err(_) if candidates.len() > 1 => continue,
-                Err(error) => return Err(Box::new(super::scope::problem_of(error))),
-            };
-            let path = files.find("vars", Path::new(&name));
-            if path.exists() {
-                return self.shared.file_variables(&path);
-            }
-            looked.push(format!("`{}`", path.display()));
-        }
-        let place = candidates.first().map(Node::place);
-        let message = format!("there is no such file of variables: {}", looked.join(", "));
-        let problem = place
-            .map_or_else(|| Problem::bare(message.clone()), |place| Problem::new(message.clone(), place));
-        Err(Box::new(problem.help("a relative path begins at the playbook's directory, or at `vars/` there")))
     }
 
     /// The files and variables of `include_vars`.
@@ -114,6 +93,40 @@ impl HostRun {
         let beside = files.tasks.join(name);
         let found = files.find("vars", Path::new(name));
         if found.exists() || !beside.exists() { found } else { beside }
+    }
+}
+
+impl Shared {
+    /// The variables of the first of several files that exists.
+    ///
+    /// # Errors
+    /// None exists, or the one that does cannot be read.
+    pub fn first_vars_file(
+        &self,
+        play: &Play,
+        candidates: &[Node],
+        scope: &Arc<Scope>,
+    ) -> Result<FileVariables, Box<Problem>> {
+        let files = Files::of_playbook(&play.directory);
+        let mut looked = Vec::new();
+        for node in candidates {
+            let name = match self.renderer.text(node, scope) {
+                Ok(name) => name,
+                // Of several candidates, one whose name cannot be told is not the one.
+                Err(_) if candidates.len() > 1 => continue,
+                Err(error) => return Err(Box::new(super::scope::problem_of(error))),
+            };
+            let path = files.find("vars", Path::new(&name));
+            if path.exists() {
+                return self.file_variables(&path);
+            }
+            looked.push(format!("`{}`", path.display()));
+        }
+        let place = candidates.first().map(Node::place);
+        let message = format!("there is no such file of variables: {}", looked.join(", "));
+        let problem = place
+            .map_or_else(|| Problem::bare(message.clone()), |place| Problem::new(message.clone(), place));
+        Err(Box::new(problem.help("a relative path begins at the playbook's directory, or at `vars/` there")))
     }
 }
 

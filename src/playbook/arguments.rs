@@ -65,7 +65,7 @@ pub(super) fn check_arguments(
 }
 
 /// Modules that take a line of a program: only the arguments of the program's own line are taken out of it.
-const COMMANDS: [&str; 4] = ["command", "shell", "script", "raw"];
+pub(super) const COMMANDS: [&str; 4] = ["command", "shell", "script", "raw"];
 
 /// The arguments, whichever way they were written.
 fn entries(module: &Entry, value: &Node) -> Result<Vec<(Node, Node)>, Problem> {
@@ -125,13 +125,14 @@ pub(super) fn merge(mut below: Vec<(Node, Node)>, over: Vec<(Node, Node)>) -> Ve
 /// Reads templated arguments.
 ///
 /// # Errors
-/// The argument that cannot be read, at its place.
+/// The path of the argument that cannot be read, and what is wrong, at its place.
 pub fn read_arguments(
     module: &Entry,
     node: &Node,
     arguments: Json,
-) -> Result<Box<dyn modules::Task>, Box<Problem>> {
-    (module.read)(coerced(module, arguments)).map_err(|error| Box::new(problem(module, node, &error)))
+) -> Result<Box<dyn modules::Task>, (String, Box<Problem>)> {
+    let read = (module.read)(coerced(module, arguments));
+    read.map_err(|error| (error.path.clone(), Box::new(problem(module, node, &error))))
 }
 
 /// Text where a boolean, a number or a list is wanted, as `-e NAME=VALUE` and templates give it, becomes one, by the rules

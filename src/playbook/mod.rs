@@ -10,6 +10,7 @@ mod foreign;
 mod import;
 mod keys;
 mod keywords;
+pub mod one_task;
 mod own;
 mod part;
 mod play;
