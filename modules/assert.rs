@@ -92,7 +92,7 @@ mod tests {
             (&error.result["assertion"], &error.result["msg"]),
             (&json!("x1"), &json!("Assertion failed"))
         );
-        let error = plan(json!({"that": that(&[false]), "msg": ["a", "b"]})).unwrap_err();
+        let error = plan(json!({"that": that(&[false]), "fail_msg": ["a", "b"]})).unwrap_err();
         assert_eq!((error.message.as_str(), &error.result["msg"]), ("a\nb", &json!(["a", "b"])));
         let held = plan(json!({"that": that(&[true]), "success_msg": "good", "quiet": true})).unwrap();
         assert_eq!((&held.result["msg"], held.notes.len()), (&json!("good"), 0));

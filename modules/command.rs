@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Word;
-use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run};
+use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run, Touches};
 use crate::guards::{self, Guards, Pattern, Settled};
 use crate::words::split;
 
@@ -62,6 +62,7 @@ impl Module for Command {
     const NAME: &'static str = "command";
     const EXAMPLE: &'static str = "- name: unpack the images that come with the host\n  command:\n    argv: [docker, load, -i, /srv/images.tar]\n    creates: /srv/.images-loaded\n- command: docker pull dtr.example.com/base creates=/srv/.base\n";
     const BARE: Option<&'static str> = Some("_raw_params");
+    const TOUCHES: Touches = Touches::Paths(&["creates", "removes"]);
     type State = Settled;
 
     fn probe(&self, _host: &Host) -> Probe<Settled> {

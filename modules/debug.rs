@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::arguments::Whole;
-use crate::contract::{Evaluated, Host, Module, Plan, PlanError, Probe};
+use crate::contract::{Evaluated, Host, Module, Plan, PlanError, Probe, Touches};
 
 /// Prints a message, or the value of an expression. It asks the host nothing and changes nothing. It registers the message as
 /// `msg`, and a value under the expression itself, as Ansible does. Unlike Ansible, an expression with an undefined variable is an
@@ -28,6 +28,7 @@ impl Module for Debug {
     const NAME: &'static str = "debug";
     const EXAMPLE: &'static str = "- debug:\n    msg: \"{{ inventory_hostname }} trusts {{ registry }}\"\n- debug:\n    var: ansible_facts.kernel\n    verbosity: 2\n";
     const EVALUATED: &'static [&'static str] = &["var"];
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Lines;
-use crate::contract::{Host, Module, Plan, PlanError, Probe};
+use crate::contract::{Host, Module, Plan, PlanError, Probe, Touches};
 
 /// Fails the host, with a message; most often under a `when`. It asks the host nothing and changes nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,6 +18,7 @@ pub struct Fail {
 impl Module for Fail {
     const NAME: &'static str = "fail";
     const EXAMPLE: &'static str = "- fail:\n    msg: this release of Docker cannot be told by a signal\n  when: ansible_facts.os_family == 'Windows'\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -11,7 +11,7 @@ use crate::certs::{
 };
 use crate::contract::{
     AskHttp, AskLocalFile, AskLockedPin, AskNow, AskTls, Change, Host, HttpTrust, LockedPin, Module, Plan,
-    PlanError, Probe, RecordPin, ServedChain,
+    PlanError, Probe, RecordPin, ServedChain, Touches,
 };
 use crate::trouble::Trouble;
 
@@ -61,6 +61,7 @@ pub struct Seen {
 impl Module for FetchCert {
     const NAME: &'static str = "fetch_cert";
     const EXAMPLE: &'static str = "- fetch_cert:\n    registry: dtr.example.com:5000\n    pin: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n  register: fetched\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = Seen;
 
     fn probe(&self, _host: &Host) -> Probe<Seen> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::arguments::{Whole, Word};
 use crate::contract::{
     Account, AskError, AskRequest, AskSum, Change, Download, Host, HostPath, Mode, Module, Ownership, Plan,
-    PlanError, Probe, Request, Response, Secret, SetMode, Summed,
+    PlanError, Probe, Request, Response, Secret, SetMode, Summed, Touches,
 };
 use crate::guards;
 use crate::uri::{headers_are_fine, web_address};
@@ -92,6 +92,7 @@ impl Module for GetUrl {
     const ALIASES: &'static [(&'static str, &'static str)] =
         &[("username", "url_username"), ("password", "url_password")];
     const EXAMPLE: &'static str = "- get_url:\n    url: https://files.example.com/ca.pem\n    dest: /etc/ssl/dtr-ca.pem\n    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n    mode: \"0644\"\n";
+    const TOUCHES: Touches = Touches::Paths(&["dest"]);
     type State = State;
 
     fn probe(&self, host: &Host) -> Probe<State> {

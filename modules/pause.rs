@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Whole;
-use crate::contract::{AskPause, Host, Module, Plan, PlanError, Probe};
+use crate::contract::{AskPause, Host, Module, Plan, PlanError, Probe, Touches};
 
 /// Has the host's tasks wait, in check mode too, as in Ansible. Hosts run side by side, each with a pause of its own. Nobody is
 /// asked to press a key: a run has to be able to go on without anyone at the terminal. To stop for a look, end the play and give
@@ -45,6 +45,7 @@ impl Pause {
 impl Module for Pause {
     const NAME: &'static str = "pause";
     const EXAMPLE: &'static str = "- pause:\n    seconds: 10\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{Host, Module, Plan, PlanError, Probe};
+use crate::contract::{Host, Module, Plan, PlanError, Probe, Touches};
 
 /// Answers `pong` from a host that can be reached and runs scripts. Every host is asked for its facts before its first task is
 /// settled, so that this task needs to ask nothing more.
@@ -22,6 +22,7 @@ fn pong() -> String {
 impl Module for Ping {
     const NAME: &'static str = "ping";
     const EXAMPLE: &'static str = "- ping:\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run};
+use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run, Touches};
 use crate::guards::{self, Guards, Settled};
 
 /// Runs a text by the host's shell, as `shell` does, and registers what it printed as it is, with the line ends at its end. In
@@ -26,6 +26,7 @@ impl Module for Raw {
     const NAME: &'static str = "raw";
     const EXAMPLE: &'static str = "- raw: uname -a\n";
     const BARE: Option<&'static str> = Some("_raw_params");
+    const TOUCHES: Touches = Touches::Paths(&[]);
     type State = Settled;
 
     fn probe(&self, _host: &Host) -> Probe<Settled> {

@@ -14,7 +14,7 @@ use crate::arguments::{Listed, filled};
 use crate::certs::{self, Pem, RegistryHost};
 use crate::contract::{
     AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, AskResolve, DaemonInfo, Distribution, Host,
-    HostCheck, HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe, Resolved,
+    HostCheck, HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe, Resolved, Touches,
 };
 use crate::platform::{self, Daemon};
 use outcome::{Outcome, Viewpoint};
@@ -77,6 +77,7 @@ pub struct Seen {
 impl Module for RegistryCheck {
     const NAME: &'static str = "registry_check";
     const EXAMPLE: &'static str = "- registry_check:\n    registry: dtr.example.com:5000\n    trust: \"{{ fetched.anchors }}\"\n    from: [controller, daemon]\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = Seen;
 
     fn probe(&self, host: &Host) -> Probe<Seen> {

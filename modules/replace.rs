@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{Account, Host, HostPath, Module, Plan, PlanError, Probe, WantedMode};
+use crate::contract::{Account, Host, HostPath, Module, Plan, PlanError, Probe, Touches, WantedMode};
 use crate::lines::{self, Edit, Edited};
 use crate::pyregex::{Flags, Pattern, RegexError, Replacement, Unmetered};
 use crate::text_encoding::Encoding;
@@ -63,6 +63,7 @@ impl Module for Replace {
     const ALIASES: &'static [(&'static str, &'static str)] =
         &[("dest", "path"), ("destfile", "path"), ("name", "path")];
     const LEFT_OUT: &'static [(&'static str, &'static str)] = LEFT_OUT;
+    const TOUCHES: Touches = Touches::Paths(&["path"]);
     type State = Edited;
 
     fn probe(&self, _host: &Host) -> Probe<Edited> {

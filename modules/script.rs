@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::contract::{
-    AskLocalFile, Content, Host, HostPath, Module, Plan, PlanError, Probe, Run, SentScript,
+    AskLocalFile, Content, Host, HostPath, Module, Plan, PlanError, Probe, Run, SentScript, Touches,
 };
 use crate::guards::{self, Guards, Pattern, Settled};
 use crate::words::split;
@@ -49,6 +49,7 @@ impl Module for Script {
     const EXAMPLE: &'static str =
         "- script: warm-up.sh --registry {{ registry | quote }} creates=/var/lib/warmed-up\n";
     const BARE: Option<&'static str> = Some("_raw_params");
+    const TOUCHES: Touches = Touches::Paths(&["creates", "removes"]);
     type State = State;
 
     fn probe(&self, _host: &Host) -> Probe<State> {

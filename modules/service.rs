@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::Whole;
-use crate::contract::{AskError, Host, Module, Plan, PlanError, Probe};
+use crate::contract::{AskError, Host, Module, Plan, PlanError, Probe, Touches};
 use crate::services::{Known, Wish, Wished, named};
 use crate::words::split;
 
@@ -58,6 +58,7 @@ impl Module for Service {
     const NAME: &'static str = "service";
     const ALIASES: &'static [(&'static str, &'static str)] = &[("args", "arguments")];
     const EXAMPLE: &'static str = "- service:\n    name: docker\n    state: started\n    enabled: true\n";
+    const TOUCHES: Touches = Touches::Paths(&[]);
     type State = Known;
 
     fn probe(&self, host: &Host) -> Probe<Known> {

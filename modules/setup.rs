@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::arguments::Listed;
-use crate::contract::{Host, Module, Plan, PlanError, Probe};
+use crate::contract::{Host, Module, Plan, PlanError, Probe, Touches};
 use crate::facts::ansible_facts;
 
 /// Registers the host's facts as `ansible_facts`, and sets them for later tasks. Facts are read before every host's first task in
@@ -51,6 +51,7 @@ const LEAST: &[&str] = &[
 impl Module for Setup {
     const NAME: &'static str = "setup";
     const EXAMPLE: &'static str = "- setup:\n    filter: ansible_distribution*\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run};
+use crate::contract::{Host, HostPath, Module, Plan, PlanError, Probe, Run, Touches};
 use crate::guards::{self, Guards, Pattern, Settled};
 
 /// Runs a text by the host's shell, `/bin/sh`. What it does is not known beforehand: in check mode it is reported as
@@ -52,6 +52,7 @@ impl Module for Shell {
     const NAME: &'static str = "shell";
     const EXAMPLE: &'static str = "- name: count the images\n  shell: docker images -q | sort -u | wc -l\n  register: images\n  changed_when: false\n";
     const BARE: Option<&'static str> = Some("_raw_params");
+    const TOUCHES: Touches = Touches::Paths(&["creates", "removes"]);
     type State = Settled;
 
     fn probe(&self, _host: &Host) -> Probe<Settled> {

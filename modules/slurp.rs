@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{AskFile, File, FileKind, Host, HostPath, Module, Plan, PlanError, Probe};
+use crate::contract::{AskFile, File, FileKind, Host, HostPath, Module, Plan, PlanError, Probe, Touches};
 
 /// Reads a file of the host, of up to 1 MiB, whatever bytes it holds. It changes nothing.
 ///
@@ -21,6 +21,7 @@ impl Module for Slurp {
     const NAME: &'static str = "slurp";
     const EXAMPLE: &'static str = "- slurp:\n    src: /etc/docker/daemon.json\n  register: daemon\n- debug:\n    msg: \"{{ daemon.content | b64decode }}\"\n";
     const ALIASES: &'static [(&'static str, &'static str)] = &[("path", "src")];
+    const TOUCHES: Touches = Touches::Nothing;
     type State = File;
 
     fn probe(&self, _host: &Host) -> Probe<File> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::yes;
 use crate::contract::{
-    AskStat, Checksum, Entity, EntityKind, Host, HostPath, Module, Plan, PlanError, Probe, Stat,
+    AskStat, Checksum, Entity, EntityKind, Host, HostPath, Module, Plan, PlanError, Probe, Stat, Touches,
 };
 
 /// Finds out what stands at a path. It changes nothing.
@@ -56,6 +56,7 @@ impl Module for StatPath {
         ("attr", "get_attributes"),
         ("attributes", "get_attributes"),
     ];
+    const TOUCHES: Touches = Touches::Nothing;
     type State = Stat;
 
     fn probe(&self, _host: &Host) -> Probe<Stat> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{AskError, Host, Module, Plan, PlanError, Probe, ServiceScope};
+use crate::contract::{AskError, Host, Module, Plan, PlanError, Probe, ServiceScope, Touches};
 use crate::services::{Known, Wish, Wished, named};
 
 /// Starts, stops, enables and masks a unit of systemd. After a change the unit has to be seen in its state. On the Docker daemon see
@@ -50,6 +50,7 @@ impl Module for SystemdService {
         ("daemon-reexec", "daemon_reexec"),
     ];
     const EXAMPLE: &'static str = "- systemd_service:\n    name: docker-registry\n    state: restarted\n    daemon_reload: true\n- systemd:\n    daemon_reload: true\n";
+    const TOUCHES: Touches = Touches::Paths(&[]);
     type State = Known;
 
     fn probe(&self, host: &Host) -> Probe<Known> {

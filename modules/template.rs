@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::arguments::yes;
 use crate::contract::{
-    Account, AskLocalTree, Content, Host, LocalKind, LocalTree, Module, Plan, PlanError, Probe, WantedMode,
+    Account, AskLocalTree, Content, Host, LocalKind, LocalTree, Module, Plan, PlanError, Probe, Touches,
+    WantedMode,
 };
 use crate::copy::content::Destination;
 use crate::copy::one::{self, One, Target};
@@ -111,6 +112,7 @@ impl Module for Template {
         "- template:\n    src: motd.j2\n    dest: /etc/motd\n    mode: \"0644\"\n    backup: true\n";
     const RENDERS: Option<&'static str> = Some("src");
     const LEFT_OUT: &'static [(&'static str, &'static str)] = LEFT_OUT;
+    const TOUCHES: Touches = Touches::Paths(&["dest"]);
     type State = (Target, Option<u16>);
 
     fn probe(&self, _host: &Host) -> Probe<Self::State> {

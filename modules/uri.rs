@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::arguments::{Listed, Whole, Word};
 use crate::contract::{
     AskError, AskFile, AskRequest, Before, Change, Content, File, FileKind, Host, HostPath, MakeRequest,
-    Module, Ownership, Plan, PlanError, Probe, Request, Response, Secret, WriteFile,
+    Module, Ownership, Plan, PlanError, Probe, Request, Response, Secret, Touches, WriteFile,
 };
 use crate::guards::{self, Guards, Pattern, Settled};
 
@@ -128,6 +128,7 @@ impl Module for Uri {
         &[("user", "url_username"), ("password", "url_password")];
     const EXAMPLE: &'static str =
         "- uri:\n    url: https://dtr.example.com/health\n    return_content: true\n  register: health\n";
+    const TOUCHES: Touches = Touches::Paths(&["dest"]);
     type State = State;
 
     fn probe(&self, host: &Host) -> Probe<State> {

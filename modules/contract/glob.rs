@@ -21,11 +21,16 @@ impl AskGlob {
 
     /// Whether a change may bear on what it finds: it is about a path below the part that is no pattern.
     pub(super) fn depends_on(&self, change: &Change) -> bool {
+        change.path().is_some_and(|path| self.may_find(path))
+    }
+
+    /// Whether a path is below the part that is no pattern.
+    pub(super) fn may_find(&self, path: &HostPath) -> bool {
         let pattern = self.pattern.as_str();
         let fixed = pattern
             .find(['*', '?', '['])
             .and_then(|at| pattern[..at].rfind('/'))
             .map_or("/", |at| &pattern[..=at]);
-        change.path().is_some_and(|path| path.as_str().starts_with(fixed))
+        path.as_str().starts_with(fixed)
     }
 }

@@ -37,6 +37,7 @@ mod service;
 mod shell;
 mod syntax;
 mod text;
+mod touches;
 mod tree;
 mod validator;
 mod wait;
@@ -76,6 +77,7 @@ pub use service::{AskService, ChangeService, ServiceAction, ServiceScope, Servic
 pub use shell::Shell;
 pub use syntax::{AskSyntax, CheckSyntax};
 pub use text::{Account, Arg, Call, Mode};
+pub use touches::{Doubt, DoubtAbout, Touches};
 pub use tree::{AskTree, RemoveOther, RemoveTree, Removed, Tree, TreeEntry};
 pub use validator::Validator;
 pub use wait::{AskWait, WaitCondition, Waited};

@@ -10,6 +10,7 @@ use super::declared::Declared;
 use super::host::Host;
 use super::plan::{Plan, PlanError};
 use super::probe::Probe;
+use super::touches::Touches;
 
 /// A module: its arguments are the struct it is implemented on.
 ///
@@ -31,6 +32,8 @@ pub trait Module: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// Arguments that Ansible's module of this name has and this one does not, each with what to do instead.
     const LEFT_OUT: &'static [(&'static str, &'static str)] = &[];
+    /// What its tasks may change, for when it cannot be known whether they do.
+    const TOUCHES: Touches = Touches::Anything;
     /// What its probe finds out.
     type State: Send + 'static;
 
@@ -75,6 +78,8 @@ pub struct Entry {
     pub aliases: &'static [(&'static str, &'static str)],
     /// Arguments of Ansible's that it does not have, each with what to do instead.
     pub left_out: &'static [(&'static str, &'static str)],
+    /// What its tasks may change.
+    pub touches: Touches,
     /// Where its arguments are described.
     source: Described,
 }
@@ -115,6 +120,7 @@ impl Entry {
             bare: M::BARE,
             aliases: M::ALIASES,
             left_out: M::LEFT_OUT,
+            touches: M::TOUCHES,
             source: Described::Typed { schema: schema::<M>, read: read::<M> },
         }
     }
@@ -131,6 +137,8 @@ impl Entry {
             bare: None,
             aliases: &[],
             left_out: &[],
+            // As with `shell`: what other modules look at is theirs.
+            touches: Touches::Paths(&[]),
             source: Described::Declared(declared),
         }))
     }

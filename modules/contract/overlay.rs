@@ -15,12 +15,14 @@ use super::lay_entry::{lay_path, lay_stat, lay_tree};
 use super::path::HostPath;
 use super::registry_tls::{AskRegistryTls, LocalView, RegistryTls, ReplaceRegistryTls};
 use super::text::Mode;
+use super::touches::Doubt;
 use crate::certs;
 
 /// The changes that a host's earlier tasks have planned, in order.
 #[derive(Debug, Default)]
 pub struct Overlay {
     changes: Vec<Change>,
+    doubts: Vec<Doubt>,
 }
 
 impl Overlay {
@@ -29,10 +31,16 @@ impl Overlay {
         self.changes.extend_from_slice(changes);
     }
 
+    /// Takes note of what may have been changed by then.
+    pub fn doubt(&mut self, doubt: Doubt) {
+        self.doubts.push(doubt);
+    }
+
     /// Those of its changes that are seen from everywhere: a registry that serves another certificate.
     #[must_use]
     pub fn seen_everywhere(&self) -> Self {
-        Self { changes: self.changes.iter().filter(|change| serves_anew(change)).cloned().collect() }
+        let changes = self.changes.iter().filter(|change| serves_anew(change)).cloned().collect();
+        Self { changes, doubts: Vec::new() }
     }
 
     /// Adds what another host has planned.
@@ -55,20 +63,23 @@ impl Overlay {
     /// effect of its own.
     #[must_use]
     pub fn hides(&self, ask: &Ask) -> Option<String> {
-        matches!(ask, Ask::Wait(_) | Ask::Shell(_) | Ask::Request(_))
-            .then(|| self.changes.first().map(Change::summary))?
+        matches!(ask, Ask::Wait(_) | Ask::Shell(_) | Ask::Request(_)).then(|| {
+            let doubt = || self.doubts.first().map(|doubt| doubt.reason.clone());
+            self.changes.first().map(Change::summary).or_else(doubt)
+        })?
     }
 
     /// Whether nothing was planned.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.doubts.is_empty()
     }
 
     /// The answer as it will be once the planned changes are made.
     #[must_use]
     pub fn lay(&self, ask: &Ask, answer: Answer, facts: &Facts) -> Answer {
-        self.changes.iter().fold(answer, |answer, change| lay(change, ask, answer, facts))
+        let answer = self.changes.iter().fold(answer, |answer, change| lay(change, ask, answer, facts));
+        self.doubts.iter().fold(answer, |answer, doubt| doubt.lay(ask, answer))
     }
 }
 

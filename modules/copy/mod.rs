@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::arguments::yes;
 use crate::contract::{
     Account, AskFile, AskLocalTree, AskTree, Checksum, Content, FileKind, Host, HostPath, LocalEntry,
-    LocalEntryKind, LocalFile, LocalKind, LocalTree, Module, Plan, PlanError, Probe, Tree, WantedMode,
+    LocalEntryKind, LocalFile, LocalKind, LocalTree, Module, Plan, PlanError, Probe, Touches, Tree,
+    WantedMode,
 };
 use crate::writing::{LEFT_OUT, Wanted, inside};
 use content::{Destination, GivenContent};
@@ -97,6 +98,7 @@ impl Module for Copy {
     const NAME: &'static str = "copy";
     const EXAMPLE: &'static str = "- copy:\n    dest: /etc/motd\n    content: \"this host trusts {{ registry }}\\n\"\n    mode: \"0644\"\n";
     const LEFT_OUT: &'static [(&'static str, &'static str)] = LEFT_OUT;
+    const TOUCHES: Touches = Touches::Paths(&["dest"]);
     type State = Found;
 
     fn probe(&self, _host: &Host) -> Probe<Found> {

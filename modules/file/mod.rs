@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arguments::yes;
-use crate::contract::{Account, Host, HostPath, Module, Ownership, Plan, PlanError, Probe, WantedMode};
+use crate::contract::{
+    Account, Host, HostPath, Module, Ownership, Plan, PlanError, Probe, Touches, WantedMode,
+};
 use crate::writing::{LEFT_OUT, Wanted, Written};
 use found::{Doomed, Found, Kind};
 use link::{Ends, Link};
@@ -114,6 +116,7 @@ impl Module for FileState {
         LEFT_OUT[5],
         LEFT_OUT[6],
     ];
+    const TOUCHES: Touches = Touches::Paths(&["path"]);
     type State = Seen;
 
     fn probe(&self, _host: &Host) -> Probe<Seen> {

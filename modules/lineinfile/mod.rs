@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::contract::{Account, Host, HostPath, Module, Plan, PlanError, Probe, WantedMode};
+use crate::contract::{Account, Host, HostPath, Module, Plan, PlanError, Probe, Touches, WantedMode};
 use crate::lines::{self, Edit, Edited};
 use crate::writing::{LEFT_OUT, Wanted};
 use edit::{Insert, Lines, Search};
@@ -89,6 +89,7 @@ impl Module for LineInFile {
     const ALIASES: &'static [(&'static str, &'static str)] =
         &[("dest", "path"), ("destfile", "path"), ("name", "path"), ("regex", "regexp"), ("value", "line")];
     const LEFT_OUT: &'static [(&'static str, &'static str)] = LEFT_OUT;
+    const TOUCHES: Touches = Touches::Paths(&["path"]);
     type State = Edited;
 
     fn probe(&self, _host: &Host) -> Probe<Edited> {

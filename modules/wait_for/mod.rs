@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::Whole;
 use crate::contract::{
-    AskError, AskWait, Host, HostPath, Module, Plan, PlanError, Probe, WaitCondition, Waited,
+    AskError, AskWait, Host, HostPath, Module, Plan, PlanError, Probe, Touches, WaitCondition, Waited,
 };
 
 /// Waits, on the host, until a port takes connections or takes none, or until a file is there or gone; the task fails once the time
@@ -97,6 +97,7 @@ impl Module for WaitFor {
     const NAME: &'static str = "wait_for";
     const EXAMPLE: &'static str =
         "- wait_for:\n    port: 5000\n    timeout: 60\n- wait_for:\n    path: /var/run/docker.sock\n";
+    const TOUCHES: Touches = Touches::Nothing;
     type State = Waited;
 
     fn probe(&self, host: &Host) -> Probe<Waited> {

@@ -93,15 +93,12 @@ impl Done {
         };
         let mut done = Self::reason(Outcome::Skipped, "condition", message, None);
         done.result.clear();
-        match condition {
-            Some(condition) => {
-                done.skip.insert("false_condition".to_owned(), condition.into());
-                done.skip.insert("skip_reason".to_owned(), "Conditional result was False".into());
-            }
-            None => {
-                done.skip.insert("results".to_owned(), Json::Array(Vec::new()));
-                done.skip.insert("skipped_reason".to_owned(), "No items in the list".into());
-            }
+        if let Some(condition) = condition {
+            done.skip.insert("false_condition".to_owned(), condition.into());
+            done.skip.insert("skip_reason".to_owned(), "Conditional result was False".into());
+        } else {
+            done.skip.insert("results".to_owned(), Json::Array(Vec::new()));
+            done.skip.insert("skipped_reason".to_owned(), "No items in the list".into());
         }
         done
     }
@@ -138,7 +135,7 @@ impl Done {
 
     /// `no_log`: what was said beside the plan may hold what must not be seen.
     pub(super) fn hide(&mut self) {
-        self.notes.clear();
+        self.notes.retain(|note| [RAN, ONLY_PLANNED].contains(&note.text.as_str()));
         if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
             "why is hidden by `no_log`".clone_into(&mut reason.message);
             reason.help = None;
@@ -168,6 +165,12 @@ impl Done {
     }
 }
 
+/// What is said of a task that has run in check mode.
+pub const RAN: &str = "ran: `check_mode` is false";
+
+/// What is said of a task that has not run in a run that applies.
+pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
+
 /// Why check mode cannot tell the result of a command.
 pub const COMMAND: &str = "what a command does is known only when it has run";
 
@@ -193,6 +196,13 @@ pub fn result_of(plan: &Plan, changed: bool) -> Map<String, Json> {
     result.insert("changed".to_owned(), changed.into());
     result.insert("failed".to_owned(), false.into());
     result
+}
+
+/// What `register` keeps of a task that is left out.
+pub fn skipped(why: Skip) -> Map<String, Json> {
+    let done = Done::skipped(why);
+    let said = [("changed", false), ("failed", false), ("skipped", true)];
+    said.into_iter().map(|(name, value)| (name.to_owned(), value.into())).chain(done.skip).collect()
 }
 
 pub fn encode(text: &str) -> String {

@@ -12,7 +12,7 @@ use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
 use crate::event::{Event, Outcome, Reason};
-use crate::playbook::{Action, Task};
+use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
 
@@ -38,6 +38,7 @@ impl HostRun {
         if done.outcome == Outcome::Changed && !done.is_told {
             self.notify(&step, &mut done);
         }
+        self.notify_in_doubt(&step, &done);
         if step.no_log {
             done.hide();
         }
@@ -55,6 +56,10 @@ impl HostRun {
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
             tokio::time::sleep(pause).await;
+        }
+        if applied && matches!(step.task().action, Action::Meta(Meta::ResetConnection)) {
+            self.transport.reset().await;
+            self.facts.read = false;
         }
         self.take_effect(&step, applied, window, queue)
     }
@@ -108,7 +113,7 @@ impl HostRun {
             return Ok(());
         }
         if done.outcome == Outcome::Failed && self.is_fatal(step) {
-            self.shared.end_for(&self.host.name, "any_errors_fatal");
+            self.shared.end_for(&self.host.name, "any_errors_fatal", Some(step.work.place.clone()));
         }
         Err(Left::Failed)
     }
@@ -204,7 +209,7 @@ impl HostRun {
     }
 
     /// A step's variables, with its own result under the name that it is registered by.
-    fn with_result(&self, step: &Ready, done: &Done) -> Scope {
+    pub(super) fn with_result(&self, step: &Ready, done: &Done) -> Scope {
         let mut scope = Scope::child(&step.scope);
         if let Some(name) = step.task().register.as_ref().filter(|name| !self.variables.is_fixed(name)) {
             match (done.unseen, &done.reason) {
@@ -431,6 +436,10 @@ impl HostRun {
         for node in &step.task().keywords.notify {
             let name = match self.shared.renderer.text(node, &scope) {
                 Ok(name) => name,
+                Err(NoValue::Unknown(_)) => {
+                    self.in_doubt.extend(0..self.handlers.len());
+                    continue;
+                }
                 Err(_) => node.written().to_owned(),
             };
             let found = self.handlers_of(&name);
@@ -446,7 +455,7 @@ impl HostRun {
 
     /// The handlers that a name stands for. Of several of one name it is the first of the play's own, else the first of the
     /// last role, as in Ansible; of those that listen to it, each name once.
-    fn handlers_of(&self, name: &str) -> Vec<usize> {
+    pub(super) fn handlers_of(&self, name: &str) -> Vec<usize> {
         let role = |handler: &Task| handler.around.role.as_ref().map(|role| role.name.clone());
         let all = || self.handlers.iter().enumerate();
         let named: Vec<_> = all().filter(|(_, handler)| self.handler_is_named(handler, name)).collect();

@@ -1,6 +1,7 @@
 //! Where the hosts of a batch wait for each other: at `run_once`, and where one reads what another has found out.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
@@ -81,6 +82,16 @@ impl Meeting {
         self.set(host, if lost { Progress::Lost } else { Progress::Left });
     }
 
+    /// The task that a host is at.
+    #[must_use]
+    pub fn place_of(&self, host: &str) -> Option<Position> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.at.get(host) {
+            Some(Progress::Before(place)) => Some(place.clone()),
+            _ => None,
+        }
+    }
+
     /// The hosts that are not lost, in order.
     #[must_use]
     pub fn remaining(&self) -> Vec<&str> {
@@ -100,13 +111,18 @@ impl Meeting {
 
     /// Waits until every host has come to a place or has left.
     pub async fn all_at(&self, place: &Position) {
+        // How many of the first hosts are there: none of them goes back, so none is looked at again.
+        let come = AtomicUsize::new(0);
         self.until(|state| {
-            let there = |host| match state.at.get(host) {
+            let there = |host: &String| match state.at.get(host) {
                 Some(Progress::Left | Progress::Lost) => true,
                 Some(Progress::Before(at)) => at >= place,
                 None => false,
             };
-            self.hosts.iter().all(there).then_some(())
+            let first = come.load(Ordering::Relaxed);
+            let now = first + self.hosts[first..].iter().take_while(|host| there(host)).count();
+            come.store(now, Ordering::Relaxed);
+            (now == self.hosts.len()).then_some(())
         })
         .await;
     }
@@ -115,6 +131,9 @@ impl Meeting {
     #[must_use]
     pub fn elected(&self, place: &Position) -> Option<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = state.elected.get(place) {
+            return Some(known.clone());
+        }
         let here = Progress::Before(place.clone());
         let first = self.hosts.iter().find(|host| state.at.get(*host) == Some(&here)).cloned();
         // Whoever asks first decides: by the time another one asks, the host may have done it and gone on.

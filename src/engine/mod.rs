@@ -7,6 +7,7 @@
 mod connect;
 mod controller;
 mod done;
+mod doubt;
 mod dtr;
 mod finish;
 mod host;

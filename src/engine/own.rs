@@ -71,7 +71,7 @@ impl HostRun {
     }
 
     /// Puts the tasks of a file behind the include, and its other items.
-    fn include_tasks(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<PathBuf, NoValue> {
+    pub(super) fn include_tasks(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<PathBuf, NoValue> {
         let node = argument(step, "file");
         let file = self.shared.renderer.text(node, &step.scope)?;
         let around = &step.task().around;
@@ -80,7 +80,7 @@ impl HostRun {
         let path = around.files.tasks_file(Path::new(&file), folder, true);
         let path = path.unwrap_or_else(|_| around.files.tasks.join(&file));
         if !step.work.expanded {
-            let around = self.around_included(step);
+            let around = Self::around_included(step);
             let read = self.shared.included(step.task(), &path, &around, &self.play.library);
             let included = read.map_err(|problem| {
                 let problem = *problem;
@@ -103,11 +103,11 @@ impl HostRun {
         }
     }
 
-    fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
+    pub(super) fn include_role(&mut self, step: &mut Ready, queue: &mut Queue) -> Result<String, NoValue> {
         let wanted = self.wanted_role(step)?;
         let name = wanted.name.clone();
         if !step.work.expanded {
-            let around = self.around_included(step);
+            let around = Self::around_included(step);
             let read = self.shared.included_role(step.task(), &wanted, &around, &self.play.library);
             let included = read.map_err(NoValue::Wrong)?;
             self.know(&included.handlers);
@@ -150,7 +150,7 @@ impl HostRun {
 
     /// What the tasks of an include have from it: not its own keywords, as in Ansible, but what is around it, `apply`, and its
     /// variables.
-    fn around_included(&self, step: &Ready) -> Around {
+    fn around_included(step: &Ready) -> Around {
         let task = step.task();
         let mut around = task.around.clone();
         // A task's own variables come after those of the blocks around it.
@@ -176,7 +176,12 @@ impl HostRun {
         });
         let outer = outer.or_else(|| step.work.outer.clone());
         let below = step.work.place.inside(number);
-        let works = of_parts(parts, &below, outer.as_ref(), &self.shared.options.tags);
+        let mut works = of_parts(parts, &below, outer.as_ref(), &self.shared.options.tags);
+        for work in &mut works {
+            if let Work::Task(work) = work {
+                work.doubt.clone_from(&step.work.doubt);
+            }
+        }
         // All items are included before the first of their tasks runs, as in Ansible.
         let here = &step.work.place;
         // The flush at the section's end has the place of the last task, which this may be.
@@ -205,7 +210,7 @@ impl HostRun {
             Meta::Noop | Meta::ResetConnection => {}
             Meta::FlushHandlers => {
                 requeue(queue, window.drain(..));
-                self.flush(step.work.place.clone(), None, queue);
+                self.flush(&step.work.place, None, queue);
             }
             Meta::ClearFacts => {
                 self.variables.forget_facts();

@@ -35,6 +35,8 @@ pub struct TaskWork {
     pub expanded: bool,
     /// The variables of the loops around it: those of the includes that brought it.
     pub outer: Option<Arc<Layer>>,
+    /// Why check mode cannot know whether it is done at all.
+    pub doubt: Option<Arc<str>>,
 }
 
 /// An item of a loop.
@@ -82,7 +84,7 @@ impl TaskWork {
     /// A task that has not begun.
     #[must_use]
     pub const fn new(task: Arc<Task>, place: Position, outer: Option<Arc<Layer>>) -> Self {
-        Self { task, place, item: None, attempt: 0, expanded: false, outer }
+        Self { task, place, item: None, attempt: 0, expanded: false, outer, doubt: None }
     }
 }
 

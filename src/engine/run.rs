@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::done::Done;
-use super::host::{HostRun, Looped};
+use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::meeting::Meeting;
 use super::memory::Memory;
 use super::reading::Reading;
@@ -105,8 +105,8 @@ pub struct Shared {
     lost_batch: Mutex<Option<Vec<String>>>,
     /// Set where the play ends for all hosts, as one has said.
     play_ended: AtomicBool,
-    /// `groups`: the hosts of each group.
-    groups: Json,
+    /// `groups`, the hosts of each group: one for all hosts, as it is as long as the inventory.
+    groups: Layer,
     events: mpsc::UnboundedSender<Event>,
     overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
@@ -114,6 +114,8 @@ pub struct Shared {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
+    /// At which task that host was, in a play that goes task by task.
+    fatal_at: Mutex<Option<Position>>,
     recaps: Mutex<BTreeMap<String, Recap>>,
 }
 
@@ -159,7 +161,9 @@ impl Shared {
             let hosts = parts.inventory.hosts_of(group).unwrap_or_default();
             (group.to_string(), hosts.iter().map(|host| Json::from(&**host)).collect::<Json>())
         });
-        let groups = Json::Object(groups.collect());
+        let listed = Json::Object(groups.collect());
+        let mut groups = Layer::new();
+        groups.set_literal("groups", &listed);
         Arc::new(Self {
             options: parts.options,
             inventory: parts.inventory,
@@ -182,6 +186,7 @@ impl Shared {
             seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
+            fatal_at: Mutex::default(),
             recaps: Mutex::default(),
         })
     }
@@ -207,6 +212,13 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether a host has to end before it begins the task at a place.
+    #[must_use]
+    pub fn stops_before(&self, place: &Position) -> bool {
+        let fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_interrupted() || (self.is_fatal() && fatal_at.as_ref().is_none_or(|at| at < place))
     }
 
     /// Whether the run ends for the sake of a host that is lost.
@@ -265,6 +277,7 @@ impl Shared {
         for (name, value) in self.names_of(host) {
             magic.set_literal(name, &value);
         }
+        magic.extend(&self.groups);
         let inventory = self.layers.get(host).cloned().unwrap_or_default();
         Scope::of(vec![
             inventory,
@@ -315,8 +328,9 @@ impl Shared {
         let mut problems = Problems::new();
         let mut seen = BTreeSet::new();
         for Selected { play, hosts } in plays {
+            let lists = lists_of(hosts, hosts);
             for name in hosts {
-                let upper = Arc::new(self.variables(play, name, hosts, hosts, Kept::default()).0.scope());
+                let upper = Arc::new(self.variables(play, name, &lists, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
                     self.connections.to(name, &self.inventory, &self.renderer, &upper)
                     && seen.insert(more.to_string())
@@ -356,7 +370,7 @@ impl Shared {
         if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
         {
-            self.end_for(lost, "any_errors_fatal");
+            self.end_for(lost, "any_errors_fatal", None);
         }
         self.play_ended.store(false, Ordering::Relaxed);
         let sizes = match self.sizes(play) {
@@ -414,15 +428,17 @@ impl Shared {
     }
 
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
+        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let together = Together {
+            lists: Arc::new(lists_of(batch, &all)),
             play: Arc::clone(play),
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            is_cautious: is_cautious(play),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let mut hosts = JoinSet::new();
         for name in batch {
             let (shared, together) = (Arc::clone(self), together.clone());
@@ -477,7 +493,7 @@ impl Shared {
         let earlier =
             self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
         let play = &together.play;
-        let (variables, _) = self.variables(play, name, together.meeting.hosts(), all, Kept::default());
+        let (variables, _) = self.variables(play, name, &together.lists, Kept::default());
         // Nothing that a host has said can change how it is reached.
         let scope = Arc::new(variables.scope());
         let connection = self.connections.to(name, &self.inventory, &self.renderer, &scope);
@@ -495,8 +511,7 @@ impl Shared {
                 return self.lose(name, state, reason, earlier);
             }
         };
-        let (mut variables, mut magic) =
-            self.variables(play, name, together.meeting.hosts(), all, self.kept(name));
+        let (mut variables, mut magic) = self.variables(play, name, &together.lists, self.kept(name));
         let settings = match self.settings(&scope) {
             Ok(settings) => settings,
             Err(reason) => return self.lose(name, State::Failed, reason, earlier),
@@ -519,9 +534,7 @@ impl Shared {
             forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
-            gathers: true,
-            facts_read: false,
-            facts_body: None,
+            facts: KnownFacts::default(),
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
@@ -532,10 +545,10 @@ impl Shared {
             variables,
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
+            in_doubt: BTreeSet::new(),
+            doubt: None,
             looped: Looped::default(),
-            tolerant: false,
-            unreached: None,
-            out_of_reach: false,
+            reach: Reach::default(),
             closing: None,
             failing: BTreeSet::new(),
             roles: HashMap::new(),
@@ -546,9 +559,15 @@ impl Shared {
     }
 
     /// Ends the run for the sake of a host that is lost, as a keyword has it.
-    pub fn end_for(&self, host: &str, keyword: &str) {
-        if self.fatal.swap(true, Ordering::Relaxed) {
-            return;
+    ///
+    /// The place is that of its last task: hosts that go task by task end the same one.
+    pub fn end_for(&self, host: &str, keyword: &str, at: Option<Position>) {
+        {
+            let mut fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.fatal.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            *fatal_at = at;
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
@@ -603,18 +622,13 @@ impl Shared {
     }
 
     /// A host's variables in a play, and dtrctl's own among them.
-    fn variables(
-        &self,
-        play: &Play,
-        name: &str,
-        batch: &[String],
-        all: &[String],
-        kept: Kept,
-    ) -> (Variables, Layer) {
+    fn variables(&self, play: &Play, name: &str, lists: &Layer, kept: Kept) -> (Variables, Layer) {
         let mut magic = Layer::new();
-        for (key, value) in self.magic(play, name, batch, all) {
+        for (key, value) in self.magic(play, name) {
             magic.set_literal(key, &value);
         }
+        magic.extend(&self.groups);
+        magic.extend(lists);
         let inventory = self.layers.get(name).cloned().unwrap_or_default();
         let extra = Arc::clone(&self.extra);
         (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
@@ -627,7 +641,6 @@ impl Shared {
             "inventory_hostname": name,
             "inventory_hostname_short": name.split('.').next(),
             "group_names": groups.iter().map(|group| &**group).filter(|group| *group != "all").collect::<Vec<_>>(),
-            "groups": self.groups,
         });
         match value {
             Json::Object(map) => map,
@@ -635,7 +648,7 @@ impl Shared {
         }
     }
 
-    fn magic(&self, play: &Play, name: &str, batch: &[String], all: &[String]) -> Map<String, Json> {
+    fn magic(&self, play: &Play, name: &str) -> Map<String, Json> {
         let mut magic = self.names_of(name);
         let tags = &self.options.tags;
         let run = if tags.only.is_empty() { vec!["all".to_owned()] } else { tags.only.clone() };
@@ -647,9 +660,6 @@ impl Shared {
             "ansible_version": {
                 "full": LANGUAGE, "string": LANGUAGE, "major": 2, "minor": 19, "revision": 14,
             },
-            "ansible_play_hosts": all,
-            "ansible_play_hosts_all": all,
-            "ansible_play_batch": batch,
             "ansible_play_name": play.shown_name(),
             "ansible_play_role_names": roles,
             "ansible_role_names": roles,
@@ -693,8 +703,12 @@ pub struct Together {
     play: Arc<Play>,
     meeting: Arc<Meeting>,
     forks: Arc<Semaphore>,
+    /// `ansible_play_hosts` and its like: one for all hosts.
+    lists: Arc<Layer>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
+    pub is_cautious: bool,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -710,17 +724,27 @@ impl Together {
                 lost.len()
             };
             if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
-                shared.end_for(host, keyword);
+                shared.end_for(host, keyword, self.meeting.place_of(host));
             }
         }
         self.meeting.leave(host, is_lost);
     }
+}
 
-    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
-    #[must_use]
-    pub fn is_cautious(&self) -> bool {
-        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
-    }
+/// Whether a play may end for the sake of a host that fails.
+fn is_cautious(play: &Play) -> bool {
+    let says = |task: &Arc<Task>| task.keywords.any_errors_fatal.is_some();
+    play.max_fail_percentage.is_some() || play.tasks().any(says)
+}
+
+/// The variables that list the hosts of a play and of its batch.
+fn lists_of(batch: &[String], all: &[String]) -> Layer {
+    let mut layer = Layer::new();
+    let (batch, all) = (json!(batch), json!(all));
+    layer.set_literal("ansible_play_hosts", &all);
+    layer.set_literal("ansible_play_hosts_all", &all);
+    layer.set_literal("ansible_play_batch", &batch);
+    layer
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use modules::{Change, Host, Plan, PlanError};
+use modules::{Change, Host, Level, Note, Overlay, Plan, PlanError};
 use tokio::sync::Semaphore;
 
-use super::done::{COMMAND, Done, acted, result_of, unseen};
+use super::done::{COMMAND, Done, ONLY_PLANNED, RAN, acted, result_of, unseen};
 use super::host::{HostRun, Left, Window, requeue, start_over};
 use super::meeting::Told;
 use super::program::Queue;
@@ -43,7 +43,10 @@ impl HostRun {
                 return Ok(());
             }
             Stage::Skipped(why) => Done::skipped(why),
-            Stage::Unknown(reason) => Done::reason(Outcome::Unknown, "unknown", reason, None),
+            Stage::Unknown(reason) => {
+                self.leave_in_doubt(&mut step, &reason, window, queue).await;
+                Done::reason(Outcome::Unknown, "unknown", reason, None)
+            }
             Stage::Wrong(problem) => Done::wrong(&problem),
             Stage::Told(told) if matches!(*told, Told::Lost(_)) => return Err(Left::Stopped),
             Stage::Told(told) => Done::told(*told),
@@ -96,18 +99,16 @@ impl HostRun {
             plan.warn(untested.warning);
         }
         self.show(step, &plan);
-        let place = step.work.place.clone();
-        if self.together.is_cautious() || step.task().keywords.any_errors_fatal.is_some() {
-            self.meet(&place).await;
-            if self.shared.stops() {
-                return Err(Left::Stopped);
-            }
-        }
-        if step.check {
-            Ok(self.only_plan(step, plan, window, queue))
+        let is_otherwise = step.check != self.shared.options.check;
+        let (mut done, mode) = if step.check {
+            (self.only_plan(step, plan, window, queue), ONLY_PLANNED)
         } else {
-            self.apply(step, plan, window, queue).await
+            (self.apply(step, plan, window, queue).await?, RAN)
+        };
+        if is_otherwise {
+            done.notes.push(Note { level: Level::Info, text: mode.to_owned() });
         }
+        Ok(done)
     }
 
     /// The host that a step changes.
@@ -153,13 +154,12 @@ impl HostRun {
 
     /// Check mode: the changes are laid over what later steps see.
     fn only_plan(&mut self, step: &Ready, plan: Plan, window: &mut Window, queue: &mut Queue) -> Done {
-        // `check_mode: true` in a run that applies: what is only planned will not be there for later tasks.
-        if self.shared.options.check {
-            let overlay = match &step.site {
-                None => &mut self.overlay,
-                Some(site) => self.site_overlays.entry(site.host.name.clone()).or_default(),
-            };
-            overlay.extend(&plan.changes);
+        // What is only planned in a run that applies, too, will not be there for later tasks.
+        if !step.is_trial {
+            self.overlay_at(step).extend(&plan.changes);
+            if plan.changes.iter().any(|change| matches!(change, Change::Run(_))) {
+                self.doubt_effects(step);
+            }
         }
         let unforeseen = plan.changes.iter().any(Change::is_unforeseen);
         if unforeseen {
@@ -171,6 +171,14 @@ impl HostRun {
             requeue(queue, window.drain(..));
         }
         Done { unseen, ..Done::planned(plan, Outcome::Changed) }
+    }
+
+    /// The changes that are planned where a step is done.
+    pub(super) fn overlay_at(&mut self, step: &Ready) -> &mut Overlay {
+        match &step.site {
+            None => &mut self.overlay,
+            Some(site) => self.site_overlays.entry(site.host.name.clone()).or_default(),
+        }
     }
 
     /// Makes the changes, asks again whether they hold, and asks for the following steps, all in one trip.

@@ -32,6 +32,8 @@ pub struct Ready {
     pub site: Option<Arc<Site>>,
     /// Whether its changes are only planned.
     pub check: bool,
+    /// Whether they are only planned in a run that applies, too.
+    pub is_trial: bool,
     /// Whether its values are secrets.
     pub no_log: bool,
     /// Whether its differences are shown.
@@ -183,6 +185,7 @@ impl Ready {
             identity: Identity::Login,
             site: None,
             check: false,
+            is_trial: false,
             no_log: false,
             shows_diff: true,
             environment: Vec::new(),
@@ -255,6 +258,7 @@ impl Ready {
             None => Ok(default),
         };
         self.check = flag(&keywords.check_mode, check)?;
+        self.is_trial = self.check && self.is_trial(renderer)?;
         self.shows_diff = flag(&keywords.diff, true)?;
         self.environment = environment(&keywords.environment, renderer, &self.scope)?;
         self.identity = self.identity(renderer)?;
@@ -274,6 +278,13 @@ impl Ready {
                 Ok(Doing::Own)
             }
         }
+    }
+
+    fn is_trial(&self, renderer: &Renderer) -> Result<bool, NoValue> {
+        let Some(node) = &self.work.task.keywords.check_mode else { return Ok(false) };
+        let mut applying = Scope::child(&self.scope);
+        applying.set_literal("ansible_check_mode", &false.into());
+        renderer.flag(node, &Arc::new(applying))
     }
 
     fn identity(&self, renderer: &Renderer) -> Result<Identity, NoValue> {

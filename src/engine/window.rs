@@ -95,7 +95,7 @@ impl HostRun {
     /// Whether what comes after a mark cannot be foreseen.
     fn stops_at(&self, mark: &Mark) -> bool {
         match mark {
-            Mark::Flush(..) => !self.notified.is_empty(),
+            Mark::Flush(..) => !self.notified.is_empty() || !self.in_doubt.is_empty(),
             Mark::Begin(_) => self.runs_again(mark),
             Mark::End(inside) => self.failing.contains(&inside.place),
             Mark::Fail(_) => true,
@@ -180,6 +180,10 @@ impl HostRun {
             names.iter().filter_map(|(key, _)| key.as_str()).for_each(|name| self.learn_pending(name));
         }
         let Some(name) = &task.register else { return };
+        if let (Stage::Skipped(why), None) = (&step.stage, &step.work.item) {
+            self.learn(name, &super::done::skipped(why.clone()).into());
+            return;
+        }
         let judged = !task.changed_when.is_empty() || !task.failed_when.is_empty() || !task.until.is_empty();
         match (&step.stage, plan) {
             (_, Some(plan))
@@ -215,6 +219,9 @@ impl HostRun {
         first: bool,
     ) -> Result<Option<Ready>, NotReady> {
         let scope = self.scope_of(&work);
+        if let Some(reason) = work.doubt.clone().or_else(|| self.doubt.clone()) {
+            return self.doubtful(work, scope, &reason).map(Some);
+        }
         let begins = work.item.is_none() && work.attempt == 0 && !work.expanded;
         if begins && self.is_once(&work, &scope)? {
             if !first {
@@ -235,6 +242,17 @@ impl HostRun {
             Err(NoValue::Wrong(problem)) => step.stage = Stage::Wrong(problem),
         }
         Ok(Some(step))
+    }
+
+    /// A step that may not be done at all; one whose conditions do not hold is not done in any case.
+    fn doubtful(&mut self, work: TaskWork, scope: Arc<Scope>, reason: &str) -> Result<Ready, NotReady> {
+        let mut step = Ready::new(work, scope);
+        match step.applies(&self.shared.renderer) {
+            Ok(false) => {}
+            Err(NoValue::Pending) => return Err(NotReady::Pending),
+            _ => step.stage = Stage::Unknown(reason.to_owned()),
+        }
+        Ok(step)
     }
 
     /// Whether one host of the batch does it for all.
@@ -295,7 +313,11 @@ impl HostRun {
     }
 
     /// Where a delegated step is done; none where it is done on the host itself.
-    async fn site_of(&self, task: &Task, scope: &Arc<Scope>) -> Result<Option<Arc<Site>>, NoValue> {
+    pub(super) async fn site_of(
+        &self,
+        task: &Task,
+        scope: &Arc<Scope>,
+    ) -> Result<Option<Arc<Site>>, NoValue> {
         let Some(node) = &task.keywords.delegate_to else { return Ok(None) };
         let name = self.shared.renderer.text(node, scope)?;
         if name == self.host.name {
@@ -321,7 +343,7 @@ impl HostRun {
         let task = Arc::clone(&work.task);
         let Some(repeated) = &task.repeated else { return Ok(None) };
         let mut step = Ready::new(work, scope);
-        match self.shared.renderer.items(repeated, &step.scope) {
+        match self.shared.renderer.items(repeated, task.action.name(), &step.scope) {
             Ok(items) if items.is_empty() => {
                 step.stage = Stage::Skipped(Skip::NoItems);
             }
@@ -379,10 +401,15 @@ impl HostRun {
                     Stage::Known(Box::new(planned))
                 }
                 Ok(Step::More(probe)) => {
-                    // What the controller is asked later is not part of the key; such a step is never known again.
-                    let known =
-                        probe.asks().iter().all(|ask| !ask.is_controllers() || matches!(ask, Ask::Now(_)));
-                    let key = if known { key } else { self.shared.random() };
+                    // What the controller is asked later is part of the key, too.
+                    let later =
+                        probe.asks().iter().any(|ask| ask.is_controllers() && !matches!(ask, Ask::Now(_)));
+                    let key = if later {
+                        let files = Arc::clone(&step.work.task.around.files);
+                        self.key_with_answers(key, &files, probe.asks().to_vec()).await
+                    } else {
+                        key
+                    };
                     self.asking(step, Asking { probe, frames: None, digests, key })
                 }
                 Err(modules::AskError::Unknown(reason)) => Stage::Unknown(reason),
@@ -450,7 +477,7 @@ impl HostRun {
             }
         }
         let identity = self.facts_identity();
-        if !self.facts_read {
+        if !self.facts.read {
             scripts.of(&identity).answer(FACTS, &Call::new("ask_facts"));
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
@@ -491,12 +518,12 @@ impl HostRun {
 
     /// Takes the facts out of the first script's answers; false where they are not those that were remembered.
     fn facts_still_hold(&mut self, frames: &Frames, identity: &Identity) -> Result<bool, Left> {
-        if self.facts_read {
+        if self.facts.read {
             return Ok(true);
         }
-        self.facts_read = true;
+        self.facts.read = true;
         match frames.get(FACTS) {
-            Some(frame) if self.facts_body.as_ref() != Some(&frame.body) => {
+            Some(frame) if self.facts.body.as_ref() != Some(&frame.body) => {
                 self.learn_facts(&frame.body, identity).map(|()| false)
             }
             _ => Ok(true),
@@ -505,7 +532,7 @@ impl HostRun {
 
     /// Reads the facts where they are only remembered; false where they differ.
     pub(super) async fn verify_facts(&mut self) -> Result<bool, Left> {
-        if self.facts_read {
+        if self.facts.read {
             return Ok(true);
         }
         let identity = self.facts_identity();
@@ -598,7 +625,7 @@ impl HostRun {
 
     /// Makes sure that facts are known, from memory or by a script of their own.
     pub(super) async fn know_facts(&mut self) -> Result<(), Left> {
-        if self.facts_body.is_some() {
+        if self.facts.body.is_some() {
             return Ok(());
         }
         let identity = self.facts_identity();
@@ -610,7 +637,7 @@ impl HostRun {
         }
         let frames = self.ask_facts(&identity).await?;
         let body = frames.get(FACTS).map(|frame| frame.body.clone()).unwrap_or_default();
-        self.facts_read = true;
+        self.facts.read = true;
         self.learn_facts(&body, &identity)
     }
 
@@ -687,7 +714,7 @@ impl HostRun {
 
     /// The key of a step's answers: what its plan depends on besides what the host says.
     fn settled_key(&self, step: &Ready) -> String {
-        let facts = self.facts_body.as_deref().unwrap_or_default();
+        let facts = self.facts.body.as_deref().unwrap_or_default();
         let (module, settings) = (step.task().action.name(), &self.host.settings);
         format!("{module}\n{}\n{:?}\n{settings:?}\n{facts}", step.arguments, step.identity)
     }

@@ -260,11 +260,11 @@ fn a_handler_that_nobody_can_find_is_a_mistake() {
 }
 
 #[test]
-fn of_handlers_of_one_name_the_last_runs_and_an_earlier_one_waits_for_the_next_flush() {
+fn of_a_plays_handlers_of_one_name_the_first_runs_and_an_earlier_one_waits_for_the_next_flush() {
     let site = Site::new(
         "- hosts: h\n  pre_tasks:\n  - name: a\n    copy: {dest: \"@/x\", content: x}\n    notify: second\n  \
          tasks:\n  - name: b\n    debug: {msg: b}\n  handlers:\n  - name: first\n    debug: {msg: one}\n  - name: second\n    \
-         copy: {dest: \"@/not\", content: y}\n  - name: second\n    copy: {dest: \"@/y\", content: y}\n    notify: first\n",
+         copy: {dest: \"@/y\", content: y}\n    notify: first\n  - name: second\n    copy: {dest: \"@/not\", content: y}\n",
     );
     site.local(&[]).is(&["a=changed", "second=changed", "b=ok", "first=ok"]);
     assert_eq!(site.read("not"), None);

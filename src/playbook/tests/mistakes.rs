@@ -72,9 +72,9 @@ fn each_mistake_of_a_task_is_said_at_its_place() {
       close it, or write each argument as `name: value` on a line of its own
     site.yml:14:14: `debug` takes arguments, and `x` is none
       write each argument as `name: value` on a line of its own, or as `name=value`
-    site.yml:15:27: `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`, `absent`
+    site.yml:15:27: `file` argument `state`: unknown variant `gone`, expected one of `file`, `directory`, `absent`, `link`, `hard`, `touch`
     site.yml:16:21: `file` has no argument `wrong`
-      it takes `path`, `state`, `mode`, `owner`, `group`
+      it takes `path`, `state`, `src`, `mode`, `owner`, `group`, `recurse`, `follow`, `force`, `access_time`, `modification_time`
     site.yml:17:13: the arguments of `file` are a list, not a mapping
       write each argument as `name: value` on a line of its own
     site.yml:18:15: `file` needs the argument `path`
