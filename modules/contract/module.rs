@@ -137,7 +137,8 @@ impl Entry {
             bare: None,
             aliases: &[],
             left_out: &[],
-            touches: Touches::Anything,
+            // As with `shell`: what other modules look at is theirs.
+            touches: Touches::Paths(&[]),
             source: Described::Declared(declared),
         }))
     }

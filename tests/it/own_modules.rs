@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use modules::{Call, act_output};
+use modules::{Call, Run, act_output};
 
 use crate::engine_library::{each_shell, frame};
 use crate::harness::World;
@@ -131,8 +131,9 @@ fn the_hosts_half_is_the_same_in_each_shell() {
             let written = fs::read_to_string(at.join("a b")).unwrap();
             assert_eq!(written, format!("{value}{value}|"), "{shell:?}");
             let ask = Call::new("ask_shell").words(environment).word("--").word("cat \"$ARG_path\"; exit 3");
-            let said = act_output(&frame(shell, "", "", &ask).body);
-            assert!(said.contains("status 3"), "{shell:?} {said}");
+            let body = frame(shell, "", "", &ask).body;
+            let asked = Run { keep_ends: true, ..Run::default() }.result(&body).unwrap();
+            assert_eq!((&asked["rc"], &asked["stdout"]), (&3.into(), &written.into()), "{shell:?}");
         }
         let fails = Call::new("do_own").words(["", "--", "echo why >&2; exit 7"]);
         let refused = frame(shell, "", "", &fails);
@@ -234,8 +235,7 @@ fn mistakes_in_the_file_are_said_at_their_place() {
         let world = here("- keep: {text: a, path: /x}\n").file(&format!("modules/{name}.yml"), text);
         let ran = world.dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
         assert!(ran.stderr.contains(place) && ran.stderr.contains(said), "{name} {said}: {}", ran.stderr);
-        let named = ran.stderr.contains("there is no module `keep`");
-        assert_eq!(named, name != "keep", "{}", ran.stderr);
+        assert!(!ran.stderr.contains("there is no module"), "{}", ran.stderr);
     }
 }
 
