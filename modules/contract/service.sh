@@ -1,7 +1,7 @@
 # Services, whoever runs them; sent where one of them is asked about or changed. $manager is what runs services, $scope
 # `--user` or `--global` for other services than the host's, $name the service, $pattern what the list of processes shows.
 
-: "${script_places=/etc/init.d /etc/rc.d/init.d /usr/local/etc/init.d}" "${run_places=/run /var/run}" "${units=/etc/systemd/system}"
+: "${script_places=/etc/init.d /etc/rc.d/init.d /usr/local/etc/init.d}" "${run_places=/run /var/run}" "${unit_places=/etc/systemd/system}"
 # shellcheck disable=SC2086
 sctl() { systemctl $scope "$@"; }
 meant() { manager=$1 scope=$2 name=$3 pattern=$4; } # MANAGER, SCOPE, NAME, PATTERN
@@ -39,7 +39,7 @@ own_units() {
   case $scope in
   --user) printf '%s' "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user" ;;
   --global) printf '%s' /etc/systemd/user ;;
-  *) printf '%s' "$units" ;;
+  *) printf '%s' "$unit_places" ;;
   esac
 }
 # Whether a drop-in is not among those that systemd has read. Of the first in a new directory systemd 252 itself does not say so.

@@ -208,7 +208,7 @@ fn a_drop_in_that_systemd_has_not_read_makes_its_unit_stale() {
         executable(&at.join("systemctl"), SYSTEMCTL);
         fs::create_dir_all(at.join("x.service.d")).unwrap();
         let drop_in = at.join("x.service.d/a.conf");
-        let before = format!("PATH={}:$PATH units={}", at.display(), at.display());
+        let before = format!("PATH={}:$PATH unit_places={}", at.display(), at.display());
         for (content, read, stale) in
             [("", "", false), ("[Service]", "", true), ("[Service]", "x.service.d/a.conf", false)]
         {

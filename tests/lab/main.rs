@@ -14,4 +14,5 @@ mod platforms;
 mod refusals;
 mod registry_tls;
 mod rotation;
+mod running;
 mod trust;
