@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::arguments::Lines;
-use crate::contract::{Evaluated, Host, Module, Plan, PlanError, Probe};
+use crate::contract::{Evaluated, Host, Module, Plan, PlanError, Probe, Touches};
 
 /// Fails the host where one of the conditions does not hold. It asks the host nothing and changes nothing. Where one does not
 /// hold it registers the condition as `assertion`, and `evaluated_to`, as Ansible does.
@@ -30,6 +30,7 @@ impl Module for Assert {
     const ALIASES: &'static [(&'static str, &'static str)] = &[("msg", "fail_msg")];
     const EXAMPLE: &'static str = "- assert:\n    that:\n      - registry is defined\n    fail_msg: give the registry with -e registry=HOST[:PORT]\n";
     const EVALUATED: &'static [&'static str] = &["that"];
+    const TOUCHES: Touches = Touches::Nothing;
     type State = ();
 
     fn probe(&self, _host: &Host) -> Probe<()> {

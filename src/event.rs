@@ -13,6 +13,12 @@ use std::collections::BTreeMap;
 
 pub use planned::PlannedChange;
 
+/// The note of a task that has run in check mode.
+pub const RAN: &str = "ran: `check_mode` is false";
+
+/// The note of a task that has not run though the run applies.
+pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
+
 /// One event. `--format jsonl` prints each as a line.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

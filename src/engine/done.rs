@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::meeting::Told;
 use super::step::Skip;
-use crate::event::{Outcome, Reason, visible};
+use crate::event::{ONLY_PLANNED, Outcome, RAN, Reason, visible};
 use crate::yaml::Problem;
 
 /// How a step ended.
@@ -164,12 +164,6 @@ impl Done {
         }
     }
 }
-
-/// What is said of a task that has run in check mode.
-pub const RAN: &str = "ran: `check_mode` is false";
-
-/// What is said of a task that has not run in a run that applies.
-pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
 
 /// Why check mode cannot tell the result of a command.
 pub const COMMAND: &str = "what a command does is known only when it has run";

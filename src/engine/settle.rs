@@ -5,13 +5,13 @@ use std::sync::Arc;
 use modules::{Change, Host, Level, Note, Overlay, Plan, PlanError};
 use tokio::sync::Semaphore;
 
-use super::done::{COMMAND, Done, ONLY_PLANNED, RAN, acted, result_of, unseen};
+use super::done::{COMMAND, Done, acted, result_of, unseen};
 use super::host::{HostRun, Left, Window, requeue, start_over};
 use super::meeting::Told;
 use super::program::Queue;
 use super::step::{Planned, Ready, Stage, Witness};
 use super::window::Acts;
-use crate::event::{Event, Outcome, PlannedChange};
+use crate::event::{Event, ONLY_PLANNED, Outcome, PlannedChange, RAN};
 
 /// How many steps are asked behind a change, and how many before it are asked again: with all of them, hundreds of changes
 /// in one play would cost the square of it.

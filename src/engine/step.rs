@@ -48,6 +48,8 @@ pub struct Ready {
     pub included: Vec<(String, Json)>,
     /// How far it is.
     pub stage: Stage,
+    /// The key of its answers before any was given.
+    pub key: String,
     /// The key and the digests of the answers that led to its plan, for a later run to know them again.
     pub answered: Option<(String, Vec<String>)>,
 }
@@ -72,7 +74,7 @@ impl Witness {
             identity: step.identity.clone(),
             site: step.site.clone(),
             arguments: step.arguments.clone(),
-            key: step.answered.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
+            key: step.key.clone(),
         }
     }
 
@@ -89,6 +91,7 @@ impl Witness {
         step.identity = self.identity.clone();
         step.site.clone_from(&self.site);
         step.arguments = self.arguments.clone();
+        step.key.clone_from(&self.key);
         let probe = module.start(host);
         step.stage =
             Stage::Asking(Asking { probe, frames: None, digests: Vec::new(), key: self.key.clone() });
@@ -193,6 +196,7 @@ impl Ready {
             arguments: Json::Null,
             included: Vec::new(),
             stage: Stage::taken(),
+            key: String::new(),
             answered: None,
         }
     }

@@ -305,6 +305,7 @@ impl HostRun {
                 let key = self.settled_key(step);
                 let files = Arc::clone(&step.work.task.around.files);
                 let key = self.key_with_answers(key, &files, probe.asks().to_vec()).await;
+                step.key.clone_from(&key);
                 step.stage = self.asking(step, Asking { probe, frames: None, digests: Vec::new(), key });
                 self.advance(step).await;
                 Ok(())

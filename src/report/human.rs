@@ -8,7 +8,7 @@ use super::page::{Page, Tone};
 use super::recap::{self, Ending};
 use super::task::{self, Setting};
 use super::{Look, Progress, Report, ReportError, Sink, fold};
-use crate::event::{Event, Outcome};
+use crate::event::{Event, Outcome, RAN};
 
 /// The report for people.
 pub struct Human {
@@ -17,6 +17,8 @@ pub struct Human {
     look: Look,
     progress: Progress,
     check: bool,
+    /// Whether a task has run in check mode.
+    ran: bool,
     play: Vec<String>,
     batch: Batch,
     order: HashMap<String, usize>,
@@ -40,6 +42,7 @@ impl Human {
             look,
             progress,
             check: false,
+            ran: false,
             play: Vec::new(),
             batch: Batch::default(),
             order: HashMap::new(),
@@ -158,6 +161,7 @@ impl Report for Human {
                 if *outcome == Outcome::Failed {
                     self.failed.insert(host.clone(), task.name.clone());
                 }
+                self.ran |= self.check && notes.iter().any(|note| note.text == RAN);
                 let (notes, owed, reason) = (notes.clone(), owed.clone(), reason.clone());
                 let shown = || serde_json::to_string(result).unwrap_or_default();
                 // One that is hidden is empty.
@@ -192,7 +196,14 @@ impl Report for Human {
                 self.flush(true);
                 self.progress.clear();
                 let (order, failed) = (std::mem::take(&mut self.order), std::mem::take(&mut self.failed));
-                let ending = Ending { hosts, exit: *exit, check: self.check, order: &order, failed: &failed };
+                let ending = Ending {
+                    hosts,
+                    exit: *exit,
+                    check: self.check,
+                    ran: self.ran,
+                    order: &order,
+                    failed: &failed,
+                };
                 self.print(|page| recap::print(page, &ending));
             }
         }

@@ -18,6 +18,8 @@ pub struct Ending<'a> {
     pub exit: u8,
     /// Whether nothing was applied.
     pub check: bool,
+    /// Whether a task has run all the same.
+    pub ran: bool,
     /// Each host's place in the plays.
     pub order: &'a HashMap<String, usize>,
     /// The task that failed last on a host.
@@ -32,7 +34,12 @@ type Count = fn(&Recap) -> u32;
 /// Prints the recap.
 pub fn print(page: &mut Page, ending: &Ending<'_>) {
     page.gap();
-    page.put(0, Tone::Strong, if ending.check { "recap (check: nothing was changed)" } else { "recap" });
+    let heading = match (ending.check, ending.ran) {
+        (false, _) => "recap",
+        (true, false) => "recap (check: nothing was changed)",
+        (true, true) => "recap (check: nothing was changed but by tasks with `check_mode: false`)",
+    };
+    page.put(0, Tone::Strong, heading);
     let mut groups: BTreeMap<State, Vec<Row<'_>>> = BTreeMap::new();
     for (host, recap) in ending.hosts {
         groups.entry(recap.state).or_default().push((host, recap));

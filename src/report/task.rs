@@ -7,7 +7,7 @@ use super::fold;
 use super::group::{Group, groups, lost_groups, says};
 use super::page::{DiffMode, Page, Tone};
 use crate::event::diff::stat;
-use crate::event::{Outcome, PlannedChange, Reason};
+use crate::event::{ONLY_PLANNED, Outcome, PlannedChange, RAN, Reason};
 
 /// Where what is said of a group begins.
 const BODY: usize = 6;
@@ -102,7 +102,13 @@ fn label(word: &str, setting: Setting) -> String {
 }
 
 fn head(page: &mut Page, handler: bool, group: &Group, setting: Setting) {
-    let (word, tone) = said(group.outcome, setting.check);
+    let notes = || group.task.parts.iter().flat_map(|part| &part.notes);
+    let check = if setting.check {
+        !notes().any(|note| note.text == RAN)
+    } else {
+        notes().any(|note| note.text == ONLY_PLANNED)
+    };
+    let (word, tone) = said(group.outcome, check);
     let label = label(word, setting);
     let hang = 2 + label.len();
     let kind = if handler { "handler: " } else { "" };

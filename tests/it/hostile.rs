@@ -294,3 +294,146 @@ fn under_every_shell_asks_answer_the_same() {
         assert_eq!(answer, &answers[0].1, "{shell:?} and {:?}", answers[0].0);
     }
 }
+
+/// What would leave a file behind, wherever it were evaluated or run.
+fn traps() -> Vec<String> {
+    // A lookup's command runs beside the playbook.
+    let touch = "touch was-here";
+    let expression = format!("lookup('pipe', '{touch}')");
+    vec![
+        format!("{{{{ {expression} }}}}"),
+        format!("{{% if {expression} %}}{{% endif %}}"),
+        expression,
+        format!("$({touch})"),
+        format!("; {touch} #"),
+        format!("!unsafe \"{{{{ lookup('pipe', '{touch}') }}}}\""),
+        "{{ inventory_hostname }}".to_owned(),
+        "inventory_hostname == 'web1'".to_owned(),
+    ]
+}
+
+/// A world whose host says hostile values: as the items of the list `said`.
+fn told(tasks: &str) -> (World, Vec<String>) {
+    let world = World::new();
+    let said: Vec<String> = traps().into_iter().chain(values()).collect();
+    let read = "- {name: ask, slurp: {src: /etc/said.json}, register: raw}\n\
+                - {name: keep, set_fact: {said: \"{{ raw.content | b64decode | from_json }}\"}}\n";
+    (
+        world.host_file("web1", "/etc/said.json", json!(said).to_string()).tasks(&format!("{read}{tasks}")),
+        said,
+    )
+}
+
+fn nothing_ran(world: &World) {
+    assert!(!world.path("was-here").exists(), "what a host has said was run");
+    assert!(!Path::new("/tmp/dtrctl-was-here").exists());
+}
+
+#[test]
+fn what_a_host_says_stays_as_it_is_on_every_way_through_variables() {
+    let (world, said) = told(
+        "- {debug: {msg: \"{{ said }}\"}}\n\
+         - {debug: {msg: \"{{ hostvars['web1'].said }}\"}}\n\
+         - {debug: {msg: \"{{ through }}\"}, vars: {through: \"{{ inner }}\", inner: \"{{ said }}\"}}\n\
+         - {debug: {msg: \"{{ lookup('vars', 'said') }}\"}}\n\
+         - {debug: {msg: \"{{ said | to_json | from_json }}\"}}\n\
+         - {set_fact: {again: \"{{ said | map('trim', '\u{1}') | list }}\"}}\n\
+         - {debug: {msg: \"{{ again }}\"}}\n\
+         - {include_tasks: more.yml, vars: {given: \"{{ said }}\"}}\n\
+         - {copy: {dest: /tmp/all, content: \"{{ said | join('|') }}|\"}}\n\
+         - {template: {src: all.j2, dest: /tmp/rendered}}",
+    );
+    let world = world
+        .file("more.yml", "- debug: {msg: \"{{ given }}\"}\n")
+        .file("all.j2", "{% for value in said %}{{ value }}|{% endfor %}");
+    let ran = world.events(&[]).run();
+    let messages: Vec<Json> = ran
+        .finished("web1")
+        .iter()
+        .filter(|event| event["task"]["module"] == "debug" && event["outcome"] == "ok")
+        .map(|event| event["result"]["msg"].clone())
+        .collect();
+    assert_eq!(messages.len(), 7);
+    for message in messages {
+        assert_eq!(message, json!(said));
+    }
+    assert_eq!(world.text("/tmp/all"), said.join("|") + "|");
+    assert_eq!(world.text("/tmp/rendered"), said.join("|") + "|");
+    nothing_ran(&world);
+}
+
+#[test]
+fn what_a_host_says_stays_as_it_is_as_an_item() {
+    let (world, said) = told(
+        "- {debug: {msg: \"{{ item }}\"}, loop: \"{{ said }}\", loop_control: {label: \"{{ item }}\"}, register: each}\n\
+         - {debug: {msg: \"{{ item }}\"}, with_items: \"{{ said }}\"}\n\
+         - {debug: {msg: \"{{ item.1 }}\"}, with_indexed_items: \"{{ said }}\"}\n\
+         - {debug: {msg: \"{{ each.results | map(attribute='item') | list }}\"}}",
+    );
+    let ran = world.events(&[]).run();
+    let messages = &ran.messages("web1")[2..];
+    let [all, once] = [said.len(), 1];
+    assert_eq!(messages.len(), 3 * all + once);
+    for (i, message) in messages[..3 * all].iter().enumerate() {
+        assert_eq!(message, &json!(said[i % all]));
+    }
+    assert_eq!(messages[3 * all], json!(said));
+    nothing_ran(&world);
+}
+
+#[test]
+fn what_a_host_says_is_no_condition_and_no_expression() {
+    let uses = [
+        "debug: {msg: x}, when: \"{{ item }}\"",
+        "debug: {msg: x}, when: item",
+        "debug: {msg: x}, changed_when: item",
+        "debug: {msg: x}, failed_when: \"{{ item }}\"",
+        "debug: {msg: x}, until: item, retries: 1, delay: 0",
+        "assert: {that: \"{{ item }}\"}",
+        "assert: {that: [\"{{ item }}\"]}",
+        "assert: {that: \"{{ said }}\"}",
+        "assert: {that: false, fail_msg: \"{{ item }}\"}",
+        "debug: {var: \"{{ item }}\"}",
+        "debug: {msg: x}, name: \"{{ item }}\"",
+        "debug: {msg: x}, changed_when: true, notify: \"{{ item }}\"",
+        "debug: {msg: x}, become: \"{{ item }}\"",
+        "debug: {msg: x}, environment: \"{{ item }}\"",
+        "debug: {msg: x}, delegate_to: \"{{ item }}\"",
+        "include_tasks: \"{{ item }}\"",
+        "include_vars: \"{{ item }}\"",
+        "include_role: {name: \"{{ item }}\"}",
+        "set_fact: {\"{{ item }}\": x}",
+        "file: {path: \"{{ item }}\", state: file}",
+        "stat: {path: \"/tmp/{{ item }}\"}",
+        "debug: {msg: \"{{ lookup('vars', item, default='') }}\"}",
+        "debug: {msg: \"{{ said | select('match', item) | list }}\"}",
+        "debug: {msg: \"{{ lookup('file', item) }}\"}",
+        "debug: {msg: \"{{ lookup('template', item) }}\"}",
+        "debug: {msg: \"{{ lookup('fileglob', item) }}\"}",
+        "debug: {msg: \"{{ lookup('items', item) }}\"}",
+        "lineinfile: {path: /tmp/x, create: true, line: \"{{ item }}\", regexp: \"{{ item }}\"}",
+        "blockinfile: {path: /tmp/y, create: true, block: \"{{ item }}\"}",
+    ];
+    let tasks: String = uses
+        .iter()
+        .map(|task| format!("- {{{task}, loop: \"{{{{ said[:12] }}}}\", ignore_errors: true}}\n"))
+        .collect();
+    let (world, _) = told(&tasks);
+    let world = world.file("said.yml", "[]\n");
+    world.apply(&[]).any_code().any_stderr().run();
+    world.apply(&["--check"]).any_code().any_stderr().run();
+    nothing_ran(&world);
+}
+
+#[test]
+fn a_host_does_not_choose_where_a_task_is_done() {
+    for said in ["web9", "-oProxyCommand=id", "{{ inventory_hostname }}", "127.0.0.1;id"] {
+        let world = World::new().host_file("web1", "/etc/said", said).tasks(
+            "- {slurp: {src: /etc/said}, register: raw}\n\
+             - {ping: {}, delegate_to: \"{{ raw.content | b64decode }}\"}",
+        );
+        let ran = world.events(&[]).code(3).run();
+        let end = &ran.finished("web1")[1];
+        assert!(end["reason"]["message"].as_str().unwrap().contains("is neither"), "{end}");
+    }
+}

@@ -35,6 +35,7 @@ mod shipped;
 mod sshd;
 mod transport;
 mod tree;
+mod truth;
 mod vars;
 mod vault;
 mod windows;

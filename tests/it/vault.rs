@@ -109,3 +109,45 @@ fn a_mistake_in_an_encrypted_file_shows_its_place_and_not_its_lines() {
     let ran = world.apply(&["--vault-password-file", "pass"]).code(3).any_stderr().run();
     shows_nothing(&ran);
 }
+
+/// What is meant to be secret without being encrypted: passwords and headers of requests, the environment, and all of `no_log`.
+const HIDDEN: &str = "\
+- hosts: docker
+  gather_facts: false
+  environment: {TOKEN: canary-env}
+  tasks:
+  - {uri: {url: 'http://127.0.0.1:9/x', url_username: a, url_password: canary-url, headers: {X-Token: canary-head}}, ignore_errors: true}
+  - {uri: {url: 'http://127.0.0.1:9/x', method: POST, body: canary-body, headers: {Authorization: canary-head}}, ignore_errors: true}
+  - {get_url: {url: 'http://127.0.0.1:9/x', dest: '{{ root }}/tmp/x', url_username: a, url_password: canary-url}, ignore_errors: true}
+  - {copy: {dest: '{{ root }}/tmp/f', content: canary-content}, no_log: true}
+  - {lineinfile: {path: '{{ root }}/tmp/f', line: canary-line}, no_log: true}
+  - {shell: 'echo canary-out $TOKEN; echo canary-err >&2; exit 3', no_log: true, ignore_errors: true, register: ran}
+  - {debug: {msg: 'canary-said {{ ran.stdout | default(0) }}'}, no_log: true}
+  - {debug: {msg: x}, loop: [canary-item], no_log: true}
+  - {assert: {that: false, fail_msg: canary-fail}, no_log: true, ignore_errors: true}
+  - {set_fact: {kept: canary-fact}, no_log: true}
+  - {shell: 'echo canary-again', no_log: true, until: false, retries: 1, delay: 0, ignore_errors: true}
+";
+
+#[test]
+fn what_is_said_to_be_secret_is_in_no_output_and_is_not_remembered() {
+    let world = World::new().playbook(HIDDEN);
+    let root = world.root("web1").display().to_string();
+    let hosts = format!("docker:\n  hosts: {{web1: {{ansible_connection: local, root: '{root}'}}}}\n");
+    let world = world.file("hosts.yml", hosts);
+    for more in
+        [&["--check"][..], &["--check", "--format", "jsonl"], &["--diff=full"], &["--format", "jsonl"]]
+    {
+        let beside = ["--events", "events.jsonl", "--junit", "junit.xml"];
+        shows_nothing(&world.apply(more).args(&beside).any_stderr().run());
+        for file in ["events.jsonl", "junit.xml"] {
+            let text = std::fs::read_to_string(world.path(file)).unwrap();
+            assert!(text.contains("get_url") && !text.contains("canary"), "{more:?} {file}: {text}");
+        }
+    }
+    assert_eq!(world.text("/tmp/f"), "canary-content\ncanary-line\n");
+    for entry in std::fs::read_dir(world.path("cache/dtrctl/hosts")).unwrap() {
+        let text = String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned();
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
