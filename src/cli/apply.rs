@@ -153,8 +153,9 @@ impl Apply {
                 }
                 Ok((hosts, unmatched)) => {
                     output::warn(&unmatched);
+                    let listed = hosts.clone();
                     let hosts = arranged(play.order.as_deref(), hosts);
-                    selected.push(Selected { play, hosts });
+                    selected.push(Selected { play, hosts, listed });
                 }
                 Err(more) => problems.extend(more),
             }
@@ -181,7 +182,7 @@ impl Apply {
 
     fn listing(&self, selected: &[Selected], tags: &Tags) -> String {
         let mut text = String::new();
-        for Selected { play, hosts } in selected {
+        for Selected { play, hosts, .. } in selected {
             text += &format!("play: {}\n", play.shown_name());
             if self.list_hosts {
                 hosts.iter().for_each(|host| text += &format!("  host: {host}\n"));

@@ -1,6 +1,6 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,8 +122,10 @@ pub struct Shared {
 pub struct Selected {
     /// The play.
     pub play: Arc<Play>,
-    /// Its hosts, in order.
+    /// Its hosts, in the order in which it goes through them.
     pub hosts: Vec<String>,
+    /// The same in the order of its pattern, then of the inventory, whatever its `order` is.
+    pub listed: Vec<String>,
 }
 
 /// What a run is made of.
@@ -247,8 +249,7 @@ impl Shared {
     /// Keeps variables that another host's task has found out about a host.
     pub fn learn_of(&self, host: &str, facts: &Map<String, Json>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let learnt = Arc::make_mut(&mut kept.entry(host.to_owned()).or_default().learnt);
-        facts.iter().for_each(|(name, value)| learnt.set_literal(name.clone(), value));
+        kept.entry(host.to_owned()).or_default().learn(facts);
     }
 
     /// What can be said of a host outside a play: its variables of the inventory, and what it has learnt.
@@ -314,7 +315,7 @@ impl Shared {
     pub fn preflight(&self, plays: &[Selected]) -> Result<(), Problems> {
         let mut problems = Problems::new();
         let mut seen = BTreeSet::new();
-        for Selected { play, hosts } in plays {
+        for Selected { play, hosts, .. } in plays {
             for name in hosts {
                 let upper = Arc::new(self.variables(play, name, hosts, hosts, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
@@ -422,7 +423,7 @@ impl Shared {
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
+        let all: Arc<[String]> = selected.listed.iter().filter(|host| self.goes_on(host)).cloned().collect();
         let mut hosts = JoinSet::new();
         for name in batch {
             let (shared, together) = (Arc::clone(self), together.clone());
@@ -441,16 +442,6 @@ impl Shared {
                 Err(_) => {}
             }
         }
-    }
-
-    /// Those of a play's hosts that go on, in the inventory's order, whatever the play's is.
-    fn in_order(&self, hosts: &[String]) -> Vec<String> {
-        let wanted: HashSet<&str> =
-            hosts.iter().map(String::as_str).filter(|host| self.goes_on(host)).collect();
-        let listed = self.inventory.hosts().filter(|host| wanted.contains(&***host)).map(ToString::to_string);
-        let implicit =
-            hosts.iter().filter(|host| !self.inventory.has_host(host) && wanted.contains(host.as_str()));
-        listed.chain(implicit.cloned()).collect()
     }
 
     /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
@@ -532,6 +523,7 @@ impl Shared {
             variables,
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),
+            from_others: 0,
             looped: Looped::default(),
             tolerant: false,
             unreached: None,

@@ -135,7 +135,7 @@ impl HostRun {
     pub(super) fn scope_of(&mut self, work: &TaskWork) -> Arc<Scope> {
         let item = work.item.as_ref().map(|item| item_layer(&work.task, item));
         let met = self.met >= work.place;
-        self.view.see(met, self.variables.kept());
+        self.view.see(met, &work.place, self.variables.kept());
         let mut scope = self.variables.of_task(work, item);
         scope.push(self.play_hosts(met));
         Arc::new(scope)
@@ -156,11 +156,9 @@ impl HostRun {
         let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
         let stays = |host: &&String| remains.contains(host.as_str()) || !of_batch.contains(host.as_str());
         let all: Vec<&String> = self.all_hosts.iter().filter(stays).collect();
-        let in_batch: Vec<&String> =
-            all.iter().copied().filter(|host| remains.contains(host.as_str())).collect();
         layer.set_literal("ansible_play_hosts", &serde_json::json!(all));
-        layer.set_literal("ansible_play_batch", &serde_json::json!(in_batch));
-        layer.set_literal("play_hosts", &serde_json::json!(in_batch));
+        layer.set_literal("ansible_play_batch", &serde_json::json!(batch));
+        layer.set_literal("play_hosts", &serde_json::json!(batch));
         Arc::new(layer)
     }
 
