@@ -20,6 +20,8 @@ pub struct Meeting {
 struct State {
     /// How far each host is: all before that place is done. One that is not here has not begun.
     at: HashMap<String, Progress>,
+    /// Where each has come to last, be it that it has left since.
+    last: HashMap<String, Position>,
     /// Who does a task for all.
     elected: HashMap<Position, String>,
     /// What one host has found out for all.
@@ -161,17 +163,23 @@ impl Meeting {
         self.set(host, if lost { Progress::Lost } else { Progress::Left });
     }
 
-    /// The hosts that are not lost, in order.
+    /// The hosts that are not lost before a place, in order: one that fails there or later was still there.
     #[must_use]
-    pub fn remaining(&self) -> Vec<&str> {
+    pub fn remaining(&self, place: &Position) -> Vec<&str> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |host: &&String| state.at.get(*host) != Some(&Progress::Lost);
+        let stays = |host: &&String| {
+            state.at.get(*host) != Some(&Progress::Lost)
+                || state.last.get(*host).is_some_and(|last| last >= place)
+        };
         self.hosts.iter().filter(stays).map(String::as_str).collect()
     }
 
     fn set(&self, host: &str, progress: Progress) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.at.get(host).is_some_and(Progress::is_over) {
+            if let Progress::Before(place) = &progress {
+                state.last.insert(host.to_owned(), place.clone());
+            }
             state.at.insert(host.to_owned(), progress);
             drop(state);
             self.changed.notify_waiters();

@@ -420,6 +420,7 @@ impl Shared {
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            listed: selected.listed.clone().into(),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -487,7 +488,7 @@ impl Shared {
             }
         };
         let (mut variables, mut magic) =
-            self.variables(play, name, together.meeting.hosts(), all, self.kept(name));
+            self.variables(play, name, together.meeting.hosts(), &together.listed, self.kept(name));
         let settings = match self.settings(&scope) {
             Ok(settings) => settings,
             Err(reason) => return self.lose(name, State::Failed, reason, earlier),
@@ -687,6 +688,8 @@ pub struct Together {
     forks: Arc<Semaphore>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// The play's hosts, in its pattern's order, be they lost.
+    listed: Arc<[String]>,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }

@@ -137,12 +137,12 @@ impl HostRun {
         let met = self.met >= work.place;
         self.view.see(met, &work.place, self.variables.kept());
         let mut scope = self.variables.of_task(work, item);
-        scope.push(self.play_hosts(met));
+        scope.push(self.play_hosts(met, &work.place));
         Arc::new(scope)
     }
 
     /// The hosts of the play that are not lost: whoever asks waits until all have come to where it is.
-    fn play_hosts(&self, met: bool) -> Arc<Layer> {
+    fn play_hosts(&self, met: bool, place: &Position) -> Arc<Layer> {
         let mut layer = Layer::new();
         if !met && self.meeting.hosts().len() > 1 {
             for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
@@ -150,7 +150,7 @@ impl HostRun {
             }
             return Arc::new(layer);
         }
-        let batch = self.meeting.remaining();
+        let batch = self.meeting.remaining(place);
         let of_batch: std::collections::HashSet<&str> =
             self.meeting.hosts().iter().map(String::as_str).collect();
         let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
