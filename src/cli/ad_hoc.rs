@@ -54,8 +54,10 @@ impl Run {
             });
         }
         output::warn(&unmatched);
-        let selected =
-            plays(&[playbook]).into_iter().map(|play| Selected { play, hosts: hosts.clone() }).collect();
+        let selected = plays(&[playbook])
+            .into_iter()
+            .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })
+            .collect();
         let mut reports = self.mode.reports()?;
         let job = Job {
             options: self.mode.options(&self.inventory, &self.connection)?,

@@ -144,8 +144,9 @@ impl Apply {
                 }
                 Ok((hosts, unmatched)) => {
                     output::warn(&unmatched);
+                    let listed = hosts.clone();
                     let hosts = arranged(play.order.as_deref(), hosts);
-                    selected.push(Selected { play, hosts });
+                    selected.push(Selected { play, hosts, listed });
                 }
                 Err(more) => problems.extend(more),
             }

@@ -78,8 +78,10 @@ impl Ask {
         }
         output::warn(&unmatched);
         let playbook = self.playbook(registry, given.as_ref())?;
-        let selected =
-            plays(&[playbook]).into_iter().map(|play| Selected { play, hosts: hosts.clone() }).collect();
+        let selected = plays(&[playbook])
+            .into_iter()
+            .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })
+            .collect();
         let mut report = self.report(registry, given.map(|given| given.name), groups(&inventory, &hosts));
         let job = Job {
             options: Options {

@@ -14,6 +14,7 @@ use super::run::Shared;
 use super::scope::NoValue;
 use super::variables::{Kept, names_set};
 use super::view::HostView;
+use crate::event::Position;
 use crate::playbook::Play;
 use crate::template::{Hosts, Layer, Scope};
 use crate::yaml::{Node, Problem};
@@ -66,11 +67,11 @@ impl Shared {
     fn before(self: &Arc<Self>, asked: Asked<'_>) -> Result<Before, Box<Problem>> {
         let (host, play) = (asked.host, asked.play);
         let (mut variables, mut magic) =
-            self.variables(play, host, &lists_of(asked.hosts, asked.hosts), Kept::default());
+            self.variables(play, host, &lists_of(asked.hosts, asked.hosts, asked.hosts), Kept::default());
         let facts = self.facts_before(&mut variables, asked)?;
         let meeting = Arc::new(Meeting::new(vec![host.to_owned()]));
         let view = Arc::new(HostView::new(self, host, &meeting, &Arc::new(BTreeSet::new())));
-        view.see(true, variables.kept());
+        view.see(true, &Position::default(), variables.kept());
         magic.set_hosts("hostvars", view as Arc<dyn Hosts>);
         variables.magic = Arc::new(magic);
         let mut files = Layer::new();

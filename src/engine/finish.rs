@@ -20,11 +20,12 @@ impl HostRun {
     /// Judges a step's end, keeps its result and says what happened.
     pub(super) async fn finish(
         &mut self,
-        step: Ready,
+        mut step: Ready,
         mut done: Done,
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<(), Left> {
+        self.look_again(&mut step, &done).await;
         if let Err(wrong) = self.judge(&step, &mut done) {
             done = *wrong;
         }
@@ -194,6 +195,20 @@ impl HostRun {
         Ok(())
     }
 
+    /// Renews what a step's conditions see: earlier results may not have been there when it was made ready, and what other
+    /// hosts find out may not be there yet.
+    async fn look_again(&mut self, step: &mut Ready, done: &Done) {
+        let task = Arc::clone(&step.work.task);
+        let conditions = [&task.changed_when, &task.failed_when, &task.until, &task.loop_control.break_when];
+        step.scope = self.scope_of(&step.work);
+        let scope = Arc::new(self.with_result(step, done));
+        let pends = |all: &&Vec<Node>| matches!(self.shared.renderer.all(all, &scope), Err(NoValue::Pending));
+        if self.met < step.work.place && conditions.iter().any(pends) {
+            self.meet(&step.work.place).await;
+            step.scope = self.scope_of(&step.work);
+        }
+    }
+
     /// Whether conditions hold that may name the task's own result.
     fn verdict(&self, step: &Ready, done: &Done, conditions: &[Node]) -> Result<bool, Box<Done>> {
         match self.shared.renderer.all(conditions, &Arc::new(self.with_result(step, done))) {
@@ -299,6 +314,7 @@ impl HostRun {
         }
         if done.outcome == Outcome::Skipped {
             done.result.insert("skipped".to_owned(), true.into());
+            done.result.remove("failed");
             done.result.extend(std::mem::take(&mut done.skip));
         }
         let unknown = match done.outcome {
@@ -327,7 +343,9 @@ impl HostRun {
         }
         let delegated = step.site.as_ref().filter(|_| self.facts_are_delegated(step));
         if let Some(site) = delegated {
-            self.shared.learn_of(&site.host.name, &done.facts);
+            if !self.meeting.learn_of(&site.host.name, &step.work.place, &done.facts) {
+                self.shared.learn_of(&site.host.name, &done.facts);
+            }
             return;
         }
         for (name, value) in done.facts.clone() {
@@ -350,6 +368,8 @@ impl HostRun {
             self.looped.results.clear();
             self.looped.unknown = None;
         }
+        // The next item sees it under the task's own name, as in "the first mirror that answers".
+        self.register(step.task(), &done.result, unknown.clone());
         self.looped.unknown = self.looped.unknown.take().or(unknown);
         let mut result = done.result.clone();
         let control = &step.task().loop_control;

@@ -28,7 +28,7 @@ pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
     pub(super) together: Together,
-    /// The play's hosts, in the inventory's order.
+    /// The play's hosts, in its pattern's order.
     pub(super) all_hosts: Arc<[String]>,
     pub(super) meeting: Arc<Meeting>,
     /// What its templates see of other hosts.
@@ -60,6 +60,8 @@ pub struct HostRun {
     pub(super) in_doubt: BTreeSet<usize>,
     /// Why check mode cannot know whether the host goes on at all.
     pub(super) doubt: Option<Arc<str>>,
+    /// How many of the things that other hosts' tasks have found out about this host it knows.
+    pub(super) from_others: usize,
     pub(super) looped: Looped,
     pub(super) reach: Reach,
     /// Why the host leaves, while the blocks that it was in end.
@@ -128,9 +130,12 @@ impl HostRun {
         if let Err(left) = self.go().await {
             self.leave(left);
         }
+        self.take_from_others();
+        let kept = self.variables.kept();
+        self.meeting.know_at_last(&self.host.name, kept.clone());
+        self.shared.keep_variables(&self.host.name, kept);
         self.together.end(&self.shared, &self.host.name, &self.recap);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
-        self.shared.keep_variables(&self.host.name, self.variables.kept());
         self.shared.emit(Event::HostFinished { host: self.host.name.clone() });
         self.recap
     }
@@ -185,7 +190,8 @@ impl HostRun {
                     }
                 }
                 let Some(next) = queue.front() else { return Ok(()) };
-                self.meeting.arrive(&self.host.name, &next.place().clone());
+                let place = next.place().clone();
+                self.arrive(&place);
                 self.tolerates(queue);
                 match if self.reach.gone { Ok(()) } else { self.know_facts().await } {
                     Err(Left::Unreachable) if self.reach.tolerant => {
@@ -224,7 +230,7 @@ impl HostRun {
                 continue;
             }
             let place = step.work.place.clone();
-            self.meeting.arrive(&self.host.name, &place);
+            self.arrive(&place);
             if self.together.is_cautious {
                 self.meet(&place).await;
                 if self.shared.stops_before(&place) && self.closing.is_none() {
@@ -462,13 +468,25 @@ impl HostRun {
         Left::Unreachable
     }
 
+    /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.
+    fn arrive(&mut self, place: &Position) {
+        self.take_from_others();
+        self.meeting.arrive(&self.host.name, place, self.variables.kept());
+    }
+
+    fn take_from_others(&mut self) {
+        for facts in self.meeting.learnt_of(&self.host.name, self.from_others) {
+            self.from_others += 1;
+            facts.iter().for_each(|(name, value)| self.learn(name, value));
+        }
+    }
+
     /// Waits until all hosts of the batch have come to a place.
     pub(super) async fn meet(&mut self, place: &Position) {
         if self.met >= *place {
             return;
         }
-        self.meeting.arrive(&self.host.name, place);
-        self.shared.keep_variables(&self.host.name, self.variables.kept());
+        self.arrive(place);
         self.slot = None;
         self.meeting.all_at(place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();

@@ -24,14 +24,13 @@ pub fn groups(inventory: &Inventory) -> Layer {
     layer
 }
 
-/// The variables that list the hosts of a play and of its batch.
+/// The variables that list the hosts of a batch, those of the play that go on, and all that the play has listed.
 #[must_use]
-pub fn lists_of(batch: &[String], all: &[String]) -> Layer {
+pub fn lists_of(batch: &[String], all: &[String], listed: &[String]) -> Layer {
     let mut layer = Layer::new();
-    let (batch, all) = (json!(batch), json!(all));
-    layer.set_literal("ansible_play_hosts", &all);
-    layer.set_literal("ansible_play_hosts_all", &all);
-    layer.set_literal("ansible_play_batch", &batch);
+    layer.set_literal("ansible_play_hosts", &json!(all));
+    layer.set_literal("ansible_play_hosts_all", &json!(listed));
+    layer.set_literal("ansible_play_batch", &json!(batch));
     layer
 }
 

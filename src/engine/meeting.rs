@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value as Json};
 use tokio::sync::Notify;
 
+use super::variables::Kept;
 use crate::event::{Outcome, Position};
 
 /// The hosts of a batch, and how far each is.
@@ -20,10 +21,39 @@ pub struct Meeting {
 struct State {
     /// How far each host is: all before that place is done. One that is not here has not begun.
     at: HashMap<String, Progress>,
+    /// Where each has come to last, be it that it has left since.
+    last: HashMap<String, Position>,
     /// Who does a task for all.
     elected: HashMap<Position, String>,
     /// What one host has found out for all.
     told: HashMap<Position, Told>,
+    /// What was known of each host from a place on, in order: one that has gone on is seen as it was.
+    known: HashMap<String, Vec<(Position, Known)>>,
+    /// What other hosts' tasks have found out about a host, and where.
+    delegated: HashMap<String, Vec<(Position, Map<String, Json>)>>,
+}
+
+/// What is known of a host.
+#[derive(Clone)]
+struct Known {
+    kept: Kept,
+    /// How many of the things that others have found out are in it.
+    taken: usize,
+}
+
+impl State {
+    /// Forgets what no host looks at any more, as all are past it.
+    fn forget(&mut self, host: &str, hosts: usize) {
+        let places = self.at.values().filter_map(|progress| match progress {
+            Progress::Before(place) => Some(place),
+            Progress::Left | Progress::Lost => None,
+        });
+        let (Some(slowest), Some(known)) = (places.min(), self.known.get_mut(host)) else { return };
+        if self.at.len() == hosts {
+            let old = known.iter().take_while(|(from, _)| from <= slowest).count();
+            known.drain(..old.saturating_sub(1));
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -72,9 +102,61 @@ impl Meeting {
         &self.hosts
     }
 
-    /// Says that a host has done all that is before a place.
-    pub fn arrive(&self, host: &str, place: &Position) {
+    /// Says that a host has done all that is before a place, and what is known of it there.
+    pub fn arrive(&self, host: &str, place: &Position, kept: Kept) {
+        self.know(host, place, kept);
         self.set(host, Progress::Before(place.clone()));
+    }
+
+    /// Keeps what is known of a host from a place on.
+    fn know(&self, host: &str, place: &Position, kept: Kept) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = state.delegated.get(host).map_or(0, Vec::len);
+        let known = state.known.entry(host.to_owned()).or_default();
+        if known.last().is_none_or(|(_, last)| last.taken != taken || !last.kept.is_same(&kept)) {
+            known.push((place.clone(), Known { kept, taken }));
+        }
+        state.forget(host, self.hosts.len());
+    }
+
+    /// Keeps what is known of a host that leaves: whoever is past its last task sees it.
+    pub fn know_at_last(&self, host: &str, kept: Kept) {
+        let last = match self.state.lock().unwrap_or_else(PoisonError::into_inner).at.get(host) {
+            Some(Progress::Before(place)) => place.inside(u32::MAX),
+            _ => Position::default(),
+        };
+        self.know(host, &last, kept);
+    }
+
+    /// What is known of a host by whoever is at a place; none where it has not begun.
+    #[must_use]
+    pub fn known(&self, host: &str, place: &Position) -> Option<Kept> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = state.known.get(host)?;
+        let mut now = known.iter().rev().find(|(from, _)| from <= place).or(known.first())?.1.clone();
+        let others = state.delegated.get(host).map_or(&[][..], Vec::as_slice);
+        for (_, facts) in others.iter().skip(now.taken).filter(|(at, _)| at < place) {
+            now.kept.learn(facts);
+        }
+        Some(now.kept)
+    }
+
+    /// Keeps what a task of another host has found out about a host; false where that host is not in this batch.
+    pub fn learn_of(&self, host: &str, place: &Position, facts: &Map<String, Json>) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_here = self.hosts.iter().any(|name| name == host);
+        if is_here {
+            state.delegated.entry(host.to_owned()).or_default().push((place.clone(), facts.clone()));
+        }
+        is_here
+    }
+
+    /// What others have found out about a host after the first so many.
+    #[must_use]
+    pub fn learnt_of(&self, host: &str, taken: usize) -> Vec<Map<String, Json>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = state.delegated.get(host).map_or(&[][..], Vec::as_slice);
+        all.iter().skip(taken).map(|(_, facts)| facts.clone()).collect()
     }
 
     /// Says that nothing more comes of a host; `lost` where it has failed or could not be reached.
@@ -92,17 +174,23 @@ impl Meeting {
         }
     }
 
-    /// The hosts that are not lost, in order.
+    /// The hosts that are not lost before a place, in order: one that fails there or later was still there.
     #[must_use]
-    pub fn remaining(&self) -> Vec<&str> {
+    pub fn remaining(&self, place: &Position) -> Vec<&str> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |host: &&String| state.at.get(*host) != Some(&Progress::Lost);
+        let stays = |host: &&String| {
+            state.at.get(*host) != Some(&Progress::Lost)
+                || state.last.get(*host).is_some_and(|last| last >= place)
+        };
         self.hosts.iter().filter(stays).map(String::as_str).collect()
     }
 
     fn set(&self, host: &str, progress: Progress) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.at.get(host).is_some_and(Progress::is_over) {
+            if let Progress::Before(place) = &progress {
+                state.last.insert(host.to_owned(), place.clone());
+            }
             state.at.insert(host.to_owned(), progress);
             drop(state);
             self.changed.notify_waiters();

@@ -106,14 +106,17 @@ impl Work {
 #[must_use]
 pub fn of_play(play: &Play, tags: &Tags) -> Queue {
     let mut queue = Queue::new();
+    let before = Position::default();
+    let mut flushed: Option<Position> = None;
     for section in &play.sections {
-        let before = Position::default();
         append(&mut queue, section, &before, None, tags);
-        let last = section.iter().map(last_number).max();
-        // A section without tasks has no handlers to run.
-        if let Some(last) = last {
-            queue.push_back(Work::Mark(Mark::Flush(before.inside(last), None)));
+        let last = section.iter().map(last_number).max().map(|last| before.inside(last));
+        // A section without tasks still runs what a handler of the section before has notified before itself.
+        let place = last.or_else(|| flushed.map(|before| before.inside(u32::MAX).inside(u32::MAX)));
+        if let Some(place) = &place {
+            queue.push_back(Work::Mark(Mark::Flush(place.clone(), None)));
         }
+        flushed = place;
     }
     queue
 }

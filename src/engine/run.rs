@@ -1,6 +1,6 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -123,8 +123,10 @@ pub struct Shared {
 pub struct Selected {
     /// The play.
     pub play: Arc<Play>,
-    /// Its hosts, in order.
+    /// Its hosts, in the order in which it goes through them.
     pub hosts: Vec<String>,
+    /// The same in the order of its pattern, then of the inventory, whatever its `order` is.
+    pub listed: Vec<String>,
 }
 
 /// What a run is made of.
@@ -251,8 +253,7 @@ impl Shared {
     /// Keeps variables that another host's task has found out about a host.
     pub fn learn_of(&self, host: &str, facts: &Map<String, Json>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let learnt = Arc::make_mut(&mut kept.entry(host.to_owned()).or_default().learnt);
-        facts.iter().for_each(|(name, value)| learnt.set_literal(name.clone(), value));
+        kept.entry(host.to_owned()).or_default().learn(facts);
     }
 
     /// What can be said of a host outside a play: its variables of the inventory, and what it has learnt.
@@ -319,8 +320,8 @@ impl Shared {
     pub fn preflight(&self, plays: &[Selected]) -> Result<(), Problems> {
         let mut problems = Problems::new();
         let mut seen = BTreeSet::new();
-        for Selected { play, hosts } in plays {
-            let lists = magic::lists_of(hosts, hosts);
+        for Selected { play, hosts, .. } in plays {
+            let lists = magic::lists_of(hosts, hosts, hosts);
             for name in hosts {
                 let upper = Arc::new(self.variables(play, name, &lists, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
@@ -420,14 +421,15 @@ impl Shared {
     }
 
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
-        let all: Arc<[String]> = self.in_order(&selected.hosts).into();
+        let all: Arc<[String]> = selected.listed.iter().filter(|host| self.goes_on(host)).cloned().collect();
         let together = Together {
-            lists: Arc::new(magic::lists_of(batch, &all)),
+            lists: Arc::new(magic::lists_of(batch, &all, &selected.listed)),
             play: Arc::clone(play),
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
             is_cautious: is_cautious(play),
+            listed: selected.listed.clone().into(),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -449,16 +451,6 @@ impl Shared {
                 Err(_) => {}
             }
         }
-    }
-
-    /// Those of a play's hosts that go on, in the inventory's order, whatever the play's is.
-    fn in_order(&self, hosts: &[String]) -> Vec<String> {
-        let wanted: HashSet<&str> =
-            hosts.iter().map(String::as_str).filter(|host| self.goes_on(host)).collect();
-        let listed = self.inventory.hosts().filter(|host| wanted.contains(&***host)).map(ToString::to_string);
-        let implicit =
-            hosts.iter().filter(|host| !self.inventory.has_host(host) && wanted.contains(host.as_str()));
-        listed.chain(implicit.cloned()).collect()
     }
 
     /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
@@ -542,6 +534,7 @@ impl Shared {
             notified: BTreeSet::new(),
             in_doubt: BTreeSet::new(),
             doubt: None,
+            from_others: 0,
             looped: Looped::default(),
             reach: Reach::default(),
             closing: None,
@@ -651,6 +644,8 @@ pub struct Together {
     names_set: Arc<BTreeSet<String>>,
     /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
     pub is_cautious: bool,
+    /// The play's hosts, in its pattern's order, be they lost.
+    listed: Arc<[String]>,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }

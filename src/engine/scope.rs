@@ -343,7 +343,10 @@ pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
     let any = |key: &str| results.iter().any(|result| result[key] == Json::Bool(true));
     let mut all = Map::new();
     all.insert("changed".to_owned(), any("changed").into());
-    all.insert("failed".to_owned(), any("failed").into());
+    // As in Ansible it is there only where an item has failed.
+    if any("failed") {
+        all.insert("failed".to_owned(), true.into());
+    }
     let skipped = results.iter().all(|result| result["skipped"] == Json::Bool(true));
     all.insert("skipped".to_owned(), skipped.into());
     let message = match (any("failed"), skipped) {

@@ -20,7 +20,7 @@ impl Tags {
         let names = |asked: &[String]| asked.iter().any(|tag| has(tag));
         let asks = |asked: &[String], word: &str| asked.iter().any(|tag| tag == word);
         let wanted = if self.only.is_empty() {
-            !has("never")
+            !has("never") || has("always")
         } else {
             has("always")
                 || names(&self.only)
@@ -56,7 +56,7 @@ mod tests {
         };
         assert!(select("", "", ""));
         assert!(!select("", "", "never"));
-        assert!(select("never", "", "never"));
+        assert!(select("never", "", "never") && select("", "", "never always"));
         assert!(select("a", "", "always"));
         assert!(!select("a", "always", "always"));
         assert!(!select("a", "", "b"));

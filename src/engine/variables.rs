@@ -50,6 +50,21 @@ pub struct Kept {
     pub learnt: Arc<Layer>,
 }
 
+impl Kept {
+    /// Whether both are one and the same, without a look at the values.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let layers = |kept: &Self| [&kept.facts, &kept.included, &kept.learnt].map(Arc::as_ptr);
+        layers(self) == layers(other)
+    }
+
+    /// Adds what a task has set.
+    pub fn learn(&mut self, facts: &serde_json::Map<String, Json>) {
+        let learnt = Arc::make_mut(&mut self.learnt);
+        facts.iter().for_each(|(name, value)| learnt.set_literal(name.clone(), value));
+    }
+}
+
 /// Variables that a user wrote, as a layer. One whose value cannot be had has no entry.
 #[must_use]
 pub fn layer_of(variables: &[(String, Node)]) -> Arc<Layer> {

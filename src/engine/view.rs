@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::meeting::Meeting;
 use super::run::Shared;
 use super::variables::Kept;
+use crate::event::Position;
 use crate::template::{Hosts, Scope};
 
 /// What one host's templates see of other hosts. Hosts run freely: what another one of the batch may still find out before this
@@ -23,6 +24,8 @@ pub struct HostView {
 struct Now {
     /// Whether all hosts of the batch have come to the task in hand.
     met: bool,
+    /// Its place.
+    place: Position,
     /// What is known of this host.
     own: Kept,
 }
@@ -46,8 +49,8 @@ impl HostView {
     }
 
     /// Says for which task templates are rendered next.
-    pub fn see(&self, met: bool, own: Kept) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Now { met, own };
+    pub fn see(&self, met: bool, place: &Position, own: Kept) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Now { met, place: place.clone(), own };
     }
 }
 
@@ -66,8 +69,10 @@ impl Hosts for HostView {
         if !shared.inventory.has_host(host) {
             return None;
         }
-        let mut scope = shared.scope_of_host(host);
-        if !now.met && self.meeting.hosts().iter().any(|name| name == host) {
+        let is_here = self.meeting.hosts().iter().any(|name| name == host);
+        let known = if is_here { self.meeting.known(host, &now.place) } else { None };
+        let mut scope = shared.scope_with(host, known.unwrap_or_else(|| shared.kept(host)));
+        if !now.met && is_here {
             let facts = std::iter::once("ansible_facts");
             for name in self.names.iter().map(String::as_str).chain(facts) {
                 scope.top().set_pending(name);

@@ -135,14 +135,14 @@ impl HostRun {
     pub(super) fn scope_of(&mut self, work: &TaskWork) -> Arc<Scope> {
         let item = work.item.as_ref().map(|item| item_layer(&work.task, item));
         let met = self.met >= work.place;
-        self.view.see(met, self.variables.kept());
+        self.view.see(met, &work.place, self.variables.kept());
         let mut scope = self.variables.of_task(work, item);
-        scope.push(self.play_hosts(met));
+        scope.push(self.play_hosts(met, &work.place));
         Arc::new(scope)
     }
 
     /// The hosts of the play that are not lost: whoever asks waits until all have come to where it is.
-    fn play_hosts(&self, met: bool) -> Arc<Layer> {
+    fn play_hosts(&self, met: bool, place: &Position) -> Arc<Layer> {
         let mut layer = Layer::new();
         if !met && self.meeting.hosts().len() > 1 {
             for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
@@ -150,17 +150,15 @@ impl HostRun {
             }
             return Arc::new(layer);
         }
-        let batch = self.meeting.remaining();
+        let batch = self.meeting.remaining(place);
         let of_batch: std::collections::HashSet<&str> =
             self.meeting.hosts().iter().map(String::as_str).collect();
         let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
         let stays = |host: &&String| remains.contains(host.as_str()) || !of_batch.contains(host.as_str());
         let all: Vec<&String> = self.all_hosts.iter().filter(stays).collect();
-        let in_batch: Vec<&String> =
-            all.iter().copied().filter(|host| remains.contains(host.as_str())).collect();
         layer.set_literal("ansible_play_hosts", &serde_json::json!(all));
-        layer.set_literal("ansible_play_batch", &serde_json::json!(in_batch));
-        layer.set_literal("play_hosts", &serde_json::json!(in_batch));
+        layer.set_literal("ansible_play_batch", &serde_json::json!(batch));
+        layer.set_literal("play_hosts", &serde_json::json!(batch));
         Arc::new(layer)
     }
 

@@ -199,6 +199,10 @@ fn meta(value: &Node) -> Result<Meta, Problem> {
         return Err(Problem::new("`meta: refresh_inventory` is left out of dtrctl", value.place())
             .help("the inventory is read once, before the first host; make two runs of it"));
     }
+    if name == "clear_host_errors" {
+        return Err(Problem::new("`meta: clear_host_errors` is left out of dtrctl", value.place())
+            .help("a host that has failed stays out of the run; let it pass with `rescue`, `ignore_errors` or `ignore_unreachable`"));
+    }
     Meta::ALL.iter().find(|(known, _)| *known == name).map(|(_, meta)| *meta).ok_or_else(|| {
         Problem::new(format!("`meta` cannot do `{}`", value.written()), value.place())
             .did_you_mean(name, Meta::ALL.iter().map(|(name, _)| *name))

@@ -84,7 +84,11 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
     });
     let selected = plays(&[playbook])
         .into_iter()
-        .map(|play| Selected { play, hosts: vec!["localhost".to_owned()] })
+        .map(|play| Selected {
+            play,
+            hosts: vec!["localhost".to_owned()],
+            listed: vec!["localhost".to_owned()],
+        })
         .collect::<Vec<_>>();
     shared.run(&selected).await;
     drop(shared);
