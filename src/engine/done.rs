@@ -93,15 +93,12 @@ impl Done {
         };
         let mut done = Self::reason(Outcome::Skipped, "condition", message, None);
         done.result.clear();
-        match condition {
-            Some(condition) => {
-                done.skip.insert("false_condition".to_owned(), condition.into());
-                done.skip.insert("skip_reason".to_owned(), "Conditional result was False".into());
-            }
-            None => {
-                done.skip.insert("results".to_owned(), Json::Array(Vec::new()));
-                done.skip.insert("skipped_reason".to_owned(), "No items in the list".into());
-            }
+        if let Some(condition) = condition {
+            done.skip.insert("false_condition".to_owned(), condition.into());
+            done.skip.insert("skip_reason".to_owned(), "Conditional result was False".into());
+        } else {
+            done.skip.insert("results".to_owned(), Json::Array(Vec::new()));
+            done.skip.insert("skipped_reason".to_owned(), "No items in the list".into());
         }
         done
     }

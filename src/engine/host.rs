@@ -24,6 +24,10 @@ use crate::transport::Transport;
 pub type Window = VecDeque<Ready>;
 
 /// A host on its way.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else of the host, and they come in all combinations"
+)]
 pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
@@ -292,7 +296,7 @@ impl HostRun {
             }
             Mark::Fail(_) => Err(Left::Failed),
             Mark::Flush(place, after) => {
-                self.flush(place, after, queue);
+                self.flush(&place, after, queue);
                 Ok(())
             }
         }
@@ -300,7 +304,7 @@ impl HostRun {
 
     /// Puts the next handler that was notified in front of the queue. One that a handler notifies runs in the same flush
     /// where it is defined later; what is notified before itself waits for the next flush.
-    pub(super) fn flush(&mut self, place: Position, after: Option<usize>, queue: &mut Queue) {
+    pub(super) fn flush(&mut self, place: &Position, after: Option<usize>, queue: &mut Queue) {
         let Some(next) = self.next_handler(after) else { return };
         let doubt = self.take_handler(next);
         queue.push_front(Work::Mark(Mark::Flush(place.clone(), Some(next))));

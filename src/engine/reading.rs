@@ -19,12 +19,14 @@ pub type FileVariables = Arc<Vec<(String, Json)>>;
 /// What was read.
 #[derive(Default)]
 pub struct Reading {
-    tasks: Mutex<HashMap<(usize, PathBuf), Read<Arc<IncludedTasks>>>>,
-    roles: Mutex<HashMap<(usize, String), Read<Arc<IncludedRole>>>>,
+    tasks: Mutex<HashMap<(usize, PathBuf), ReadTasks>>,
+    roles: Mutex<HashMap<(usize, String), ReadRole>>,
     variables: Mutex<HashMap<PathBuf, Read<FileVariables>>>,
 }
 
 type Read<T> = Result<T, Box<Problem>>;
+type ReadTasks = Read<Arc<IncludedTasks>>;
+type ReadRole = Read<Arc<IncludedRole>>;
 
 impl Shared {
     /// The tasks of a file that a task includes.
@@ -112,6 +114,7 @@ fn name_of(key: &Node) -> Result<String, Problem> {
     })
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "what was read is kept with its mistake in a box")]
 fn first(problems: Problems) -> Box<Problem> {
     Box::new(problems.0.into_iter().next().unwrap_or_else(|| Problem::bare("it cannot be read")))
 }

@@ -261,7 +261,7 @@ fn reading_of(arguments: &Json) -> Result<Reading, String> {
             Json::Null => {}
             Json::Bool(value) => *field = *value,
             Json::String(text) => {
-                *field = ["true", "yes", "on", "1"].contains(&text.to_ascii_lowercase().as_str())
+                *field = ["true", "yes", "on", "1"].contains(&text.to_ascii_lowercase().as_str());
             }
             other => return Err(format!("`{name}` is {other}, neither true nor false")),
         }

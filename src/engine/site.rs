@@ -30,7 +30,10 @@ pub struct Site {
 
 /// The sites of a run.
 #[derive(Default)]
-pub struct Sites(Mutex<HashMap<String, Arc<OnceCell<Result<Arc<Site>, String>>>>>);
+pub struct Sites(Mutex<HashMap<String, Arc<OnceCell<Found>>>>);
+
+/// A site, or why there is none.
+type Found = Result<Arc<Site>, String>;
 
 impl Shared {
     /// The site of a name. Only this machine and hosts of the inventory are sites: what a host has said cannot lead to another one.

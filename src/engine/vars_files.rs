@@ -17,6 +17,9 @@ use crate::yaml::{Node, Problem};
 /// The endings that a file of variables has where nothing else is said.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
+/// Variables by name, in their order.
+type NamedValues = Vec<(String, Json)>;
+
 impl HostRun {
     /// Reads the play's `vars_files` for this host: of each, the first candidate that exists.
     pub(super) fn read_vars_files(&mut self) -> Result<(), Left> {
@@ -25,7 +28,7 @@ impl HostRun {
         for candidates in &play.vars_files {
             match self.first_file(candidates) {
                 Ok(variables) => {
-                    variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value))
+                    variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
                 }
                 Err(problem) => {
                     let reason = Done::wrong(&problem).reason;
@@ -67,7 +70,7 @@ impl HostRun {
     }
 
     /// The files and variables of `include_vars`.
-    pub(super) fn variables_of(&self, step: &Ready) -> Result<(Vec<PathBuf>, Vec<(String, Json)>), NoValue> {
+    pub(super) fn variables_of(&self, step: &Ready) -> Result<(Vec<PathBuf>, NamedValues), NoValue> {
         let arguments = &step.arguments;
         let node = step.task().arguments.as_ref().unwrap_or(&step.task().action_key);
         let wrong = |message: String, name: &str| {
@@ -75,9 +78,9 @@ impl HostRun {
             NoValue::Wrong(Box::new(Problem::new(message, place)))
         };
         let files = match (arguments["file"].as_str(), arguments["dir"].as_str()) {
-            (Some(file), None) => vec![self.variables_file(step, file)],
+            (Some(file), None) => vec![variables_file(step, file)],
             (None, Some(dir)) => {
-                let dir = self.variables_file(step, dir);
+                let dir = variables_file(step, dir);
                 let wanted = Wanted::of(arguments).map_err(|message| wrong(message, "files_matching"))?;
                 let mut found = Vec::new();
                 wanted.collect(&dir, 1, &mut found).map_err(|message| wrong(message, "dir"))?;
@@ -103,14 +106,6 @@ impl HostRun {
             variables = vec![(name.to_owned(), Json::Object(variables.into_iter().collect()))];
         }
         Ok((files, variables))
-    }
-
-    /// Beside the role's `vars/`, the file that the task stands in, the playbook and its `vars/`.
-    fn variables_file(&self, step: &Ready, name: &str) -> PathBuf {
-        let files = &step.task().around.files;
-        let beside = files.tasks.join(name);
-        let found = files.find("vars", Path::new(name));
-        if found.exists() || !beside.exists() { found } else { beside }
     }
 }
 
@@ -181,4 +176,12 @@ impl Wanted {
         }
         Ok(known)
     }
+}
+
+/// Beside the role's `vars/`, the file that the task stands in, the playbook and its `vars/`.
+fn variables_file(step: &Ready, name: &str) -> PathBuf {
+    let files = &step.task().around.files;
+    let beside = files.tasks.join(name);
+    let found = files.find("vars", Path::new(name));
+    if found.exists() || !beside.exists() { found } else { beside }
 }
