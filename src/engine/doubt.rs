@@ -85,15 +85,12 @@ impl HostRun {
 
     /// The path that an argument names; where its end is not known, the directory before that.
     fn path_of(&self, step: &Ready, value: &Node) -> Option<HostPath> {
-        match self.shared.renderer.text(value, &step.scope) {
-            Ok(path) => HostPath::new(&path).ok(),
-            Err(_) => {
-                let written = value.as_str().unwrap_or_default();
-                let known =
-                    written.split("{{").next()?.rsplit_once('/').map_or("", |(directory, _)| directory);
-                HostPath::new(if known.is_empty() { "/" } else { known }).ok()
-            }
+        if let Ok(path) = self.shared.renderer.text(value, &step.scope) {
+            return HostPath::new(&path).ok();
         }
+        let written = value.as_str().unwrap_or_default();
+        let known = written.split("{{").next()?.rsplit_once('/').map_or("", |(directory, _)| directory);
+        HostPath::new(if known.is_empty() { "/" } else { known }).ok()
     }
 
     /// The tasks of an include are in doubt, each for itself; where it is not known which they are, so is all.

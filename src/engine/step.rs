@@ -19,6 +19,7 @@ use crate::yaml::{Node, Problem, Value};
 pub type Planned = Result<Plan, PlanError>;
 
 /// A step and what is known of it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
 pub struct Ready {
     /// The task.
     pub work: TaskWork,
