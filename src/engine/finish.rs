@@ -57,6 +57,10 @@ impl HostRun {
         if let Some(pause) = self.pause(&step, last) {
             tokio::time::sleep(pause).await;
         }
+        if last && step.task().keywords.delegate_facts.is_some() && self.meeting.hosts().len() > 1 {
+            // What it sets of another host is there at that host's next task.
+            self.meet(&step.work.place.inside(u32::MAX)).await;
+        }
         self.take_effect(&step, applied, window, queue)
     }
 
