@@ -162,7 +162,8 @@ impl AskService {
 }
 
 fn is_drop_in(path: &HostPath) -> bool {
-    path.name().ends_with(".conf") && path.parent().is_some_and(|above| above.name().ends_with(".d"))
+    let ends = |name: &str, ending: &str| name.rsplit_once('.').is_some_and(|(_, end)| end == ending);
+    ends(path.name(), "conf") && path.parent().is_some_and(|above| ends(above.name(), "d"))
 }
 
 impl ServiceState {

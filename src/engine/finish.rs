@@ -62,6 +62,10 @@ impl HostRun {
             self.transport.reset().await;
             self.facts.read = false;
         }
+        if last && step.task().keywords.delegate_facts.is_some() && self.meeting.hosts().len() > 1 {
+            // What it sets of another host is there at that host's next task.
+            self.meet(&step.work.place.inside(u32::MAX)).await;
+        }
         self.take_effect(&step, applied, window, queue)
     }
 

@@ -136,7 +136,7 @@ impl HostRun {
         }
         self.take_from_others();
         let kept = self.variables.kept();
-        self.meeting.know_at_last(&self.host.name, kept.clone());
+        self.meeting.know_at_last(&self.host.name, kept.clone(), self.from_others);
         self.shared.keep_variables(&self.host.name, kept);
         self.together.end(&self.shared, &self.host.name, &self.recap);
         self.shared.memory.keep_host(&self.memory_key, &self.memory);
@@ -475,7 +475,7 @@ impl HostRun {
     /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.
     fn arrive(&mut self, place: &Position) {
         self.take_from_others();
-        self.meeting.arrive(&self.host.name, place, self.variables.kept());
+        self.meeting.arrive(&self.host.name, place, self.variables.kept(), self.from_others);
     }
 
     fn take_from_others(&mut self) {

@@ -102,30 +102,30 @@ impl Meeting {
         &self.hosts
     }
 
-    /// Says that a host has done all that is before a place, and what is known of it there.
-    pub fn arrive(&self, host: &str, place: &Position, kept: Kept) {
-        self.know(host, place, kept);
+    /// Says that a host has done all that is before a place, and what is known of it there; `taken` of the things that
+    /// others have found out are in it.
+    pub fn arrive(&self, host: &str, place: &Position, kept: Kept, taken: usize) {
+        self.know(host, place, Known { kept, taken });
         self.set(host, Progress::Before(place.clone()));
     }
 
     /// Keeps what is known of a host from a place on.
-    fn know(&self, host: &str, place: &Position, kept: Kept) {
+    fn know(&self, host: &str, place: &Position, now: Known) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = state.delegated.get(host).map_or(0, Vec::len);
         let known = state.known.entry(host.to_owned()).or_default();
-        if known.last().is_none_or(|(_, last)| last.taken != taken || !last.kept.is_same(&kept)) {
-            known.push((place.clone(), Known { kept, taken }));
+        if known.last().is_none_or(|(_, last)| last.taken != now.taken || !last.kept.is_same(&now.kept)) {
+            known.push((place.clone(), now));
         }
         state.forget(host, self.hosts.len());
     }
 
     /// Keeps what is known of a host that leaves: whoever is past its last task sees it.
-    pub fn know_at_last(&self, host: &str, kept: Kept) {
+    pub fn know_at_last(&self, host: &str, kept: Kept, taken: usize) {
         let last = match self.state.lock().unwrap_or_else(PoisonError::into_inner).at.get(host) {
             Some(Progress::Before(place)) => place.inside(u32::MAX),
             _ => Position::default(),
         };
-        self.know(host, &last, kept);
+        self.know(host, &last, Known { kept, taken });
     }
 
     /// What is known of a host by whoever is at a place; none where it has not begun.

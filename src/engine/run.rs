@@ -429,7 +429,6 @@ impl Shared {
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
             is_cautious: is_cautious(play),
-            listed: selected.listed.clone().into(),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -644,8 +643,6 @@ pub struct Together {
     names_set: Arc<BTreeSet<String>>,
     /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
     pub is_cautious: bool,
-    /// The play's hosts, in its pattern's order, be they lost.
-    listed: Arc<[String]>,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }

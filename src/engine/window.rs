@@ -72,8 +72,7 @@ impl HostRun {
                     step.before = std::mem::take(&mut marks);
                     self.foresee(&step);
                     // What it sets of another host is seen by whoever asks that host, not by what is foreseen.
-                    let alone =
-                        alone || (step.site.is_some() && step.task().keywords.delegate_facts.is_some());
+                    let alone = alone || step.task().keywords.delegate_facts.is_some();
                     window.push_back(step);
                     if alone {
                         break;
