@@ -97,7 +97,7 @@ fn names_and_contents_are_what_they_are() {
 fn a_short_disk_keeps_the_old_file_and_says_so() {
     each_shell(|shell, at| {
         // A file size limit is the full disk that needs no root.
-        let call = write(&path(at, "x"), &vec![b'a'; 100_000]);
+        let call = write(&path(at, "x"), &vec![b'a'; 50_000]);
         let frame = frame(shell, "", "trap '' XFSZ; ulimit -f 8", &call);
         assert_eq!(frame.status, Frame::SHORT, "{shell:?} {frame:?}");
         assert_eq!(fs::read_dir(at).unwrap().count(), 0, "{shell:?}");
