@@ -65,7 +65,7 @@ impl Guards<'_> {
             _ => None,
         });
         let unless = match self.unless {
-            Some(script) => Probe::ask(AskShell { script: script.to_owned() })
+            Some(script) => Probe::ask(AskShell::new(script))
                 .map(|output| (output.status == 0).then(|| "`unless` says that it is done".to_owned())),
             None => Probe::ready(None),
         };

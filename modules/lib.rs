@@ -105,12 +105,15 @@ pub const MODULES: &[Entry] = &[
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.
 static SCHEMAS: LazyLock<HashMap<&'static str, serde_json::Value>> =
-    LazyLock::new(|| MODULES.iter().map(|entry| (entry.name, (entry.schema)().to_value())).collect());
+    LazyLock::new(|| MODULES.iter().map(|entry| (entry.name, entry.schema())).collect());
 
 /// The JSON Schema of a module's arguments.
 #[must_use]
 pub fn schema(entry: &Entry) -> &'static serde_json::Value {
-    &SCHEMAS[entry.name]
+    match entry.declared() {
+        Some(declared) => declared.schema(),
+        None => &SCHEMAS[entry.name],
+    }
 }
 
 /// What the host's script library has to know of a host, as names and values of shell variables.

@@ -8,8 +8,13 @@ use serde_json::Value as Json;
 /// All modules, one line each.
 #[must_use]
 pub fn list() -> String {
+    list_of(MODULES)
+}
+
+/// These modules, one line each.
+pub fn list_of(entries: impl IntoIterator<Item = &'static Entry>) -> String {
     let mut text = String::new();
-    for entry in MODULES {
+    for entry in entries {
         let description = schema(entry)["description"].as_str().unwrap_or_default().to_owned();
         let first =
             description.split(". ").next().unwrap_or_default().trim_end_matches('.').replace('\n', " ");
@@ -20,7 +25,7 @@ pub fn list() -> String {
 
 /// A module's page, in Markdown.
 #[must_use]
-pub fn page(entry: &Entry) -> String {
+pub fn page(entry: &'static Entry) -> String {
     let schema = schema(entry);
     let description = schema["description"].as_str().unwrap_or_default();
     let mut text = format!("# {}\n\n{description}\n\n## Arguments\n\n", entry.name);
@@ -43,7 +48,9 @@ pub fn page(entry: &Entry) -> String {
             _ = writeln!(text, "- `{name}`: {instead}");
         }
     }
-    _ = write!(text, "\n## Example\n\n```yaml\n{}```\n", entry.example);
+    if !entry.example.is_empty() {
+        _ = write!(text, "\n## Example\n\n```yaml\n{}\n```\n", entry.example.trim_end());
+    }
     text
 }
 
@@ -86,8 +93,8 @@ fn choices(argument: &Json, schema: &Json) -> String {
         let described = choice["description"].as_str().unwrap_or_default().replace('\n', " ");
         all.extend(word.map(|word| format!("`{word}`: {}", described.trim_end_matches('.'))));
     }
-    for choice in target["enum"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-        all.push(format!("`{choice}`"));
+    for choice in target["enum"].as_array().into_iter().flatten() {
+        all.push(choice.as_str().map_or_else(|| format!("`{choice}`"), |word| format!("`{word}`")));
     }
     if all.is_empty() { String::new() } else { format!(" Choices: {}.", all.join("; ")) }
 }

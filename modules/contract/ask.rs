@@ -264,6 +264,17 @@ pub struct AskDistribution {
 pub struct AskShell {
     /// The text, given to `sh -c`.
     pub script: String,
+    /// Variables of its environment, beside those of the login.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<(String, String)>,
+}
+
+impl AskShell {
+    /// A text in the login's environment.
+    #[must_use]
+    pub fn new(script: impl Into<String>) -> Self {
+        Self { script: script.into(), environment: Vec::new() }
+    }
 }
 
 /// A TLS handshake from the controller: the chain as it was sent.
@@ -367,7 +378,10 @@ impl Ask {
             Self::Request(ask) => ask.call(),
             Self::Sum(ask) => Call::new("ask_sum").path(&ask.path).word(&ask.algorithm),
             Self::Service(ask) => ask.call(),
-            Self::Shell(ask) => Call::new("ask_shell").word(&ask.script),
+            Self::Shell(ask) => {
+                let environment = ask.environment.iter().map(|(name, value)| format!("{name}={value}"));
+                Call::new("ask_shell").words(environment).word("--").word(&ask.script)
+            }
             Self::Tls(_)
             | Self::Http(_)
             | Self::DtrSettings(_)

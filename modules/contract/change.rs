@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Attributes;
+use super::declared::ApplyOwn;
 use super::dtr::SetDtrTls;
 use super::generate::GenerateCertificate;
 use super::link::{BackUp, MakeLink, RemoveLink, Touch};
@@ -67,6 +68,8 @@ pub enum Change {
     Download(Box<Download>),
     /// Runs a user's command.
     Run(Run),
+    /// Has a user's own module make its text so.
+    Own(Box<ApplyOwn>),
     /// Records, on the controller, which certificate was trusted on first use.
     RecordPin(RecordPin),
     /// Makes a key and a certificate; the engine makes their content while applying.
@@ -395,6 +398,7 @@ impl Change {
             Self::Request(request) => request.call(),
             Self::Download(download) => download.call(),
             Self::Run(run) => run.call(),
+            Self::Own(own) => own.call(),
             Self::GenerateCertificate(generate) => return generate.call(),
             Self::RecordPin(_) | Self::SetDtrTls(_) => return None,
         };
@@ -468,6 +472,7 @@ impl Change {
             Self::Request(r) => r.request.summary(),
             Self::Download(d) => d.summary(),
             Self::Run(r) => r.summary(),
+            Self::Own(o) => o.summary(),
             Self::RecordPin(r) => format!("record {} for {} in dtrctl.lock", r.pin, r.registry),
             Self::GenerateCertificate(g) => g.summary(),
         }

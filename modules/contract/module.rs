@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::declared::Declared;
 use super::host::Host;
 use super::plan::{Plan, PlanError};
 use super::probe::Probe;
@@ -79,10 +80,22 @@ pub struct Entry {
     pub left_out: &'static [(&'static str, &'static str)],
     /// What its tasks may change.
     pub touches: Touches,
-    /// Its arguments as a JSON Schema; the descriptions are the reference.
-    pub schema: fn() -> Schema,
-    /// Reads arguments.
-    pub read: fn(Value) -> Result<Box<dyn Task>, ArgumentError>,
+    /// Where its arguments are described.
+    source: Described,
+}
+
+/// Where a module's arguments are described.
+#[derive(Debug)]
+enum Described {
+    /// By a type of this crate.
+    Typed {
+        /// As a JSON Schema.
+        schema: fn() -> Schema,
+        /// Reads them.
+        read: fn(Value) -> Result<Box<dyn Task>, ArgumentError>,
+    },
+    /// By a file of the user's.
+    Declared(&'static Declared),
 }
 
 /// Arguments that cannot be read: where in them, and why.
@@ -108,8 +121,54 @@ impl Entry {
             aliases: M::ALIASES,
             left_out: M::LEFT_OUT,
             touches: M::TOUCHES,
-            schema: schema::<M>,
-            read: read::<M>,
+            source: Described::Typed { schema: schema::<M>, read: read::<M> },
+        }
+    }
+
+    /// The line of a user's own module. It lives as long as the program, as those of the built-in ones do.
+    #[must_use]
+    pub fn of_declared(declared: Declared) -> &'static Self {
+        let declared: &'static Declared = Box::leak(Box::new(declared));
+        Box::leak(Box::new(Self {
+            name: &declared.name,
+            example: &declared.example,
+            evaluated: &[],
+            renders: None,
+            bare: None,
+            aliases: &[],
+            left_out: &[],
+            // As with `shell`: what other modules look at is theirs.
+            touches: Touches::Paths(&[]),
+            source: Described::Declared(declared),
+        }))
+    }
+
+    /// Its arguments as a JSON Schema; the descriptions are the reference.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        match &self.source {
+            Described::Typed { schema, .. } => schema().to_value(),
+            Described::Declared(declared) => declared.schema().clone(),
+        }
+    }
+
+    /// Reads arguments.
+    ///
+    /// # Errors
+    /// [`ArgumentError`], at the argument that cannot be read.
+    pub fn read(&self, arguments: Value) -> Result<Box<dyn Task>, ArgumentError> {
+        match &self.source {
+            Described::Typed { read, .. } => read(arguments),
+            Described::Declared(declared) => declared.read(&arguments),
+        }
+    }
+
+    /// What its file declares, where it is a user's own.
+    #[must_use]
+    pub const fn declared(&self) -> Option<&'static Declared> {
+        match self.source {
+            Described::Typed { .. } => None,
+            Described::Declared(declared) => Some(declared),
         }
     }
 

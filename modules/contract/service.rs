@@ -136,6 +136,11 @@ impl AskService {
         match change {
             Change::Service(done) if done.is_about(self) => done.lay(&mut state),
             Change::RestartDocker(_) if self.name == "docker" => state.set_running(true),
+            Change::WriteFile(write) if self.name.is_empty() => {
+                // What systemd has not read yet it reads when it is asked for it; what it has read it does not read again.
+                let known = write.before.is_some() || is_drop_in(&write.path);
+                state.stale |= known && write.path.as_str().contains("/systemd/system/");
+            }
             Change::WriteFile(write) if self.reads(&write.path) => {
                 state.found = true;
                 state.enabled = state.enabled.or(Some(false));
@@ -154,6 +159,10 @@ impl AskService {
         let drop_in = directory.as_ref().and_then(|above| above.name().strip_suffix(".d")).is_some_and(unit);
         path.as_str().contains("/systemd/") && (unit(path.name()) || drop_in)
     }
+}
+
+fn is_drop_in(path: &HostPath) -> bool {
+    path.name().ends_with(".conf") && path.parent().is_some_and(|above| above.name().ends_with(".d"))
 }
 
 impl ServiceState {
@@ -218,5 +227,49 @@ impl ChangeService {
     pub(super) const fn is_provable(&self) -> bool {
         use ServiceAction::{DaemonReexec, Reload, Restart};
         !(self.no_block || self.transient || matches!(self.action, Restart | Reload | DaemonReexec))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::{Before, WriteFile};
+    use super::super::{Attributes, Content, Mode, Ownership};
+    use super::*;
+
+    #[test]
+    fn a_written_unit_has_to_be_read_again_where_systemd_can_have_read_it() {
+        let ask = |name: &str| AskService {
+            name: name.to_owned(),
+            manager: "systemd".to_owned(),
+            scope: ServiceScope::System,
+            pattern: None,
+        };
+        let content = || Content::new(b"x".to_vec());
+        for (path, old, stale) in [
+            ("/etc/systemd/system/docker.service.d/proxy.conf", false, true),
+            ("/etc/systemd/system/x.service", true, true),
+            ("/etc/systemd/system/x.service", false, false),
+            ("/etc/motd", true, false),
+        ] {
+            let attributes = Attributes {
+                mode: Mode::new(0o644),
+                uid: 0,
+                gid: 0,
+                owner: "root".to_owned(),
+                group: "root".to_owned(),
+                size: 1,
+                mtime: 0,
+            };
+            let before = Before { content: content(), attributes };
+            let write = Change::WriteFile(WriteFile {
+                path: HostPath::new(path).unwrap(),
+                before: old.then_some(before),
+                content: content(),
+                ownership: Ownership::default(),
+                validate: None,
+                over_link: None,
+            });
+            assert_eq!(ask("").lay(&write, ServiceState::default()).stale, stale, "{path} {old}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 # Services, whoever runs them; sent where one of them is asked about or changed. $manager is what runs services, $scope
 # `--user` or `--global` for other services than the host's, $name the service, $pattern what the list of processes shows.
 
-: "${script_places=/etc/init.d /etc/rc.d/init.d /usr/local/etc/init.d}" "${run_places=/run /var/run}"
+: "${script_places=/etc/init.d /etc/rc.d/init.d /usr/local/etc/init.d}" "${run_places=/run /var/run}" "${unit_places=/etc/systemd/system}"
 # shellcheck disable=SC2086
 sctl() { systemctl $scope "$@"; }
 meant() { manager=$1 scope=$2 name=$3 pattern=$4; } # MANAGER, SCOPE, NAME, PATTERN
@@ -12,7 +12,10 @@ ask_service() { # MANAGER, SCOPE, NAME, PATTERN
   systemd)
     # About systemd itself: whether any unit has changed.
     if [ -z "$name" ]; then
-      case $(sctl show -p NeedDaemonReload '*' 2>/dev/null) in *NeedDaemonReload=yes*) say stale 1 ;; esac
+      case $(sctl show -p NeedDaemonReload '*' 2>/dev/null) in
+      *NeedDaemonReload=yes*) say stale 1 ;;
+      *) if unread_drop_in "$(own_units)"/*.d; then say stale 1; fi ;;
+      esac
       return 0
     fi
     out=$(sctl show -p LoadState -p LoadError -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload -p Type \
@@ -20,6 +23,8 @@ ask_service() { # MANAGER, SCOPE, NAME, PATTERN
     printf '%s\n' "$out" | while IFS= read -r line; do say property "$(word "$line")"; done
     word=$(sctl is-enabled "$name" 2>/dev/null); rc=$?
     say enabled "${word:-unknown} $rc"
+    case $name in *.*) unit=$name ;; *) unit=$name.service ;; esac
+    if unread_drop_in "$(own_units)/$unit.d"; then say stale 1; fi
     ;;
   *)
     script=$(service_script)
@@ -28,6 +33,29 @@ ask_service() { # MANAGER, SCOPE, NAME, PATTERN
     word=$(service_starts); [ -z "$word" ] || say starts "$word"
     ;;
   esac
+}
+# Where whoever looks after the units puts what changes them.
+own_units() {
+  case $scope in
+  --user) printf '%s' "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user" ;;
+  --global) printf '%s' /etc/systemd/user ;;
+  *) printf '%s' "$unit_places" ;;
+  esac
+}
+# Whether a drop-in is not among those that systemd has read. Of the first in a new directory systemd 252 itself does not say so.
+unread_drop_in() { # DIRECTORY...
+  for d in "$@"; do
+    unit=${d##*/} unit=${unit%.d}
+    # A template's and a type's are no unit's own.
+    case $unit in *@*) continue ;; *.*) ;; *) continue ;; esac
+    known=
+    for f in "$d"/*.conf; do
+      [ -f "$f" ] && [ -s "$f" ] || continue
+      [ -n "$known" ] || known=" $(sctl show -p DropInPaths "$unit" 2>/dev/null | cut -d= -f2-) "
+      case $known in *" $f "*) ;; *) return 0 ;; esac
+    done
+  done
+  return 1
 }
 # What starts it; on upstart a job may be all there is.
 service_script() {

@@ -209,7 +209,7 @@ mod tests {
     fn what_the_library_lacks_is_refused() {
         let windows = Shell::PowerShell;
         assert_eq!(windows.refuses_ask(&AskFile::new(path(r"C:\x")).into()), None);
-        let shell = Ask::from(AskShell { script: "true".to_owned() });
+        let shell = Ask::from(AskShell::new("true"));
         assert!(windows.refuses_ask(&shell).unwrap().message.contains("`shell`"));
         assert_eq!(Shell::Posix.refuses_ask(&shell), None);
         let argv = vec!["ipconfig".to_owned()];

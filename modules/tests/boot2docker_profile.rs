@@ -57,7 +57,7 @@ impl World {
     fn plan(&self, arguments: &Value) -> Result<Plan, PlanError> {
         let entry = modules::find("boot2docker_profile").expect("the module is listed");
         let facts = Facts { id: "boot2docker".into(), version_id: "19.03.5".into(), ..Facts::default() };
-        let task = (entry.read)(arguments.clone()).expect("the arguments are read");
+        let task = entry.read(arguments.clone()).expect("the arguments are read");
         let mut probe = task.start(&Host::new("b2d", facts));
         loop {
             let answers = probe.asks().iter().map(|ask| self.answer(ask)).collect();
@@ -597,7 +597,7 @@ fn a_restart_is_owed_where_the_running_daemon_has_other_flags() {
 #[test]
 fn on_another_system_the_task_is_skipped() {
     let entry = modules::find("boot2docker_profile").expect("the module is listed");
-    let task = (entry.read)(json!({"insecure_registries": [HOST]})).expect("arguments");
+    let task = entry.read(json!({"insecure_registries": [HOST]})).expect("arguments");
     let facts = Facts { id: "debian".into(), ..Facts::default() };
     let probe = task.start(&Host::new("web1", facts));
     assert!(probe.asks().is_empty());

@@ -1,15 +1,21 @@
 //! The command line: one file a subcommand. Its doc comment is its help.
 
+mod ad_hoc;
 mod apply;
 mod cert;
+mod completions;
 mod demo;
+mod eval;
 mod hosts;
 mod inventory;
+mod listing;
+mod mode;
 mod modules;
 mod options;
 mod output;
 mod playbooks;
 mod run;
+mod schema;
 mod settings;
 mod trust;
 mod validate;
@@ -33,14 +39,18 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(Box<apply::Apply>),
+    Run(Box<ad_hoc::Run>),
     Validate(validate::Validate),
     Hosts(hosts::Hosts),
     Inventory(inventory::Inventory),
     Vars(vars::Vars),
+    Eval(eval::Eval),
     Modules(modules::Modules),
+    Schema(schema::Schema),
     Trust(Box<trust::Trust>),
     Cert(cert::Cert),
     Demo(demo::Demo),
+    Completions(completions::Completions),
 }
 
 /// Runs the command that the process's arguments name.
@@ -56,14 +66,18 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Apply(apply) => apply.run(),
+        Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Hosts(hosts) => hosts.run(),
         Command::Inventory(inventory) => inventory.run(),
         Command::Vars(vars) => vars.run(),
+        Command::Eval(eval) => eval.run(),
         Command::Modules(modules) => modules.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Trust(trust) => trust.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
+        Command::Completions(completions) => completions.run(),
     };
     ExitCode::from(output::code(done.unwrap_or_else(|failure| {
         output::fail(&failure);

@@ -28,6 +28,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Failure> {
 /// The playbook that a subcommand writes for what its command line asks.
 pub fn of_text(text: String) -> Result<Playbook, Failure> {
     let mut problems = Problems::new();
-    let playbook = Playbook::read(&Source::new("the command line", text), &[], &mut problems);
+    let roles_path = &settings()?.roles_path;
+    let playbook = Playbook::read(&Source::new("the command line", text), roles_path, &mut problems);
+    playbook.iter().for_each(|playbook| check_templates(playbook, &mut problems));
     problems.or(playbook)?.ok_or_else(|| Failure::said("the arguments cannot be read"))
 }

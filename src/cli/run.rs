@@ -1,7 +1,7 @@
 //! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 use super::output;
 use super::settings::settings;
-use crate::engine::{Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared};
+use crate::engine::{
+    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, check_given,
+};
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
 use crate::inventory::Inventory;
@@ -122,17 +124,18 @@ impl ConnectionOptions {
         }
         Ok(std::env::var("DTRCTL_BECOME_PASSWORD").ok().map(Secret::new))
     }
+}
 
-    fn memory(&self) -> Memory {
-        if let Some(directory) = &self.cache {
-            return Memory::in_directory(directory);
-        }
-        let cache = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-        cache.map_or_else(Memory::none, |cache| Memory::in_directory(&cache.join("dtrctl")))
+/// What is remembered of hosts: in this directory, else in the user's cache directory.
+pub fn memory(directory: Option<&Path>) -> Memory {
+    if let Some(directory) = directory {
+        return Memory::in_directory(directory);
     }
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    cache.map_or_else(Memory::none, |cache| Memory::in_directory(&cache.join("dtrctl")))
 }
 
 /// A run with everything it needs.
@@ -151,6 +154,7 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// Runs it to its end; the reports hear of everything. Gives the exit code.
     pub fn run(self, reports: &mut dyn Report) -> Result<u8, Failure> {
+        check_given(&self.selected, &self.options)?;
         let access = self.connection.access()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -174,7 +178,7 @@ impl Job<'_> {
         let shared = Shared::new(Parts {
             controller: Controller::new(now, self.options.limits.connect),
             connections: Connections::new(access, Arc::clone(&pool)),
-            memory: self.connection.memory(),
+            memory: memory(self.connection.cache.as_deref()),
             options: self.options,
             inventory: self.inventory,
             renderer: self.renderer,

@@ -89,6 +89,7 @@ impl Ask {
                 extra: self.inventory.extra()?,
                 limit: None,
                 diff: false,
+                verbosity: 0,
                 force_handlers: false,
                 limits: self.connection.limits()?,
             },
@@ -135,6 +136,7 @@ impl Ask {
             colour: output::colour(terminal),
             width: terminal.then(|| output::width(&stdout)),
             diff: DiffMode::None,
+            results: false,
         };
         let progress = if terminal && stderr.is_terminal() { Progress::stderr() } else { Progress::none() };
         let question =

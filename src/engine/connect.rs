@@ -55,6 +55,8 @@ pub struct Connection {
     pub transport: Arc<Transport>,
     /// A name for it that is the same in the next run.
     pub key: String,
+    /// What it is, in words.
+    pub shown: String,
 }
 
 impl Connections {
@@ -118,6 +120,7 @@ impl Connections {
 
     fn reach(&self, host: &str, connection: inventory::Connection) -> Result<Connection, NoWay> {
         let key = modules::digest(format!("{host}\n{connection:?}\n{:?}", self.access.user).as_bytes());
+        let shown = self.shown(&connection);
         let transport = match connection.transport {
             inventory::Transport::Local => Arc::clone(&self.local),
             inventory::Transport::Sandbox { root } => {
@@ -126,7 +129,30 @@ impl Connections {
             inventory::Transport::Ssh => Arc::new(Transport::Ssh(self.ssh(host, connection))),
             inventory::Transport::Unsupported { name } => return Err(NoWay::Unsupported(unsupported(&name))),
         };
-        Ok(Connection { transport, key })
+        Ok(Connection { transport, key, shown })
+    }
+
+    fn shown(&self, connection: &inventory::Connection) -> String {
+        match &connection.transport {
+            inventory::Transport::Local => "on this machine".to_owned(),
+            inventory::Transport::Sandbox { root } => format!("in the directory `{root}`"),
+            inventory::Transport::Unsupported { name } => format!("by `{name}`"),
+            inventory::Transport::Ssh => {
+                let mut text = format!("by ssh to {}", connection.address);
+                let user = connection.user.as_ref().or(self.access.user.as_ref());
+                let key = connection
+                    .key_file
+                    .clone()
+                    .or_else(|| Some(self.access.key.as_ref()?.display().to_string()));
+                text += &connection.port.map(|port| format!(", port {port}")).unwrap_or_default();
+                text += &user.map(|user| format!(", as {user}")).unwrap_or_default();
+                text += &key.map(|key| format!(", with the key {key}")).unwrap_or_default();
+                let options = connection.options.iter();
+                text + &options
+                    .map(|option| format!(", {}={}", option.name, option.value))
+                    .collect::<String>()
+            }
+        }
     }
 
     fn ssh(&self, host: &str, connection: inventory::Connection) -> Ssh {

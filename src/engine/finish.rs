@@ -12,7 +12,7 @@ use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
 use crate::event::{Event, Outcome, Reason};
-use crate::playbook::{Action, Task};
+use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
 
@@ -56,6 +56,10 @@ impl HostRun {
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
             tokio::time::sleep(pause).await;
+        }
+        if applied && matches!(step.task().action, Action::Meta(Meta::ResetConnection)) {
+            self.transport.reset().await;
+            self.facts.read = false;
         }
         self.take_effect(&step, applied, window, queue)
     }
@@ -109,7 +113,7 @@ impl HostRun {
             return Ok(());
         }
         if done.outcome == Outcome::Failed && self.is_fatal(step) {
-            self.shared.end_for(&self.host.name, "any_errors_fatal");
+            self.shared.end_for(&self.host.name, "any_errors_fatal", Some(step.work.place.clone()));
         }
         Err(Left::Failed)
     }

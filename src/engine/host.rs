@@ -44,11 +44,7 @@ pub struct HostRun {
     pub(super) forks: Arc<Semaphore>,
     pub(super) host: Host,
     pub(super) transport: Arc<Transport>,
-    /// Whether `ansible_facts` is filled.
-    pub(super) gathers: bool,
-    /// Whether this run has read the host's facts.
-    pub(super) facts_read: bool,
-    pub(super) facts_body: Option<String>,
+    pub(super) facts: KnownFacts,
     pub(super) memory: HostMemory,
     pub(super) memory_key: String,
     pub(super) overlay: Overlay,
@@ -69,11 +65,7 @@ pub struct HostRun {
     /// Why check mode cannot know whether the host goes on at all.
     pub(super) doubt: Option<Arc<str>>,
     pub(super) looped: Looped,
-    /// Whether the task in hand lets the host be out of reach, and why it was.
-    pub(super) tolerant: bool,
-    pub(super) unreached: Option<Reason>,
-    /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
-    pub(super) out_of_reach: bool,
+    pub(super) reach: Reach,
     /// Why the host leaves, while the blocks that it was in end.
     pub(super) closing: Option<Left>,
     /// The blocks of which a task has failed while their `always` runs.
@@ -84,6 +76,28 @@ pub struct HostRun {
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
     pub(super) witnesses: Vec<Witness>,
+}
+
+/// What is known of the host's facts.
+#[derive(Debug, Default)]
+pub struct KnownFacts {
+    /// Whether `ansible_facts` is left empty.
+    pub hidden: bool,
+    /// Whether this run has read them.
+    pub read: bool,
+    /// As the host said them, or as they are remembered.
+    pub body: Option<String>,
+}
+
+/// Whether a host that cannot be reached may go on.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// Whether the task in hand lets that pass.
+    pub tolerant: bool,
+    /// Why the host could not be reached.
+    pub why: Option<Reason>,
+    /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
+    pub gone: bool,
 }
 
 /// What is known of the loop in hand.
@@ -128,9 +142,9 @@ impl HostRun {
     async fn go(&mut self) -> Result<(), Left> {
         if let Some(node) = &self.play.gather_facts {
             let scope = Arc::new(self.variables.scope());
-            self.gathers = self.shared.renderer.flag(node, &scope).unwrap_or(true);
+            self.facts.hidden = !self.shared.renderer.flag(node, &scope).unwrap_or(true);
         }
-        if !self.gathers && self.variables.facts.is_empty() {
+        if self.facts.hidden && self.variables.facts.is_empty() {
             self.variables.forget_facts();
         }
         if self.shared.options.check {
@@ -164,10 +178,10 @@ impl HostRun {
     /// Does what is in the queue until it is empty or something ends it.
     async fn drive(&mut self, window: &mut Window, queue: &mut Queue) -> Result<(), Left> {
         loop {
-            if self.shared.is_interrupted() || (self.shared.is_fatal() && self.closing.is_none()) {
+            if self.ends(window, queue) {
                 return Err(Left::Stopped);
             }
-            self.unreached = None;
+            self.reach.why = None;
             if window.is_empty() {
                 while let Some(Work::Mark(_)) = queue.front() {
                     if let Some(Work::Mark(mark)) = queue.pop_front() {
@@ -177,8 +191,8 @@ impl HostRun {
                 let Some(next) = queue.front() else { return Ok(()) };
                 self.meeting.arrive(&self.host.name, &next.place().clone());
                 self.tolerates(queue);
-                match if self.out_of_reach { Ok(()) } else { self.know_facts().await } {
-                    Err(Left::Unreachable) if self.tolerant => {
+                match if self.reach.gone { Ok(()) } else { self.know_facts().await } {
+                    Err(Left::Unreachable) if self.reach.tolerant => {
                         self.pass_unreached(window, queue).await?;
                         continue;
                     }
@@ -188,10 +202,10 @@ impl HostRun {
                 continue;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
-            let unverified = |step: &Ready| !self.facts_read && !self.out_of_reach && step.site.is_none();
+            let unverified = |step: &Ready| !self.facts.read && !self.reach.gone && step.site.is_none();
             let asks = window.front().is_some_and(|step| step.waits() || unverified(step));
             if asks {
-                self.tolerant =
+                self.reach.tolerant =
                     window.front().is_some_and(|step| self.ignores_unreachable(&step.work.task, &step.scope));
                 match self.exchange(window, None).await {
                     Ok(true) => {}
@@ -199,7 +213,7 @@ impl HostRun {
                         start_over(queue, window.drain(..));
                         continue;
                     }
-                    Err(Left::Unreachable) if self.tolerant => {
+                    Err(Left::Unreachable) if self.reach.tolerant => {
                         requeue(queue, window.drain(..));
                         self.pass_unreached(window, queue).await?;
                         continue;
@@ -213,18 +227,26 @@ impl HostRun {
                 self.pass_all(marks, step, window, queue)?;
                 continue;
             }
-            self.meeting.arrive(&self.host.name, &step.work.place);
+            let place = step.work.place.clone();
+            self.meeting.arrive(&self.host.name, &place);
+            if self.together.is_cautious {
+                self.meet(&place).await;
+                if self.shared.stops_before(&place) && self.closing.is_none() {
+                    window.push_front(step);
+                    continue;
+                }
+            }
             self.settle(step, window, queue).await?;
         }
     }
 
     /// Says whether the next task lets its host be out of reach.
     fn tolerates(&mut self, queue: &Queue) {
-        self.tolerant = false;
+        self.reach.tolerant = false;
         if let Some(Work::Task(work)) = queue.front() {
             let work = work.clone();
             let scope = self.scope_of(&work);
-            self.tolerant = self.ignores_unreachable(&work.task, &scope);
+            self.reach.tolerant = self.ignores_unreachable(&work.task, &scope);
         }
     }
 
@@ -238,9 +260,21 @@ impl HostRun {
         let Some(Work::Task(work)) = queue.pop_front() else { return Err(Left::Unreachable) };
         let scope = self.scope_of(&work);
         let step = Ready::new(work, scope);
-        self.out_of_reach = true;
-        let done = Done::unreached(self.unreached.take());
+        self.reach.gone = true;
+        let done = Done::unreached(self.reach.why.take());
         self.finish(step, done, window, queue).await
+    }
+
+    /// Whether the run ends before what comes next on this host.
+    fn ends(&self, window: &Window, queue: &Queue) -> bool {
+        if self.shared.is_interrupted() || self.closing.is_some() {
+            return self.shared.is_interrupted();
+        }
+        let next = window.front().map(|step| &step.work.place).or_else(|| queue.front().map(Work::place));
+        match next.filter(|_| self.together.is_cautious) {
+            Some(place) => self.shared.stops_before(place),
+            None => self.shared.is_fatal(),
+        }
     }
 
     /// Passes the marks before a step. The step stays next, unless a mark puts something before it.
@@ -414,23 +448,17 @@ impl HostRun {
 
     /// Takes facts over into the host and its variables.
     pub(super) fn take_facts(&mut self, facts: Facts, body: String) {
-        if self.gathers {
-            let mut layer = Layer::new();
-            layer.set_literal("ansible_facts", &modules::ansible_facts(&facts).into());
-            // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
-            for (name, value) in modules::injected_facts(&facts) {
-                layer.set_literal(name, &value);
-            }
-            self.variables.facts = Arc::new(layer);
+        if !self.facts.hidden {
+            self.variables.facts = Arc::new(facts_layer(&facts));
         }
         self.host.facts = facts;
-        self.facts_body = Some(body);
+        self.facts.body = Some(body);
     }
 
     /// Says how a host cannot be reached.
     pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
-        if self.tolerant {
-            self.unreached = Some(reason);
+        if self.reach.tolerant {
+            self.reach.why = Some(reason);
             return Left::Unreachable;
         }
         self.recap.reason = Some(reason.clone());
@@ -523,4 +551,15 @@ pub fn start_over(queue: &mut Queue, steps: impl DoubleEndedIterator<Item = Read
             Work::Mark(mark) => queue.push_back(Work::Mark(mark)),
         }
     }
+}
+
+/// Facts as variables.
+pub(super) fn facts_layer(facts: &Facts) -> Layer {
+    let mut layer = Layer::new();
+    layer.set_literal("ansible_facts", &modules::ansible_facts(facts).into());
+    // As in Ansible, each is a variable of its own, too; its shell's path and user are connection variables.
+    for (name, value) in modules::injected_facts(facts) {
+        layer.set_literal(name, &value);
+    }
+    layer
 }

@@ -82,6 +82,16 @@ impl Meeting {
         self.set(host, if lost { Progress::Lost } else { Progress::Left });
     }
 
+    /// The task that a host is at.
+    #[must_use]
+    pub fn place_of(&self, host: &str) -> Option<Position> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.at.get(host) {
+            Some(Progress::Before(place)) => Some(place.clone()),
+            _ => None,
+        }
+    }
+
     /// The hosts that are not lost, in order.
     #[must_use]
     pub fn remaining(&self) -> Vec<&str> {

@@ -80,7 +80,7 @@ impl HostRun {
         let path = around.files.tasks_file(Path::new(&file), folder, true);
         let path = path.unwrap_or_else(|_| around.files.tasks.join(&file));
         if !step.work.expanded {
-            let around = around_included(step);
+            let around = Self::around_included(step);
             let read = self.shared.included(step.task(), &path, &around, &self.play.library);
             let included = read.map_err(|problem| {
                 let problem = *problem;
@@ -107,7 +107,7 @@ impl HostRun {
         let wanted = self.wanted_role(step)?;
         let name = wanted.name.clone();
         if !step.work.expanded {
-            let around = around_included(step);
+            let around = Self::around_included(step);
             let read = self.shared.included_role(step.task(), &wanted, &around, &self.play.library);
             let included = read.map_err(NoValue::Wrong)?;
             self.know(&included.handlers);
@@ -146,6 +146,20 @@ impl HostRun {
             }
         }
         Ok(wanted)
+    }
+
+    /// What the tasks of an include have from it: not its own keywords, as in Ansible, but what is around it, `apply`, and its
+    /// variables.
+    fn around_included(step: &Ready) -> Around {
+        let task = step.task();
+        let mut around = task.around.clone();
+        // A task's own variables come after those of the blocks around it.
+        let own = &task.keywords.vars[around.keywords.vars.len().min(task.keywords.vars.len())..];
+        around.include_params.extend(own.iter().cloned());
+        if let Some(apply) = &task.apply {
+            around.keywords = (**apply).clone().within(&around.keywords);
+        }
+        around
     }
 
     fn expand(&mut self, step: &mut Ready, parts: &[Part], queue: &mut Queue) -> Result<(), NoValue> {
@@ -214,20 +228,6 @@ impl HostRun {
         }
         Ok(())
     }
-}
-
-/// What the tasks of an include have from it: not its own keywords, as in Ansible, but what is around it, `apply`, and its
-/// variables.
-fn around_included(step: &Ready) -> Around {
-    let task = step.task();
-    let mut around = task.around.clone();
-    // A task's own variables come after those of the blocks around it.
-    let own = &task.keywords.vars[around.keywords.vars.len().min(task.keywords.vars.len())..];
-    around.include_params.extend(own.iter().cloned());
-    if let Some(apply) = &task.apply {
-        around.keywords = (**apply).clone().within(&around.keywords);
-    }
-    around
 }
 
 /// Leaves out the rest of the innermost role.

@@ -19,14 +19,15 @@ pub type FileVariables = Arc<Vec<(String, Json)>>;
 /// What was read.
 #[derive(Default)]
 pub struct Reading {
-    tasks: Mutex<HashMap<(usize, PathBuf), ReadTasks>>,
-    roles: Mutex<HashMap<(usize, String), ReadRole>>,
-    variables: Mutex<HashMap<PathBuf, Read<FileVariables>>>,
+    tasks: Once<(usize, PathBuf), Arc<IncludedTasks>>,
+    roles: Once<(usize, String), Arc<IncludedRole>>,
+    variables: Once<PathBuf, FileVariables>,
 }
 
 type Read<T> = Result<T, Box<Problem>>;
-type ReadTasks = Read<Arc<IncludedTasks>>;
-type ReadRole = Read<Arc<IncludedRole>>;
+
+/// What was read, by what it was read from.
+type Once<K, T> = Mutex<HashMap<K, Read<T>>>;
 
 impl Shared {
     /// The tasks of a file that a task includes.
@@ -114,7 +115,7 @@ fn name_of(key: &Node) -> Result<String, Problem> {
     })
 }
 
-#[expect(clippy::unnecessary_box_returns, reason = "what was read is kept with its mistake in a box")]
+#[expect(clippy::unnecessary_box_returns, reason = "it goes straight into a result that holds a box")]
 fn first(problems: Problems) -> Box<Problem> {
     Box::new(problems.0.into_iter().next().unwrap_or_else(|| Problem::bare("it cannot be read")))
 }

@@ -1,19 +1,19 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::{Host, Overlay};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
 use super::done::Done;
-use super::host::{HostRun, Looped};
+use super::host::{HostRun, KnownFacts, Looped, Reach};
+use super::magic;
 use super::meeting::Meeting;
 use super::memory::Memory;
 use super::reading::Reading;
@@ -28,9 +28,6 @@ use crate::playbook::{Play, Playbook, Serial, Task};
 use crate::template::{Hosts, Layer, Scope};
 use crate::transport::Limits;
 use crate::yaml::{Problem, Problems};
-
-/// The version of Ansible whose language this is.
-const LANGUAGE: &str = "2.19.14";
 
 /// What the operator asked for.
 #[derive(Debug, Clone)]
@@ -47,6 +44,8 @@ pub struct Options {
     pub limit: Option<String>,
     /// Whether differences are shown.
     pub diff: bool,
+    /// How often `-v` was given.
+    pub verbosity: u8,
     /// `--force-handlers`: handlers run on hosts that have failed.
     pub force_handlers: bool,
     /// Bounds of one script.
@@ -114,6 +113,8 @@ pub struct Shared {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Set where a host of a play with `any_errors_fatal` is lost: no host goes on.
     fatal: AtomicBool,
+    /// At which task that host was, in a play that goes task by task.
+    fatal_at: Mutex<Option<Position>>,
     recaps: Mutex<BTreeMap<String, Recap>>,
 }
 
@@ -154,14 +155,7 @@ impl Shared {
             parts.inventory.hosts().map(|host| (host.to_string(), layer_of_host(&parts.inventory, host)));
         let layers = layers.collect();
         let extra = Arc::new(parts.options.extra_layer());
-        let groups = parts.inventory.groups();
-        let groups = groups.map(|group| {
-            let hosts = parts.inventory.hosts_of(group).unwrap_or_default();
-            (group.to_string(), hosts.iter().map(|host| Json::from(&**host)).collect::<Json>())
-        });
-        let listed = Json::Object(groups.collect());
-        let mut groups = Layer::new();
-        groups.set_literal("groups", &listed);
+        let groups = magic::groups(&parts.inventory);
         Arc::new(Self {
             options: parts.options,
             inventory: parts.inventory,
@@ -184,6 +178,7 @@ impl Shared {
             seen: Mutex::default(),
             turns: Mutex::default(),
             fatal: AtomicBool::new(false),
+            fatal_at: Mutex::default(),
             recaps: Mutex::default(),
         })
     }
@@ -209,6 +204,13 @@ impl Shared {
     #[must_use]
     pub fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Whether a host has to end before it begins the task at a place.
+    #[must_use]
+    pub fn stops_before(&self, place: &Position) -> bool {
+        let fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_interrupted() || (self.is_fatal() && fatal_at.as_ref().is_none_or(|at| at < place))
     }
 
     /// Whether the run ends for the sake of a host that is lost.
@@ -264,7 +266,7 @@ impl Shared {
     #[must_use]
     pub fn scope_with(&self, host: &str, kept: Kept) -> Scope {
         let mut magic = Layer::new();
-        for (name, value) in self.names_of(host) {
+        for (name, value) in magic::names_of(&self.inventory, host) {
             magic.set_literal(name, &value);
         }
         magic.extend(&self.groups);
@@ -318,7 +320,7 @@ impl Shared {
         let mut problems = Problems::new();
         let mut seen = BTreeSet::new();
         for Selected { play, hosts } in plays {
-            let lists = lists_of(hosts, hosts);
+            let lists = magic::lists_of(hosts, hosts);
             for name in hosts {
                 let upper = Arc::new(self.variables(play, name, &lists, Kept::default()).0.scope());
                 if let Err(NoWay::Wrong(more)) =
@@ -360,7 +362,7 @@ impl Shared {
         if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
         {
-            self.end_for(lost, "any_errors_fatal");
+            self.end_for(lost, "any_errors_fatal", None);
         }
         self.play_ended.store(false, Ordering::Relaxed);
         let sizes = match self.sizes(play) {
@@ -420,11 +422,12 @@ impl Shared {
     async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
         let all: Arc<[String]> = self.in_order(&selected.hosts).into();
         let together = Together {
-            lists: Arc::new(lists_of(batch, &all)),
+            lists: Arc::new(magic::lists_of(batch, &all)),
             play: Arc::clone(play),
             meeting: Arc::new(Meeting::new(batch.to_vec())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
+            is_cautious: is_cautious(play),
             lost: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -500,6 +503,9 @@ impl Shared {
                 return self.lose(name, state, reason, earlier);
             }
         };
+        if self.options.verbosity > 1 {
+            self.emit(Event::Said { text: format!("{name}: {}", connection.shown), warning: false });
+        }
         let (mut variables, mut magic) = self.variables(play, name, &together.lists, self.kept(name));
         let settings = match self.settings(&scope) {
             Ok(settings) => settings,
@@ -523,9 +529,7 @@ impl Shared {
             forks: Arc::clone(&together.forks),
             host,
             transport: connection.transport,
-            gathers: true,
-            facts_read: false,
-            facts_body: None,
+            facts: KnownFacts::default(),
             memory,
             memory_key: connection.key,
             overlay: Overlay::default(),
@@ -539,9 +543,7 @@ impl Shared {
             in_doubt: BTreeSet::new(),
             doubt: None,
             looped: Looped::default(),
-            tolerant: false,
-            unreached: None,
-            out_of_reach: false,
+            reach: Reach::default(),
             closing: None,
             failing: BTreeSet::new(),
             roles: HashMap::new(),
@@ -552,9 +554,15 @@ impl Shared {
     }
 
     /// Ends the run for the sake of a host that is lost, as a keyword has it.
-    pub fn end_for(&self, host: &str, keyword: &str) {
-        if self.fatal.swap(true, Ordering::Relaxed) {
-            return;
+    ///
+    /// The place is that of its last task: hosts that go task by task end the same one.
+    pub fn end_for(&self, host: &str, keyword: &str, at: Option<Position>) {
+        {
+            let mut fatal_at = self.fatal_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.fatal.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            *fatal_at = at;
         }
         let text = format!("the run ends here: `{host}` is lost, and the play says `{keyword}`");
         self.emit(Event::Said { text, warning: true });
@@ -609,9 +617,9 @@ impl Shared {
     }
 
     /// A host's variables in a play, and dtrctl's own among them.
-    fn variables(&self, play: &Play, name: &str, lists: &Layer, kept: Kept) -> (Variables, Layer) {
+    pub(super) fn variables(&self, play: &Play, name: &str, lists: &Layer, kept: Kept) -> (Variables, Layer) {
         let mut magic = Layer::new();
-        for (key, value) in self.magic(play, name) {
+        for (key, value) in magic::in_play(&self.inventory, &self.options, play, name) {
             magic.set_literal(key, &value);
         }
         magic.extend(&self.groups);
@@ -619,59 +627,6 @@ impl Shared {
         let inventory = self.layers.get(name).cloned().unwrap_or_default();
         let extra = Arc::clone(&self.extra);
         (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
-    }
-
-    /// What a host is called, and where it stands.
-    fn names_of(&self, name: &str) -> Map<String, Json> {
-        let groups = self.inventory.groups_of(name);
-        let value = json!({
-            "inventory_hostname": name,
-            "inventory_hostname_short": name.split('.').next(),
-            "group_names": groups.iter().map(|group| &**group).filter(|group| *group != "all").collect::<Vec<_>>(),
-        });
-        match value {
-            Json::Object(map) => map,
-            _ => Map::new(),
-        }
-    }
-
-    fn magic(&self, play: &Play, name: &str) -> Map<String, Json> {
-        let mut magic = self.names_of(name);
-        let tags = &self.options.tags;
-        let run = if tags.only.is_empty() { vec!["all".to_owned()] } else { tags.only.clone() };
-        let roles: Vec<_> = play.roles.iter().map(|role| role.name.clone()).collect();
-        let value = json!({
-            "ansible_check_mode": self.options.check,
-            "ansible_diff_mode": self.options.diff,
-            "ansible_verbosity": 0,
-            "ansible_version": {
-                "full": LANGUAGE, "string": LANGUAGE, "major": 2, "minor": 19, "revision": 14,
-            },
-            "ansible_play_name": play.shown_name(),
-            "ansible_play_role_names": roles,
-            "ansible_role_names": roles,
-            "role_names": roles,
-            "ansible_run_tags": run,
-            "ansible_skip_tags": tags.skip,
-            "ansible_forks": self.options.forks,
-            "playbook_dir": absolute(&play.directory),
-        });
-        if let Json::Object(more) = value {
-            magic.extend(more);
-        }
-        if let Some(limit) = &self.options.limit {
-            magic.insert("ansible_limit".to_owned(), limit.clone().into());
-        }
-        // Where the host is named first; one that no file names has none.
-        if let Some(file) =
-            self.inventory.host_place(name).map(|place| &place.source.path).filter(|path| path.exists())
-        {
-            let directory = file.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            magic.insert("inventory_file".to_owned(), file.display().to_string().into());
-            magic.insert("inventory_dir".to_owned(), absolute(&directory).into());
-        }
-        magic
     }
 
     fn goes_on(&self, host: &str) -> bool {
@@ -694,6 +649,8 @@ pub struct Together {
     lists: Arc<Layer>,
     /// The names that the play's tasks may set.
     names_set: Arc<BTreeSet<String>>,
+    /// Whether a host that fails may end the run for the others: no host begins a task before all have come to it.
+    pub is_cautious: bool,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -709,27 +666,17 @@ impl Together {
                 lost.len()
             };
             if let Some(keyword) = shared.ends_for(&self.play, recap, lost, self.meeting.hosts().len()) {
-                shared.end_for(host, keyword);
+                shared.end_for(host, keyword, self.meeting.place_of(host));
             }
         }
         self.meeting.leave(host, is_lost);
     }
-
-    /// Whether a host that fails may end the run for the others: no host changes anything before all have come as far.
-    #[must_use]
-    pub fn is_cautious(&self) -> bool {
-        self.play.any_errors_fatal() || self.play.max_fail_percentage.is_some()
-    }
 }
 
-/// The variables that list the hosts of a play and of its batch.
-fn lists_of(batch: &[String], all: &[String]) -> Layer {
-    let mut layer = Layer::new();
-    let (batch, all) = (json!(batch), json!(all));
-    layer.set_literal("ansible_play_hosts", &all);
-    layer.set_literal("ansible_play_hosts_all", &all);
-    layer.set_literal("ansible_play_batch", &batch);
-    layer
+/// Whether a play may end for the sake of a host that fails.
+fn is_cautious(play: &Play) -> bool {
+    let says = |task: &Arc<Task>| task.keywords.any_errors_fatal.is_some();
+    play.max_fail_percentage.is_some() || play.tasks().any(says)
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {
@@ -763,11 +710,6 @@ fn heads(play: &Play, tags: &Tags) -> Vec<TaskHead> {
     };
     let tasks = play.tasks().filter(|task| tags.select(&task.keywords.tags));
     tasks.chain(&play.handlers).map(head).collect()
-}
-
-fn absolute(directory: &std::path::Path) -> String {
-    let here = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_path_buf() };
-    std::fs::canonicalize(&here).unwrap_or(here).display().to_string()
 }
 
 /// The plays of playbooks, in order.

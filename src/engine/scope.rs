@@ -88,10 +88,11 @@ impl Renderer {
     ///
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
-    pub fn items(&self, repeated: &Repeated, scope: &Arc<Scope>) -> Result<Vec<Json>, NoValue> {
+    pub fn items(&self, repeated: &Repeated, action: &str, scope: &Arc<Scope>) -> Result<Vec<Json>, NoValue> {
         let node = &repeated.items;
         if let Some(lookup) = &repeated.lookup {
             let terms = node.to_source().map_err(|problems| NoValue::Wrong(Box::new(first(problems))))?;
+            let scope = if lookup == "first_found" { &Arc::new(with_folder(scope, action)) } else { scope };
             return self.templater.looked_up(lookup, &terms, scope).map_err(|error| no_value(node, &error));
         }
         match self.value(node, scope)? {
@@ -130,7 +131,10 @@ impl Renderer {
         let shown = path.display().to_string();
         let names =
             [("template_path", name), ("template_fullpath", &shown), ("ansible_managed", "Ansible managed")];
-        for (variable, value) in names {
+        // `ansible_managed` is a variable like any other where somebody has set it.
+        let unset = |variable: &str| variable != "ansible_managed" || !scope.contains(variable);
+        for (variable, value) in names.into_iter().filter(|(variable, _)| unset(variable)).collect::<Vec<_>>()
+        {
             scope.set_literal(variable, &Json::from(value));
         }
         let directory = path.parent().map(Path::to_path_buf);
@@ -233,6 +237,20 @@ fn no_value(node: &Node, error: &TemplateError) -> NoValue {
         ErrorKind::Unknown { ref name, ref reason } => NoValue::Unknown(format!("`{name}`: {reason}")),
         _ => NoValue::Wrong(Box::new(template_problem(node, error))),
     }
+}
+
+/// `with_first_found` looks in a folder of its task's: `templates/`, `vars/` or `files/`, before the directory itself.
+fn with_folder(scope: &Scope, action: &str) -> Scope {
+    let folder = match action {
+        "template" => "templates",
+        "include_vars" => "vars",
+        _ => "files",
+    };
+    let directories = scope.directories().iter().flat_map(|at| [at.join(folder), at.clone()]);
+    let directories = directories.collect();
+    let mut scope = scope.clone();
+    scope.set_directories(directories);
+    scope
 }
 
 /// How a template file is read, as the arguments of `template` say it.

@@ -99,13 +99,6 @@ impl HostRun {
             plan.warn(untested.warning);
         }
         self.show(step, &plan);
-        let place = step.work.place.clone();
-        if self.together.is_cautious() || step.task().keywords.any_errors_fatal.is_some() {
-            self.meet(&place).await;
-            if self.shared.stops() {
-                return Err(Left::Stopped);
-            }
-        }
         let is_otherwise = step.check != self.shared.options.check;
         let (mut done, mode) = if step.check {
             (self.only_plan(step, plan, window, queue), ONLY_PLANNED)

@@ -30,10 +30,10 @@ pub struct Site {
 
 /// The sites of a run.
 #[derive(Default)]
-pub struct Sites(Mutex<HashMap<String, Arc<OnceCell<Found>>>>);
+pub struct Sites(Mutex<HashMap<String, Arc<Found>>>);
 
-/// A site, or why there is none.
-type Found = Result<Arc<Site>, String>;
+/// A site, once it is known.
+type Found = OnceCell<Result<Arc<Site>, String>>;
 
 impl Shared {
     /// The site of a name. Only this machine and hosts of the inventory are sites: what a host has said cannot lead to another one.

@@ -9,9 +9,10 @@ use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
 use super::site::Site;
 use crate::event::TaskHead;
-use crate::playbook::{Action, Task, read_arguments};
+use crate::playbook::{Action, Task, completed, read_again, read_arguments};
 use crate::template::{Layer, Scope};
 use crate::transport::Identity;
+use crate::vault;
 use crate::yaml::{Node, Problem, Value};
 
 /// What a step's probe leads to.
@@ -86,7 +87,7 @@ impl Witness {
     /// The step, to be asked again with the arguments that it had.
     pub fn ask(&self, host: &Host) -> Option<Ready> {
         let host = &seen_as(host, &self.identity);
-        let module = (self.work.task.module()?.read)(self.arguments.clone()).ok()?;
+        let module = read_again(self.work.task.module()?, self.arguments.clone())?;
         let mut step = Ready::new(self.work.clone(), Arc::clone(&self.scope));
         step.identity = self.identity.clone();
         step.site.clone_from(&self.site);
@@ -272,7 +273,7 @@ impl Ready {
                 let place = task.arguments.as_ref().unwrap_or(&task.action_key);
                 read_arguments(module, place, self.arguments.clone())
                     .map(Doing::Module)
-                    .map_err(NoValue::Wrong)
+                    .map_err(|(_, problem)| NoValue::Wrong(problem))
             }
             Action::Meta(_) | Action::IncludeTasks | Action::IncludeRole => Ok(Doing::Own),
             Action::SetFact | Action::IncludeVars => {
@@ -328,6 +329,9 @@ impl Ready {
     }
 
     fn module_arguments(&self, module: &modules::Entry, renderer: &Renderer) -> Result<Json, NoValue> {
+        if let (Some(declared), Some(desired)) = (module.declared(), &self.work.task.desired) {
+            return self.arguments_of_declared(module, declared, desired, renderer);
+        }
         let Some(node) = &self.work.task.arguments else { return Ok(Json::Object(Map::new())) };
         let mut arguments = if module.evaluated.is_empty() {
             renderer.value(node, &self.scope)?
@@ -342,6 +346,31 @@ impl Ready {
             }
         }
         Ok(arguments)
+    }
+
+    /// The arguments of a user's own module, with the text that it is to make so: its template sees them as variables.
+    fn arguments_of_declared(
+        &self,
+        module: &modules::Entry,
+        declared: &modules::Declared,
+        desired: &Node,
+        renderer: &Renderer,
+    ) -> Result<Json, NoValue> {
+        let task = &self.work.task;
+        let given = match &task.arguments {
+            Some(node) => renderer.value(node, &self.scope)?,
+            None => Json::Object(Map::new()),
+        };
+        let at = task.arguments.as_ref().unwrap_or(&task.action_key);
+        let mut all = completed(module, declared, at, given).map_err(NoValue::Wrong)?;
+        declared.secrets(&all).for_each(|secret| vault::hide(&secret));
+        let mut scope = Scope::child(&self.scope);
+        all.iter().for_each(|(name, value)| scope.set_literal(name.clone(), value));
+        let text = renderer.text(desired, &Arc::new(scope))?;
+        let environment = self.environment.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        all.insert(modules::Declared::ENVIRONMENT.to_owned(), Json::Object(environment.collect()));
+        all.insert(modules::Declared::DESIRED.to_owned(), text.into());
+        Ok(Json::Object(all))
     }
 
     fn condition(&self, renderer: &Renderer, node: &Node) -> Result<Json, NoValue> {
@@ -365,7 +394,13 @@ impl Ready {
                     }
                     value_of => as_evaluated(value, &value_of?),
                 },
-                (false, _) => renderer.value(value, &self.scope)?,
+                (false, _) => {
+                    // With its name, so that `omit` can leave it out.
+                    let entry = Value::Map(vec![(key.clone(), value.clone())]);
+                    let entry = renderer.value(&Node { value: entry, ..node.clone() }, &self.scope)?;
+                    arguments.extend(entry.as_object().cloned().unwrap_or_default());
+                    continue;
+                }
             };
             arguments.insert(name.to_owned(), rendered);
         }

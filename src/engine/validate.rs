@@ -31,6 +31,7 @@ impl Check<'_> {
         let control = [&loop_control.label, &loop_control.pause];
         let keywords = [name, retries, delay].into_iter().chain(control).flatten();
         keywords.chain(task.keywords.templates()).for_each(|node| self.value(node));
+        task.desired.iter().for_each(|node| self.value(node));
         repeated.iter().for_each(|repeated| self.value(&repeated.items));
         let around = &task.around;
         let params = around.role_params.iter().chain(&around.include_params);

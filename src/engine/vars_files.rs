@@ -7,18 +7,20 @@ use serde_json::Value as Json;
 
 use super::done::Done;
 use super::host::{HostRun, Left};
+use super::reading::FileVariables;
+use super::run::Shared;
 use super::scope::NoValue;
 use super::step::Ready;
 use crate::event::Event;
-use crate::playbook::Files;
-use crate::template::Layer;
+use crate::playbook::{Files, Play};
+use crate::template::{Layer, Scope};
 use crate::yaml::{Node, Problem};
+
+/// Files, and the variables in them.
+pub type Included = (Vec<PathBuf>, Vec<(String, Json)>);
 
 /// The endings that a file of variables has where nothing else is said.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
-
-/// Variables by name, in their order.
-type NamedValues = Vec<(String, Json)>;
 
 impl HostRun {
     /// Reads the play's `vars_files` for this host: of each, the first candidate that exists.
@@ -26,7 +28,8 @@ impl HostRun {
         let play = Arc::clone(&self.play);
         let mut layer = Layer::new();
         for candidates in &play.vars_files {
-            match self.first_file(candidates) {
+            let scope = Arc::new(self.variables.scope());
+            match self.shared.first_vars_file(&play, candidates, &scope) {
                 Ok(variables) => {
                     variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
                 }
@@ -45,32 +48,8 @@ impl HostRun {
         Ok(())
     }
 
-    fn first_file(&self, candidates: &[Node]) -> Result<super::reading::FileVariables, Box<Problem>> {
-        let scope = Arc::new(self.variables.scope());
-        let files = Files::of_playbook(&self.play.directory);
-        let mut looked = Vec::new();
-        for node in candidates {
-            let name = match self.shared.renderer.text(node, &scope) {
-                Ok(name) => name,
-                // Of several candidates, one whose name cannot be told is not the one.
-                Err(_) if candidates.len() > 1 => continue,
-                Err(error) => return Err(Box::new(super::scope::problem_of(error))),
-            };
-            let path = files.find("vars", Path::new(&name));
-            if path.exists() {
-                return self.shared.file_variables(&path);
-            }
-            looked.push(format!("`{}`", path.display()));
-        }
-        let place = candidates.first().map(Node::place);
-        let message = format!("there is no such file of variables: {}", looked.join(", "));
-        let problem = place
-            .map_or_else(|| Problem::bare(message.clone()), |place| Problem::new(message.clone(), place));
-        Err(Box::new(problem.help("a relative path begins at the playbook's directory, or at `vars/` there")))
-    }
-
     /// The files and variables of `include_vars`.
-    pub(super) fn variables_of(&self, step: &Ready) -> Result<(Vec<PathBuf>, NamedValues), NoValue> {
+    pub(super) fn variables_of(&self, step: &Ready) -> Result<Included, NoValue> {
         let arguments = &step.arguments;
         let node = step.task().arguments.as_ref().unwrap_or(&step.task().action_key);
         let wrong = |message: String, name: &str| {
@@ -78,9 +57,9 @@ impl HostRun {
             NoValue::Wrong(Box::new(Problem::new(message, place)))
         };
         let files = match (arguments["file"].as_str(), arguments["dir"].as_str()) {
-            (Some(file), None) => vec![variables_file(step, file)],
+            (Some(file), None) => vec![Self::variables_file(step, file)],
             (None, Some(dir)) => {
-                let dir = variables_file(step, dir);
+                let dir = Self::variables_file(step, dir);
                 let wanted = Wanted::of(arguments).map_err(|message| wrong(message, "files_matching"))?;
                 let mut found = Vec::new();
                 wanted.collect(&dir, 1, &mut found).map_err(|message| wrong(message, "dir"))?;
@@ -106,6 +85,48 @@ impl HostRun {
             variables = vec![(name.to_owned(), Json::Object(variables.into_iter().collect()))];
         }
         Ok((files, variables))
+    }
+
+    /// Beside the role's `vars/`, the file that the task stands in, the playbook and its `vars/`.
+    fn variables_file(step: &Ready, name: &str) -> PathBuf {
+        let files = &step.task().around.files;
+        let beside = files.tasks.join(name);
+        let found = files.find("vars", Path::new(name));
+        if found.exists() || !beside.exists() { found } else { beside }
+    }
+}
+
+impl Shared {
+    /// The variables of the first of several files that exists.
+    ///
+    /// # Errors
+    /// None exists, or the one that does cannot be read.
+    pub fn first_vars_file(
+        &self,
+        play: &Play,
+        candidates: &[Node],
+        scope: &Arc<Scope>,
+    ) -> Result<FileVariables, Box<Problem>> {
+        let files = Files::of_playbook(&play.directory);
+        let mut looked = Vec::new();
+        for node in candidates {
+            let name = match self.renderer.text(node, scope) {
+                Ok(name) => name,
+                // Of several candidates, one whose name cannot be told is not the one.
+                Err(_) if candidates.len() > 1 => continue,
+                Err(error) => return Err(Box::new(super::scope::problem_of(error))),
+            };
+            let path = files.find("vars", Path::new(&name));
+            if path.exists() {
+                return self.file_variables(&path);
+            }
+            looked.push(format!("`{}`", path.display()));
+        }
+        let place = candidates.first().map(Node::place);
+        let message = format!("there is no such file of variables: {}", looked.join(", "));
+        let problem = place
+            .map_or_else(|| Problem::bare(message.clone()), |place| Problem::new(message.clone(), place));
+        Err(Box::new(problem.help("a relative path begins at the playbook's directory, or at `vars/` there")))
     }
 }
 
@@ -176,12 +197,4 @@ impl Wanted {
         }
         Ok(known)
     }
-}
-
-/// Beside the role's `vars/`, the file that the task stands in, the playbook and its `vars/`.
-fn variables_file(step: &Ready, name: &str) -> PathBuf {
-    let files = &step.task().around.files;
-    let beside = files.tasks.join(name);
-    let found = files.find("vars", Path::new(name));
-    if found.exists() || !beside.exists() { found } else { beside }
 }

@@ -344,7 +344,7 @@ impl HostRun {
         let task = Arc::clone(&work.task);
         let Some(repeated) = &task.repeated else { return Ok(None) };
         let mut step = Ready::new(work, scope);
-        match self.shared.renderer.items(repeated, &step.scope) {
+        match self.shared.renderer.items(repeated, task.action.name(), &step.scope) {
             Ok(items) if items.is_empty() => {
                 step.stage = Stage::Skipped(Skip::NoItems);
             }
@@ -478,7 +478,7 @@ impl HostRun {
             }
         }
         let identity = self.facts_identity();
-        if !self.facts_read {
+        if !self.facts.read {
             scripts.of(&identity).answer(FACTS, &Call::new("ask_facts"));
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
@@ -519,12 +519,12 @@ impl HostRun {
 
     /// Takes the facts out of the first script's answers; false where they are not those that were remembered.
     fn facts_still_hold(&mut self, frames: &Frames, identity: &Identity) -> Result<bool, Left> {
-        if self.facts_read {
+        if self.facts.read {
             return Ok(true);
         }
-        self.facts_read = true;
+        self.facts.read = true;
         match frames.get(FACTS) {
-            Some(frame) if self.facts_body.as_ref() != Some(&frame.body) => {
+            Some(frame) if self.facts.body.as_ref() != Some(&frame.body) => {
                 self.learn_facts(&frame.body, identity).map(|()| false)
             }
             _ => Ok(true),
@@ -533,7 +533,7 @@ impl HostRun {
 
     /// Reads the facts where they are only remembered; false where they differ.
     pub(super) async fn verify_facts(&mut self) -> Result<bool, Left> {
-        if self.facts_read {
+        if self.facts.read {
             return Ok(true);
         }
         let identity = self.facts_identity();
@@ -626,7 +626,7 @@ impl HostRun {
 
     /// Makes sure that facts are known, from memory or by a script of their own.
     pub(super) async fn know_facts(&mut self) -> Result<(), Left> {
-        if self.facts_body.is_some() {
+        if self.facts.body.is_some() {
             return Ok(());
         }
         let identity = self.facts_identity();
@@ -638,7 +638,7 @@ impl HostRun {
         }
         let frames = self.ask_facts(&identity).await?;
         let body = frames.get(FACTS).map(|frame| frame.body.clone()).unwrap_or_default();
-        self.facts_read = true;
+        self.facts.read = true;
         self.learn_facts(&body, &identity)
     }
 
@@ -715,7 +715,7 @@ impl HostRun {
 
     /// The key of a step's answers: what its plan depends on besides what the host says.
     fn settled_key(&self, step: &Ready) -> String {
-        let facts = self.facts_body.as_deref().unwrap_or_default();
+        let facts = self.facts.body.as_deref().unwrap_or_default();
         let (module, settings) = (step.task().action.name(), &self.host.settings);
         format!("{module}\n{}\n{:?}\n{settings:?}\n{facts}", step.arguments, step.identity)
     }

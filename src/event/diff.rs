@@ -28,6 +28,10 @@ pub fn diff(change: &Change) -> Option<String> {
                 format!("deleted file mode {}\n--- {path}\n+++ {ABSENT}\n", remove.before.attributes.mode);
             Some(head + &body(Some(&remove.before.content), None))
         }
+        Change::Own(own) => {
+            let name = visible::line(&own.module);
+            Some(format!("--- {name}\n+++ {name}\n") + &body(Some(&own.before), Some(&own.after)))
+        }
         Change::RemoveTree(remove) => Some(removed_tree(remove)),
         Change::SetDtrTls(set) => Some(dtr_tls(set)),
         Change::ReplaceRegistryTls(replace) if replace.writes => Some(registry_tls(replace)),

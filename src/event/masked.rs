@@ -95,6 +95,7 @@ fn planned(planned: &mut PlannedChange) {
             replace.certificate.before.iter_mut().for_each(before);
         }
         Change::Run(run) => command(run),
+        Change::Own(own) => [&mut own.before, &mut own.after].into_iter().for_each(content),
         _ => {}
     }
 }

@@ -53,6 +53,7 @@ fn masked(change: &Change) -> Change {
             }
         }
         Change::Run(run) => mask_run(run),
+        Change::Own(own) => [&mut own.before, &mut own.after].into_iter().for_each(hide),
         Change::Request(request) => request.request.body.iter_mut().for_each(hide),
         _ => {}
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     Inventory, docker_machine, name,
+    schema::Takes,
     ssh_args::{self, SshOption},
     vars::{Definition, Sourced},
 };
@@ -68,6 +69,52 @@ const NAMES: [(&str, Topic); 36] = [
     ("ansible_private_key_passphrase", Topic::Unsupported),
     ("ansible_ssh_pkcs11_provider", Topic::Unsupported),
 ];
+
+impl Topic {
+    /// What it says, and what it takes.
+    const fn described(self) -> (&'static str, Takes) {
+        match self {
+            Self::Host => {
+                ("The name or address to connect to; the host's own name where it is not set.", Takes::Text)
+            }
+            Self::Port => ("The port of ssh.", Takes::Port),
+            Self::User => ("The user to log in as.", Takes::Text),
+            Self::KeyFile => ("The file with the private key to log in with.", Takes::Text),
+            Self::Transport => ("How the host is reached.", Takes::Known(&["ssh", "local", "sandbox"])),
+            Self::Become => ("Whether tasks run as another user.", Takes::Flag),
+            Self::BecomeMethod => (
+                "How tasks become another user: `sudo`, and `runas` for a host of Windows.",
+                Takes::OneOf(&["sudo", "runas", "ansible.builtin.sudo", "ansible.builtin.runas"]),
+            ),
+            Self::BecomeUser => ("The user that tasks run as; `root` where it is not set.", Takes::Text),
+            Self::BecomePassword => {
+                ("The password of sudo; best encrypted with `ansible-vault`.", Takes::Text)
+            }
+            Self::SshArgs => ("Options of ssh, the weakest of three lists.", Takes::Text),
+            Self::SshCommonArgs => ("Options of ssh, such as `-J bastion`.", Takes::Text),
+            Self::SshExtraArgs => ("Options of ssh, the strongest of three lists.", Takes::Text),
+            Self::SandboxRoot => {
+                ("With the connection `sandbox`: the directory that stands for the host's `/`.", Takes::Text)
+            }
+            Self::ShellType => (
+                "The shell that a login gets; the last two mean a host of Windows.",
+                Takes::OneOf(&["sh", "csh", "fish", "powershell", "cmd"]),
+            ),
+            Self::Password => ("Not supported: use a key, or an agent.", Takes::Nothing),
+            Self::Unsupported => {
+                ("Not supported: put it into `~/.ssh/config`, which is read.", Takes::Nothing)
+            }
+        }
+    }
+}
+
+/// All variables that say how a host is reached, with what they say and what they take.
+pub(super) fn described() -> impl Iterator<Item = (&'static str, &'static str, Takes)> {
+    NAMES.into_iter().map(|(name, topic)| {
+        let (about, takes) = topic.described();
+        (name, about, takes)
+    })
+}
 
 /// How a host is reached, checked: every text in it is safe as an argument of ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]

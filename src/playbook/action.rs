@@ -52,6 +52,8 @@ pub struct Named {
     pub key: Node,
     /// Its arguments; none where it has none.
     pub arguments: Option<Node>,
+    /// The template of the text that a user's own module is to make so.
+    pub desired: Option<Node>,
     /// `apply` of an include.
     pub apply: Option<Box<Keywords>>,
 }

@@ -1,7 +1,7 @@
 //! A module's arguments, checked against its schema where they stand.
 
-use modules::{ArgumentError, Entry};
-use serde_json::Value as Json;
+use modules::{ArgumentError, Declared, Entry};
+use serde_json::{Map, Value as Json};
 
 use super::words::{Line, WITHIN_COMMANDS, split};
 use crate::yaml::{Node, Place, Problem, Problems, Style, Text, Value};
@@ -47,8 +47,13 @@ pub(super) fn check_arguments(
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
         if !entries.iter().any(|(key, _)| key.as_str().is_some_and(|key| module.argument(key) == name)) {
             problems.push(
-                Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place())
-                    .help(format!("`dtrctl modules {}` shows its arguments", module.name)),
+                Problem::new(format!("`{}` needs the argument `{name}`", module.name), key.place()).help(
+                    format!(
+                        "`dtrctl modules {}{}` shows its arguments",
+                        module.name,
+                        if module.declared().is_some() { " -p PLAYBOOK" } else { "" }
+                    ),
+                ),
             );
         }
     }
@@ -57,7 +62,7 @@ pub(super) fn check_arguments(
     if problems.is_empty()
         && !templated
         && let Some(node) = arguments.as_ref().filter(|node| !node.has_template())
-        && let Err(error) = (module.read)(coerced(module, node.to_json()?))
+        && let Err(error) = module.read(coerced(module, node.to_json()?))
     {
         problems.push(problem(module, node, &error));
     }
@@ -65,7 +70,7 @@ pub(super) fn check_arguments(
 }
 
 /// Modules that take a line of a program: only the arguments of the program's own line are taken out of it.
-const COMMANDS: [&str; 4] = ["command", "shell", "script", "raw"];
+pub(super) const COMMANDS: [&str; 4] = ["command", "shell", "script", "raw"];
 
 /// The arguments, whichever way they were written.
 fn entries(module: &Entry, value: &Node) -> Result<Vec<(Node, Node)>, Problem> {
@@ -125,13 +130,34 @@ pub(super) fn merge(mut below: Vec<(Node, Node)>, over: Vec<(Node, Node)>) -> Ve
 /// Reads templated arguments.
 ///
 /// # Errors
-/// The argument that cannot be read, at its place.
+/// The path of the argument that cannot be read, and what is wrong, at its place.
 pub fn read_arguments(
     module: &Entry,
     node: &Node,
     arguments: Json,
-) -> Result<Box<dyn modules::Task>, Box<Problem>> {
-    (module.read)(coerced(module, arguments)).map_err(|error| Box::new(problem(module, node, &error)))
+) -> Result<Box<dyn modules::Task>, (String, Box<Problem>)> {
+    let read = module.read(coerced(module, arguments));
+    read.map_err(|error| (error.path.clone(), Box::new(problem(module, node, &error))))
+}
+
+/// The arguments of a user's own module with their defaults.
+///
+/// # Errors
+/// The argument that is wrong, at its place.
+pub fn completed(
+    module: &Entry,
+    declared: &Declared,
+    node: &Node,
+    arguments: Json,
+) -> Result<Map<String, Json>, Box<Problem>> {
+    let arguments = coerced(module, arguments);
+    declared.complete(&arguments).map_err(|error| Box::new(problem(module, node, &error)))
+}
+
+/// Reads arguments that have been read before, as in [`read_arguments`]; none where they cannot be.
+#[must_use]
+pub fn read_again(module: &Entry, arguments: Json) -> Option<Box<dyn modules::Task>> {
+    module.read(coerced(module, arguments)).ok()
 }
 
 /// Text where a boolean, a number or a list is wanted, as `-e NAME=VALUE` and templates give it, becomes one, by the rules

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::keys::Keys;
 use super::task::first_key;
+use super::user_modules::UserModules;
 use super::vocabulary::of_tasks;
 use super::words::first;
 use crate::yaml::{Node, Problem, Problems, Value};
@@ -21,11 +22,16 @@ pub(super) struct Call {
 
 impl Call {
     /// Takes what a task does.
-    pub fn take(node: &Node, keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Self> {
+    pub fn take(
+        node: &Node,
+        keys: &mut Keys<'_>,
+        modules: &UserModules,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let keywords = of_tasks();
         let in_one_line = keys.has("action") || keys.has("local_action");
         let mut found = Self::in_one_line(keys, problems);
-        while let Some((name, key, value)) = keys.take_where(is_action) {
+        while let Some((name, key, value)) = keys.take_where(|name| modules.is_action(name)) {
             if let Some(first) = &found {
                 problems.push(
                     Problem::new(

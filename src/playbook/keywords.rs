@@ -1,9 +1,9 @@
 //! The keywords that plays, blocks and tasks share, each handed down to what stands inside.
 
-use super::call::is_action;
 use super::foreign;
 use super::keys::{Keys, nodes, text};
 use super::task::variables;
+use super::user_modules::UserModules;
 use crate::yaml::{Node, Problem, Problems, Value};
 
 /// What a play, block or task says of the tasks in it.
@@ -69,7 +69,7 @@ pub enum Level {
 
 impl Keywords {
     /// Takes the keywords of a mapping.
-    pub fn take(keys: &mut Keys<'_>, level: Level, problems: &mut Problems) -> Self {
+    pub fn take(keys: &mut Keys<'_>, level: Level, modules: &UserModules, problems: &mut Problems) -> Self {
         let mut all = Self {
             tags: keys.take("tags").and_then(|node| problems.take(tags(node))).unwrap_or_default(),
             vars: keys.take("vars").and_then(|node| problems.take(variables(node))).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl Keywords {
             timeout: keys.take("timeout").cloned(),
             module_defaults: keys
                 .take("module_defaults")
-                .map(|node| module_defaults(node, problems))
+                .map(|node| module_defaults(node, modules, problems))
                 .unwrap_or_default(),
             ..Self::default()
         };
@@ -214,12 +214,12 @@ fn tags(node: &Node) -> Result<Vec<String>, Problem> {
 }
 
 /// Default arguments: a mapping by module name; a name that nobody knows is a mistake.
-fn module_defaults(node: &Node, problems: &mut Problems) -> Vec<Node> {
+fn module_defaults(node: &Node, modules: &UserModules, problems: &mut Problems) -> Vec<Node> {
     let all = nodes(node);
     for (key, _) in all.iter().flat_map(|node| node.as_map().unwrap_or_default()) {
         let name = key.as_str().unwrap_or_default();
-        let names = modules::MODULES.iter().map(|entry| entry.name);
-        if !name.starts_with("group/") && !is_action(name) && foreign::module(name, key).is_none() {
+        let names = modules.all_names();
+        if !name.starts_with("group/") && !modules.is_action(name) && foreign::module(name, key).is_none() {
             let problem = Problem::new(format!("there is no module `{name}`"), key.place());
             problems.push(problem.label("unknown").did_you_mean(name, names));
         }

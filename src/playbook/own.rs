@@ -6,6 +6,7 @@ use super::call::Call;
 use super::keys::Keys;
 use super::keywords::{Keywords, Level};
 use super::task::named;
+use super::user_modules::UserModules;
 use super::words::split;
 use crate::yaml::{Node, Problem, Problems, Style, Text, Value};
 
@@ -86,7 +87,11 @@ pub(super) fn described(name: &str) -> (&'static str, &'static [&'static str]) {
 ///
 /// # Errors
 /// What is wrong with the arguments, each at its place.
-pub(super) fn action(call: &Call, below: Vec<(Node, Node)>) -> Result<Named, Problems> {
+pub(super) fn action(
+    call: &Call,
+    below: Vec<(Node, Node)>,
+    modules: &UserModules,
+) -> Result<Named, Problems> {
     let (action, arguments) = match call.name.as_str() {
         "set_fact" => (Action::SetFact, Some(facts(call, below)?)),
         "meta" => (Action::Meta(meta(&call.value)?), None),
@@ -94,8 +99,12 @@ pub(super) fn action(call: &Call, below: Vec<(Node, Node)>) -> Result<Named, Pro
         "include_role" => (Action::IncludeRole, Some(one_of(call, options(call, below)?, &["name"])?)),
         _ => (Action::IncludeTasks, Some(one_of(call, options(call, below)?, &["file"])?)),
     };
-    let apply = arguments.as_ref().and_then(|arguments| arguments.get("apply")).map(applied).transpose()?;
-    Ok(Named { action, key: call.key.clone(), arguments, apply })
+    let apply = arguments
+        .as_ref()
+        .and_then(|arguments| arguments.get("apply"))
+        .map(|node| applied(node, modules))
+        .transpose()?;
+    Ok(Named { action, key: call.key.clone(), arguments, desired: None, apply })
 }
 
 /// The arguments as a mapping; unknown ones are mistakes.
@@ -197,10 +206,10 @@ fn meta(value: &Node) -> Result<Meta, Problem> {
 }
 
 /// `apply` of an include.
-fn applied(node: &Node) -> Result<Box<Keywords>, Problems> {
+fn applied(node: &Node, modules: &UserModules) -> Result<Box<Keywords>, Problems> {
     let mut problems = Problems::new();
     let mut keys = Keys::of(node, "`apply`")?;
-    let keywords = Keywords::take(&mut keys, Level::Block, &mut problems);
+    let keywords = Keywords::take(&mut keys, Level::Block, modules, &mut problems);
     keys.finish("`apply`", &[], &mut problems);
     problems.or(Box::new(keywords))
 }

@@ -1,6 +1,6 @@
 //! Plays, and the batches that `serial` makes of their hosts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::keywords::{Keywords, Level, flag};
 use super::part::{Around, Part, Role};
 use super::read::{Library, Reader, real};
 use super::task::{Task, boolean, first_key};
+use super::user_modules::UserModules;
 use super::vocabulary::ORDERS;
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Value};
 
@@ -113,7 +114,8 @@ impl Playbook {
             return None;
         };
         let before = problems.0.len();
-        let mut reading = Reading { roles_path, within: vec![real(&source.path)], problems };
+        let within = vec![real(&source.path)];
+        let mut reading = Reading { roles_path, within, modules: HashMap::new(), problems };
         let plays = reading.plays(&source.path, items, &Keywords::default());
         if plays.is_empty() && problems.0.len() == before {
             problems.push(Problem::new("the playbook holds no play", root.place()));
@@ -127,13 +129,18 @@ struct Reading<'a> {
     roles_path: &'a [PathBuf],
     /// The playbooks that are being read, the innermost last.
     within: Vec<PathBuf>,
+    /// The own modules of each directory that was met.
+    modules: HashMap<PathBuf, UserModules>,
     problems: &'a mut Problems,
 }
 
 impl Reading<'_> {
     fn plays(&mut self, path: &Path, items: &[Node], outer: &Keywords) -> Vec<Play> {
         let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let library = Arc::new(Library { playbook: directory, roles_path: self.roles_path.to_vec() });
+        let modules = self.modules.entry(real(&directory));
+        let modules = modules.or_insert_with(|| UserModules::beside(&directory, self.problems)).clone();
+        let library =
+            Arc::new(Library { modules, playbook: directory, roles_path: self.roles_path.to_vec() });
         let mut plays = Vec::new();
         for item in items {
             let import =
@@ -206,7 +213,7 @@ impl Play {
             );
             Node { value: Value::Null, ..node.clone() }
         });
-        let keywords = Keywords::take(&mut keys, Level::Play, problems).imported(outer);
+        let keywords = Keywords::take(&mut keys, Level::Play, &library.modules, problems).imported(outer);
         check_connection(&mut keys, &hosts);
         let mut reader = Reader::new(library, problems);
         let around = Around::of_play(&keywords, &library.playbook);

@@ -14,6 +14,7 @@ use super::part::{Around, Block, Files, Part, Role};
 use super::role::WantedRole;
 use super::role_files::find_role;
 use super::task::{Task, finish};
+use super::user_modules::UserModules;
 use super::vocabulary::of_tasks;
 use crate::yaml::{self, Node, Place, Problem, Problems, Source, Style, Text, Value};
 
@@ -24,6 +25,8 @@ pub struct Library {
     pub playbook: PathBuf,
     /// Directories of roles, besides `roles/` beside the playbook.
     pub roles_path: Vec<PathBuf>,
+    /// The playbook's own modules.
+    pub modules: UserModules,
 }
 
 /// Reads one list of tasks with everything in it; the tasks and blocks are numbered through.
@@ -166,7 +169,7 @@ impl<'p> Reader<'p> {
         if keys.has("block") {
             return vec![Part::Block(Arc::new(self.block(node, keys, around)))];
         }
-        let call = Call::take(node, &mut keys, self.problems);
+        let call = Call::take(node, &mut keys, &self.library.modules, self.problems);
         let args = self.problems.take(own::args(keys.take("args"))).unwrap_or_default();
         let Some(call) = call else {
             self.unnamed(node, keys, around);
@@ -175,7 +178,7 @@ impl<'p> Reader<'p> {
         if matches!(call.name.as_str(), "include_tasks" | "include_role") {
             self.check_include(&call, &keys);
         }
-        let mut keywords = Keywords::take(&mut keys, Level::Task, self.problems);
+        let mut keywords = Keywords::take(&mut keys, Level::Task, &self.library.modules, self.problems);
         if call.local && keywords.delegate_to.is_none() {
             let text = Text { text: "localhost".into(), style: Style::Plain, literal: false };
             keywords.delegate_to = Some(Node { value: Value::String(text), ..call.key.clone() });
@@ -193,10 +196,10 @@ impl<'p> Reader<'p> {
     /// A task of which nobody knows what it does. The rest is read all the same, so that its mistakes are told too; the unknown key is
     /// most likely the module's name.
     fn unnamed(&mut self, node: &Node, mut keys: Keys<'_>, around: &Around) {
-        Keywords::take(&mut keys, Level::Task, self.problems);
+        Keywords::take(&mut keys, Level::Task, &self.library.modules, self.problems);
         of_tasks().into_iter().for_each(|name| _ = keys.take(name));
         while keys.take_where(|name| name.starts_with("with_")).is_some() {}
-        finish(keys, true, self.problems);
+        finish(keys, true, &self.library.modules, self.problems);
         self.remember(node, around);
     }
 
@@ -212,8 +215,15 @@ impl<'p> Reader<'p> {
         let number = self.number();
         let known = self.named(&call, args, &all);
         let is_known = known.is_some();
-        let nothing = Named { action: Action::Meta(Meta::Noop), key: call.key, arguments: None, apply: None };
-        let mut task = Task::read(node, keys, known.unwrap_or(nothing), all, around, self.problems);
+        let nothing = Named {
+            action: Action::Meta(Meta::Noop),
+            key: call.key,
+            arguments: None,
+            desired: None,
+            apply: None,
+        };
+        let modules = &self.library.modules;
+        let mut task = Task::read(node, keys, known.unwrap_or(nothing), all, around, modules, self.problems);
         task.number = number;
         if !is_known {
             self.remember(node, around);
@@ -242,7 +252,8 @@ impl<'p> Reader<'p> {
         }
         let number = self.number();
         let mut inside = around.clone();
-        inside.keywords = Keywords::take(&mut keys, Level::Block, self.problems).within(&around.keywords);
+        inside.keywords = Keywords::take(&mut keys, Level::Block, &self.library.modules, self.problems)
+            .within(&around.keywords);
         keys.take("name");
         let mut list =
             |key: &'static str, reader: &mut Self| reader.list(keys.take(key), &format!("`{key}`"), &inside);
@@ -254,13 +265,17 @@ impl<'p> Reader<'p> {
 
     /// What a task does, with its arguments over those of `args` and of `module_defaults`.
     fn named(&mut self, call: &Call, args: Vec<(Node, Node)>, keywords: &Keywords) -> Option<Named> {
-        let Some(entry) = modules::find(&call.name) else {
+        let own = self.library.modules.find(&call.name);
+        let Some(entry) = modules::find(&call.name).or(own.map(|own| own.entry)) else {
             if Action::OWN.contains(&call.name.as_str()) {
-                return self.problems.take(own::action(call, args));
+                return self.problems.take(own::action(call, args, &self.library.modules));
             }
             let name = call.key.as_str().unwrap_or_default();
+            if self.library.modules.is_unread(name) {
+                return None;
+            }
             let known = super::foreign::module(name, &call.key);
-            let names = modules::MODULES.iter().map(|entry| entry.name);
+            let names = self.library.modules.all_names();
             self.problems.push(known.unwrap_or_else(|| {
                 Problem::new(format!("there is no module `{name}`"), call.key.place())
                     .did_you_mean(name, names)
@@ -273,7 +288,8 @@ impl<'p> Reader<'p> {
         let arguments = self.problems.take(check_arguments(entry, &call.key, &call.value, below));
         self.forget_repeated(noted);
         let arguments = arguments?;
-        Some(Named { action: Action::Module(entry), key: call.key.clone(), arguments, apply: None })
+        let desired = own.map(|own| own.desired.clone());
+        Some(Named { action: Action::Module(entry), key: call.key.clone(), arguments, desired, apply: None })
     }
 
     /// What can be said of a task where it stands.

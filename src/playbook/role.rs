@@ -141,7 +141,8 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
-        items.iter().filter_map(|item| RoleUse::read(item, self.problems)).collect()
+        let modules = &self.library.modules;
+        items.iter().filter_map(|item| RoleUse::read(item, modules, self.problems)).collect()
     }
 
     fn use_of(&mut self, used: RoleUse, around: &Around) -> Vec<Part> {

@@ -4,6 +4,7 @@ use super::keys::Keys;
 use super::keywords::{Keywords, Level};
 use super::role::WantedRole;
 use super::task::named;
+use super::user_modules::UserModules;
 use crate::yaml::{Node, Problem, Problems, Value};
 
 /// Ansible's keywords that a role takes there; here they are left out, and no names of parameters all the same.
@@ -22,7 +23,7 @@ pub(super) struct RoleUse {
 
 impl RoleUse {
     /// Reads an entry.
-    pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+    pub fn read(node: &Node, modules: &UserModules, problems: &mut Problems) -> Option<Self> {
         if node.as_map().is_none() {
             let name = problems.take(name(node))?;
             return Some(Self::plain(&name, node));
@@ -35,7 +36,7 @@ impl RoleUse {
             );
             return None;
         };
-        let keywords = Keywords::take(&mut keys, Level::Block, problems);
+        let keywords = Keywords::take(&mut keys, Level::Block, modules, problems);
         let mut params = Vec::new();
         for (key, value) in keys.rest() {
             let name = key.as_str().unwrap_or_default();

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::action::{Action, Meta};
 use super::own;
+use super::user_modules::UserModules;
 use super::vocabulary::{At, Keyword, Takes, at};
 
 /// The names under which a module of Ansible's may be written, besides its own.
@@ -15,11 +16,17 @@ const IMPORTS: [&str; 2] = ["import_playbook", "ansible.builtin.import_playbook"
 /// Names that modules had once, and still have.
 const OLDER: [&str; 1] = ["systemd"];
 
-/// The schema of a playbook.
+/// The schema of a playbook that has no modules of its own.
 #[must_use]
 pub fn schema() -> Json {
+    schema_with(&UserModules::default())
+}
+
+/// The schema of a playbook that has these modules of its own.
+#[must_use]
+pub fn schema_with(own: &UserModules) -> Json {
     let mut definitions = Map::new();
-    for entry in modules::MODULES {
+    for entry in modules::MODULES.iter().chain(own.entries()) {
         definitions.insert(entry.name.to_owned(), arguments(entry));
     }
     for (name, schema) in [
@@ -29,8 +36,8 @@ pub fn schema() -> Json {
         ("play", mapping(At::Play, Map::new(), &["hosts"])),
         ("block", mapping(At::Block, Map::new(), &["block"])),
         ("role", role()),
-        ("task", task(At::Task)),
-        ("handler", task(At::Handler)),
+        ("task", task(At::Task, own)),
+        ("handler", task(At::Handler, own)),
         ("import", import()),
     ] {
         definitions.insert(name.to_owned(), schema);
@@ -104,13 +111,12 @@ fn takes(takes: Takes) -> Json {
 }
 
 /// A task: keywords, and exactly one of the modules' names.
-fn task(place: At) -> Json {
+fn task(place: At, user: &UserModules) -> Json {
     let mut actions = Map::new();
     for entry in modules::MODULES {
-        let written = json!({"type": ["string", "null"], "description": "arguments as `name=value` words"});
         let schema = json!({
             "description": modules::schema(entry)["description"],
-            "anyOf": [reference(entry.name), written],
+            "anyOf": [reference(entry.name), written()],
         });
         with_collections(&mut actions, entry.name, &schema);
         for older in
@@ -118,6 +124,11 @@ fn task(place: At) -> Json {
         {
             with_collections(&mut actions, older, &schema);
         }
+    }
+    for entry in user.entries() {
+        let description = modules::schema(entry)["description"].clone();
+        let schema = json!({"description": description, "anyOf": [reference(entry.name), written()]});
+        actions.insert(entry.name.to_owned(), schema);
     }
     for name in Action::OWN.into_iter().chain(Action::IMPORTS) {
         with_collections(&mut actions, name, &own_schema(name));
@@ -129,6 +140,11 @@ fn task(place: At) -> Json {
     schema["patternProperties"] = json!({"^with_[a-z_.]+$": {"description": "The terms of a lookup, whose items it is repeated with."}});
     schema["oneOf"] = Json::Array(one);
     schema
+}
+
+/// Arguments as a line.
+fn written() -> Json {
+    json!({"type": ["string", "null"], "description": "arguments as `name=value` words"})
 }
 
 fn with_collections(all: &mut Map<String, Json>, name: &str, schema: &Json) {

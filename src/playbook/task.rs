@@ -7,6 +7,7 @@ use super::foreign;
 use super::keys::{Keys, nodes, text, texts, unknown};
 use super::keywords::{Keywords, flag};
 use super::part::Around;
+use super::user_modules::UserModules;
 use super::vocabulary::of_tasks;
 use crate::yaml::{Node, Place, Problem, Problems, Value};
 
@@ -25,6 +26,8 @@ pub struct Task {
     pub action_key: Node,
     /// Its arguments; none where it has none.
     pub arguments: Option<Node>,
+    /// The template of the text that a user's own module is to make so.
+    pub desired: Option<Node>,
     /// The variable that keeps its result.
     pub register: Option<String>,
     /// What it is repeated with.
@@ -101,6 +104,7 @@ impl Task {
         named: Named,
         keywords: Keywords,
         around: &Around,
+        modules: &UserModules,
         problems: &mut Problems,
     ) -> Self {
         let conditions = |node: Option<&Node>| node.map(nodes).unwrap_or_default();
@@ -118,6 +122,7 @@ impl Task {
             action: named.action,
             action_key: named.key,
             arguments: named.arguments,
+            desired: named.desired,
             register: register.and_then(|node| problems.take(variable_name(node, "`register`"))),
             repeated: Repeated::take(&mut keys, problems),
             loop_control: LoopControl::take(keys.take("loop_control"), problems),
@@ -131,7 +136,7 @@ impl Task {
             keywords,
             around: around.clone(),
         };
-        finish(keys, false, problems);
+        finish(keys, false, modules, problems);
         task
     }
 
@@ -152,9 +157,9 @@ impl Task {
 }
 
 /// Reports what is left of a task: most likely a misspelt keyword, or the name of a module where it `is_unnamed`.
-pub(super) fn finish(keys: Keys<'_>, is_unnamed: bool, problems: &mut Problems) {
-    let modules = modules::MODULES.iter().map(|entry| entry.name);
-    let candidates: Vec<&str> = modules.chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
+pub(super) fn finish(keys: Keys<'_>, is_unnamed: bool, modules: &UserModules, problems: &mut Problems) {
+    let candidates: Vec<&str> =
+        modules.all_names().chain(Action::OWN).chain(Action::IMPORTS).chain(of_tasks()).collect();
     for (key, _) in keys.rest() {
         let name = key.as_str().unwrap_or_default();
         let problem = foreign::module(name, key).unwrap_or_else(|| unknown("a task", name, key, &candidates));

@@ -30,6 +30,8 @@ pub struct Part {
     pub owed: Option<String>,
     /// Why it failed, was skipped or is unknown.
     pub reason: Option<Reason>,
+    /// Its result as a line of JSON, where that is shown.
+    pub result: Option<String>,
 }
 
 /// A task that every host of its batch has finished, passed or left.

@@ -157,13 +157,16 @@ impl Report for Human {
             Event::PlayStarted { play, hosts } => self.play(play, hosts),
             Event::BatchStarted { hosts, .. } => self.batch(hosts),
             Event::Planned { host, task, changes } => self.batch.planned(host, task, changes),
-            Event::TaskFinished { host, task, outcome, result: _, notes, owed, reason } => {
+            Event::TaskFinished { host, task, outcome, result, notes, owed, reason } => {
                 if *outcome == Outcome::Failed {
                     self.failed.insert(host.clone(), task.name.clone());
                 }
                 self.ran |= self.check && notes.iter().any(|note| note.text == RAN);
                 let (notes, owed, reason) = (notes.clone(), owed.clone(), reason.clone());
-                let end = Part { outcome: Some(*outcome), notes, owed, reason, ..Part::default() };
+                let shown = || serde_json::to_string(result).unwrap_or_default();
+                // One that is hidden is empty.
+                let result = (self.look.results && !result.is_empty()).then(shown);
+                let end = Part { outcome: Some(*outcome), notes, owed, reason, result, ..Part::default() };
                 self.batch.finished(host, task, end);
                 self.flush(false);
             }

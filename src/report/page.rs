@@ -31,6 +31,8 @@ pub struct Look {
     pub width: Option<usize>,
     /// Which diffs are shown.
     pub diff: DiffMode,
+    /// Whether each task's result is shown, as one line of JSON a host.
+    pub results: bool,
 }
 
 /// What a piece of text is, and so its colour. The text says the same without.
@@ -89,6 +91,11 @@ impl Page {
     /// Which diffs are shown.
     pub const fn diff(&self) -> DiffMode {
         self.look.diff
+    }
+
+    /// Whether results are shown.
+    pub const fn results(&self) -> bool {
+        self.look.results
     }
 
     /// What was put on it.

@@ -26,6 +26,20 @@ pub fn print(page: &mut Page, run: &TaskRun, setting: Setting) {
     for group in groups(run, page.diff() == DiffMode::Full) {
         head(page, run.handler, &group, setting);
         body(page, &group, setting);
+        if page.results() {
+            results(page, run, &group);
+        }
+    }
+}
+
+/// What the hosts of a group have for a result, which differs where nothing else does.
+fn results(page: &mut Page, run: &TaskRun, group: &Group) {
+    for (host, task) in run.hosts.iter().filter(|(host, _)| group.hosts.contains(host)) {
+        for part in &task.parts {
+            let Some(result) = &part.result else { continue };
+            let item = part.item.as_ref().map(|item| format!(" (item {item})")).unwrap_or_default();
+            page.verbatim(BODY, Tone::Quiet, &format!("{host}{item} => {result}"));
+        }
     }
 }
 

@@ -70,6 +70,14 @@ impl Transport {
             TransportError { host: host.to_owned(), cause: Box::new(cause), attempt, partial }
         })
     }
+
+    /// Ends the connection, so that the next script logs in anew: what has changed about the user counts then. A way that logs
+    /// nobody in has nothing to end.
+    pub async fn reset(&self) {
+        if let Self::Ssh(ssh) = self {
+            ssh.reset().await;
+        }
+    }
 }
 
 /// New random words for one run.

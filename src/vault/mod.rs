@@ -30,6 +30,11 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     KEYRING.masked(text)
 }
 
+/// Masks a value from now on: somebody has said that it is a secret.
+pub fn hide(secret: &str) {
+    KEYRING.hide(secret, masks::SINGLE);
+}
+
 /// Whether there is anything to mask.
 #[must_use]
 pub fn has_secrets() -> bool {

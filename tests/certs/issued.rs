@@ -52,7 +52,7 @@ impl Desk {
 
     fn plan(&self, arguments: &Json) -> Result<Plan, PlanError> {
         let entry = modules::find("generate_cert").expect("the module");
-        let task = (entry.read)(arguments.clone()).map_err(|error| PlanError::new(error.to_string()))?;
+        let task = entry.read(arguments.clone()).map_err(|error| PlanError::new(error.to_string()))?;
         let mut probe = task.start(&Host::new("localhost", Facts::default()));
         loop {
             let answer = |ask: &Ask| match ask {

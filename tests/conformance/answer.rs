@@ -192,6 +192,8 @@ fn reasons(events: &[Json]) -> Vec<String> {
         if event["event"] == "task_finished" && event["outcome"] != "skipped" {
             let (host, task) = (&event["host"], &event["task"]["name"]);
             let words = [host, task].map(|word| word.as_str().unwrap_or_default());
+            // What the host's own shell says is another in every shell.
+            let message = message.split(": sh: ").next().unwrap_or_default();
             reasons.push(format!("| {} {}: {}", words[0], words[1], message.replace('\n', "\\n")));
         }
     }

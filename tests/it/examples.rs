@@ -39,7 +39,7 @@ fn every_shipped_playbook_is_without_mistakes() {
 fn every_argument_is_documented() {
     let mut missing = Vec::new();
     for entry in modules::MODULES {
-        let schema = (entry.schema)().to_value();
+        let schema = entry.schema();
         if schema["description"].as_str().is_none_or(str::is_empty) {
             missing.push(entry.name.to_owned());
         }
@@ -79,7 +79,7 @@ fn the_reference_shows_every_module() {
     for entry in modules::MODULES {
         assert!(list.contains(entry.name));
         let page = world.dtrctl(&["modules", entry.name]).run().stdout;
-        let schema = (entry.schema)().to_value();
+        let schema = entry.schema();
         for name in schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
             assert!(page.contains(&format!("- `{name}` (")), "{name} in {page}");
         }

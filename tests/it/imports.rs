@@ -46,6 +46,7 @@ const ONLY: &[(&str, &str)] = &[
     ("tokio_rustls", "net"),
     ("indicatif", "report"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

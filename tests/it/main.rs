@@ -2,6 +2,7 @@
 
 mod boot2docker;
 mod certificates;
+mod command_line;
 mod cut;
 mod dtr;
 mod engine_library;
@@ -19,6 +20,7 @@ mod language;
 mod mistakes;
 mod outcomes;
 mod overview;
+mod own_modules;
 mod pki;
 mod reference;
 mod registry_library;
@@ -27,6 +29,7 @@ mod requests;
 mod roles;
 mod running;
 mod running_library;
+mod schema;
 mod sessions;
 mod shipped;
 mod sshd;

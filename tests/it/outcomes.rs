@@ -147,9 +147,6 @@ fn hosts_are_listed() {
     let listed = |args: &[&str]| world.dtrctl(args).run().stdout;
     assert_eq!(listed(&["hosts", "docker:!db1", "-i", "hosts.yml"]), "web2\nweb1\n");
     assert_eq!(listed(&["hosts", "web*", "-i", "hosts.yml", "--format", "json"]), "[\"web2\",\"web1\"]\n");
-    let apply = |flags: &[&str]| world.apply(flags).run().stdout;
-    assert_eq!(apply(&["--list-hosts", "-l", "web1"]), "play: docker\n  host: web1\n");
-    assert_eq!(apply(&["--list-tasks"]), "play: docker\n  task: greet (debug)  tags: [a, b]\n");
 }
 
 #[test]

@@ -201,6 +201,29 @@ fn a_unit_of_systemd_is_asked_and_changed() {
     });
 }
 
+/// systemd 252 does not say it of the first drop-in in a new directory.
+#[test]
+fn a_drop_in_that_systemd_has_not_read_makes_its_unit_stale() {
+    each_shell(|shell, at| {
+        executable(&at.join("systemctl"), SYSTEMCTL);
+        fs::create_dir_all(at.join("x.service.d")).unwrap();
+        let drop_in = at.join("x.service.d/a.conf");
+        let before = format!("PATH={}:$PATH unit_places={}", at.display(), at.display());
+        for (content, read, stale) in
+            [("", "", false), ("[Service]", "", true), ("[Service]", "x.service.d/a.conf", false)]
+        {
+            fs::write(&drop_in, content).unwrap();
+            let show = format!("DropInPaths={}/{read}\n", at.display());
+            fs::write(at.join("show"), show).unwrap();
+            fs::write(at.join("enabled"), "enabled\n").unwrap();
+            assert_eq!(state(shell, &before, "systemd").stale, stale, "{shell:?} {content} {read}");
+            let whole = modules::AskService { name: String::new(), ..service("systemd") };
+            let frame = frame(shell, "", &before, &modules::Ask::Service(whole).call().unwrap());
+            assert_eq!(act_output(&frame.body).contains("stale"), stale, "{shell:?} {content} {read}");
+        }
+    });
+}
+
 #[test]
 fn a_script_of_sysvinit_is_waited_for() {
     each_shell(|shell, at| {

@@ -182,7 +182,8 @@ impl Run {
         self
     }
 
-    fn events(&self) -> Vec<Value> {
+    /// All events.
+    pub fn events(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
@@ -191,7 +192,8 @@ impl Run {
         self.events().into_iter().filter(|event| event["event"] == "planned").collect()
     }
 
-    fn unknown_tasks(&self) -> Vec<Value> {
+    /// The places of the tasks that check could not foresee.
+    pub fn unknown_tasks(&self) -> Vec<Value> {
         let unknown = |event: &Value| event["event"] == "task_finished" && event["outcome"] == "unknown";
         self.events().into_iter().filter(unknown).map(|event| event["task"]["place"].clone()).collect()
     }

@@ -3,6 +3,7 @@
 //! The tests share the hosts, so they run one at a time. Without `DTRCTL_LAB`, which `tests/run` sets when the lab is up,
 //! each says that it is skipped.
 
+mod ansible;
 mod boot2docker;
 mod insecure;
 mod killed;
@@ -13,4 +14,5 @@ mod platforms;
 mod refusals;
 mod registry_tls;
 mod rotation;
+mod running;
 mod trust;

@@ -272,7 +272,10 @@ fn managers_of_a_swarm_are_restarted_one_at_a_time() {
     let down = |host: &str| (time(host, "ActiveExitTimestamp"), time(host, "ActiveEnterTimestamp"));
     let (first, second) = (down("web1"), down("web2"));
     assert!(first.1 <= second.0 || second.1 <= first.0, "never two at a time: {first:?} {second:?}");
-    assert!(lab.on("web1", "docker node ls").matches("Ready").count() == 2);
+    // The managers have to hear of each other again.
+    let ready = "for i in $(seq 60); do [ $(docker node ls 2>&1 | grep -c Ready) != 2 ] || break; sleep 0.5; done; docker node ls";
+    let nodes = lab.on("web1", ready);
+    assert_eq!(nodes.matches("Ready").count(), 2, "{nodes}");
     hosts.iter().for_each(|host| lab.reset(host));
 }
 

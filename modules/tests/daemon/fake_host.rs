@@ -82,7 +82,7 @@ impl FakeHost {
         arguments: &Value,
         overlay: &Overlay,
     ) -> (Result<Plan, PlanError>, usize) {
-        let task = (find(module).expect("a module").read)(arguments.clone()).expect("arguments");
+        let task = find(module).expect("a module").read(arguments.clone()).expect("arguments");
         let mut probe = task.start(&Host::new("h", self.facts.clone()));
         for trips in 1.. {
             let asks = probe.asks().to_vec();

@@ -247,7 +247,7 @@ fn a_daemon_that_does_not_answer() {
 #[test]
 fn arguments_are_judged() {
     let read =
-        |arguments: Value| (modules::find("restart_docker").expect("a module").read)(arguments).map(|_| ());
+        |arguments: Value| modules::find("restart_docker").expect("a module").read(arguments).map(|_| ());
     assert!(read(json!({"containers": "keep", "restart": "auto"})).is_ok());
     assert!(read(json!({"containers": "kill"})).is_err());
     assert!(read(json!({"force": true})).is_err());

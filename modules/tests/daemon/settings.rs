@@ -387,8 +387,7 @@ fn arguments_are_judged() {
     assert_eq!(error.message, "neither `merge` nor `remove` names a key");
     let both = json!({"merge": {"debug": true}, "remove": {"debug": null}});
     assert!(refusal(&mut host, &both).contains("both wanted"));
-    let read =
-        |arguments: Value| (modules::find("daemon_json").expect("a module").read)(arguments).map(|_| ());
+    let read = |arguments: Value| modules::find("daemon_json").expect("a module").read(arguments).map(|_| ());
     assert!(read(json!({"lists": "both"})).is_err());
     assert!(read(json!({"marge": {}})).is_err());
 }

@@ -72,6 +72,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             extra: Vec::new(),
             limit: None,
             diff: true,
+            verbosity: 0,
             force_handlers: false,
             limits,
         },

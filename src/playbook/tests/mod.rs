@@ -5,7 +5,6 @@ mod imports;
 mod keywords;
 mod mistakes;
 mod roles;
-mod schema;
 
 use std::path::{Path, PathBuf};
 

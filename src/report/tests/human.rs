@@ -145,7 +145,7 @@ fn an_apply_says_what_it_changed() {
 fn every_colour_stands_beside_its_word() {
     let mut events = events(true);
     events.retain(|event| !matches!(event, Event::TaskFinished { host, .. } | Event::Planned { host, .. } if host == "web2" || host == "web3"));
-    let look = Look { colour: true, width: Some(100), diff: DiffMode::Grouped };
+    let look = Look { colour: true, width: Some(100), diff: DiffMode::Grouped, results: false };
     let (out, err) = printed(look, &events);
     insta::assert_snapshot!(format!("{err}{out}").replace('\x1b', "^"), @r#"
     ^[33mwarning: ^[0minventory.yml:4: `ansible_sudo_pass` is an old name; write `ansible_become_password`

@@ -47,7 +47,7 @@ pub fn printed(look: Look, events: &[Event]) -> (String, String) {
 }
 
 pub fn look(width: usize, diff: DiffMode) -> Look {
-    Look { colour: false, width: Some(width), diff }
+    Look { colour: false, width: Some(width), diff, results: false }
 }
 
 pub fn names(hosts: &str) -> Vec<String> {

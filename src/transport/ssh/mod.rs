@@ -78,6 +78,13 @@ impl Ssh {
         judge(&seen, &words.mark, script, limits, &used.log())
     }
 
+    /// See [`Transport::reset`](super::Transport::reset).
+    pub(super) async fn reset(&self) {
+        if let Ok(link) = self.link() {
+            self.pool.reset(link).await;
+        }
+    }
+
     /// The socket is named once: a key that is accepted on the way must not send the next task to another one.
     fn link(&self) -> Result<&Link, Cause> {
         if let Some(link) = self.link.get() {

@@ -179,6 +179,15 @@ impl Pool {
         self.start(link, limits, &used.master).await
     }
 
+    /// Ends a connection once its sessions have ended; whoever needs it next makes a new one.
+    pub(super) async fn reset(&self, link: &Link) {
+        let used = self.use_of(link);
+        let _gate = used.master.gate.lock().await;
+        if sockets::is_socket(&link.socket) {
+            master::stop(&link.socket).await;
+        }
+    }
+
     async fn start(&self, link: &Link, limits: &Limits, master: &Master) -> Result<(), Cause> {
         const RETRIES: u32 = 3;
         let ssh = &self.settings.ssh;

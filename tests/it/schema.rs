@@ -1,11 +1,12 @@
-//! The schema says of playbooks what the reader says.
+//! `dtrctl schema`: the schemas say of playbooks and inventories what the readers say.
 
 use std::path::Path;
 
+use dtrctl::yaml::{Source, parse};
+use dtrctl::{inventory, playbook};
 use serde_json::{Value as Json, json};
 
-use crate::playbook::schema;
-use crate::yaml::{Source, parse};
+use crate::harness::World;
 
 /// A small judge of what our schemas use; a word that it does not know is a panic, so that nothing is passed by.
 fn fits(value: &Json, schema: &Json, root: &Json) -> bool {
@@ -40,6 +41,7 @@ fn fits(value: &Json, schema: &Json, root: &Json) -> bool {
             others.all(|(_, value)| fits(value, rule, root))
         }),
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| fits(item, rule, root))),
+        "not" => !fits(value, rule, root),
         "anyOf" => all(rule).iter().any(|rule| fits(value, rule, root)),
         "oneOf" => all(rule).iter().filter(|rule| fits(value, rule, root)).count() == 1,
         "allOf" => all(rule).iter().all(|rule| fits(value, rule, root)),
@@ -78,10 +80,13 @@ fn is(value: &Json, kind: &Json) -> bool {
     }
 }
 
+fn judged(text: &str, schema: &Json) -> bool {
+    let root = parse(&Source::new("file.yml", text)).expect("YAML");
+    fits(&root.to_json().expect("JSON"), schema, schema)
+}
+
 fn judge(playbook: &str) -> bool {
-    let schema = schema();
-    let root = parse(&Source::new("site.yml", playbook)).expect("YAML");
-    fits(&root.to_json().expect("JSON"), &schema, &schema)
+    judged(playbook, &playbook::schema())
 }
 
 #[test]
@@ -146,9 +151,77 @@ fn what_is_written_right_fits_and_a_slip_does_not() {
 
 #[test]
 fn arguments_are_described_where_an_editor_looks_for_them() {
-    let schema = schema();
+    let schema = playbook::schema();
     let task = &schema["$defs"]["task"]["properties"];
     assert_eq!(task["when"]["description"], json!("Conditions; all must hold."));
     assert!(task["copy"]["description"].as_str().expect("text").len() > 20);
     assert!(schema["$defs"]["copy"]["properties"]["dest"]["description"].as_str().expect("text").len() > 10);
+}
+
+#[test]
+fn every_shipped_inventory_fits() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).expect("inventories").flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "yml") {
+            let text = std::fs::read_to_string(entry.path()).expect("text");
+            assert!(judged(&text, &inventory::schema()), "{}", entry.path().display());
+            count += 1;
+        }
+    }
+    assert!(count > 0);
+}
+
+/// What the reader of inventories refuses, the schema refuses too, and the other way round.
+#[test]
+fn an_inventory_fits_where_it_can_be_read() {
+    let host = |variables: &str| format!("all:\n  hosts:\n    web1: {{{variables}}}\n");
+    let right = [
+        "all:\n".to_owned(),
+        "web:\n  hosts: web1\n".to_owned(),
+        "all:\n  children:\n    web:\n      hosts: {'web[1:3]':}\n      vars: {anything: [1]}\n".to_owned(),
+        host("ansible_port: 2222, ansible_user: 7, ansible_become: 'yes', any: {thing: 1}"),
+        host("ansible_port: '22', ansible_connection: winrm, ansible_become: true"),
+        host("ansible_become_method: sudo, ansible_shell_type: powershell"),
+    ];
+    let wrong = [
+        "all:\n  host: {web1:}\n".to_owned(),
+        "all:\n  hosts: [web1]\n".to_owned(),
+        "all:\n  children:\n    web:\n      var: {a: 1}\n".to_owned(),
+        "- all\n".to_owned(),
+        host("ansible_port: many"),
+        host("ansible_port: 99999"),
+        host("ansible_password: x"),
+        host("ansible_ssh_executable: x"),
+        host("ansible_user: [a]"),
+        host("ansible_become_method: su"),
+        host("ansible_shell_type: tcsh"),
+        host("ansible_become: perhaps"),
+    ];
+    for (texts, fits) in [(&right[..], true), (&wrong[..], false)] {
+        for text in texts {
+            assert_eq!(judged(text, &inventory::schema()), fits, "{text}");
+            assert_eq!(can_be_read(text), fits, "{text}");
+        }
+    }
+    // A template is known only where the host is used.
+    assert!(judged(&host("ansible_host: '{{ x }}', ansible_port: '{{ x }}'"), &inventory::schema()));
+}
+
+/// Whether an inventory can be read, and each of its hosts be reached.
+fn can_be_read(text: &str) -> bool {
+    let world = World::new().file("hosts.yml", text);
+    let path = world.path("hosts.yml").display().to_string();
+    let Ok(inventory) = inventory::Inventory::load(&[path], None) else { return false };
+    inventory.hosts().all(|host| inventory.connection(host).is_ok())
+}
+
+#[test]
+fn the_command_prints_them_the_same_each_time() {
+    let world = World::new();
+    let printed = |args: &[&str]| world.dtrctl(&["schema"]).args(args).run().stdout;
+    let read = |text: &str| serde_json::from_str::<Json>(text).expect("JSON");
+    assert_eq!(read(&printed(&[])), playbook::schema());
+    assert_eq!(read(&printed(&["inventory"])), inventory::schema());
+    assert_eq!(printed(&["playbook"]), printed(&[]));
 }
