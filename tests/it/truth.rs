@@ -250,7 +250,8 @@ impl Chain {
         }
         let body = std::mem::take(&mut self.text);
         self.registered.clear();
-        (self.stats.clear(), self.slurps.clear());
+        self.stats.clear();
+        self.slurps.clear();
         self.task(4, true);
         let first = std::mem::take(&mut self.text).replacen("- {", "- {listen: h1, ", 1);
         self.task(4, true);
