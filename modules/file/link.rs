@@ -17,6 +17,8 @@ pub struct Ends {
     tree: Option<Tree>,
     /// A file in its place.
     file: Option<File>,
+    /// The directory that it is to stand in; none for the root.
+    directory: Option<File>,
 }
 
 /// What a task wants of a link.
@@ -44,8 +46,18 @@ pub fn probe(path: &HostPath, src: Option<&str>, hard: bool) -> Probe<Ends> {
         None => found::at(path, true).map(Some),
     };
     let at = path.clone();
-    found::at(path, false).zip(source).and_then(move |(found, source)| {
-        let ends = |tree, file| Ends { at: found.clone(), source: source.clone(), tree, file };
+    let directory = match path.parent() {
+        Some(parent) => Probe::ask(AskFile::stat(parent)).map(Some),
+        None => Probe::ready(None),
+    };
+    found::at(path, false).zip(source).zip(directory).and_then(move |((found, source), directory)| {
+        let ends = |tree, file| Ends {
+            at: found.clone(),
+            source: source.clone(),
+            tree,
+            file,
+            directory: directory.clone(),
+        };
         match &found.kind {
             Kind::Directory(_) => {
                 let empty = ends(None, None);
@@ -96,6 +108,12 @@ impl Link<'_> {
         }
         let mut changes = Vec::new();
         if !self.holds(ends, src) {
+            if let Some(above) =
+                ends.directory.as_ref().filter(|above| !matches!(above.kind, FileKind::Directory(_)))
+            {
+                return Err(PlanError::new(format!("`{}` is not a directory on this host", above.path))
+                    .help("make it first, with `file` and `state: directory`"));
+            }
             let before = self.replaced(ends)?;
             let (path, target) = (self.path.clone(), src.to_owned());
             changes.push(Change::MakeLink(MakeLink { path, target, hard: self.hard, before }));

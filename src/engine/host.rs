@@ -24,10 +24,6 @@ use crate::transport::Transport;
 pub type Window = VecDeque<Ready>;
 
 /// A host on its way.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each says something else of the host, and they come in all combinations"
-)]
 pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,

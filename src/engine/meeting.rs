@@ -30,8 +30,11 @@ struct State {
     /// What was known of each host from a place on, in order: one that has gone on is seen as it was.
     known: HashMap<String, Vec<(Position, Known)>>,
     /// What other hosts' tasks have found out about a host, and where.
-    delegated: HashMap<String, Vec<(Position, Map<String, Json>)>>,
+    delegated: HashMap<String, Vec<Found>>,
 }
+
+/// What a task at a place has found out.
+type Found = (Position, Map<String, Json>);
 
 /// What is known of a host.
 #[derive(Clone)]

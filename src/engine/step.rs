@@ -156,6 +156,11 @@ pub struct Asking {
 }
 
 impl Asking {
+    /// Whether all that it asks of the host is how a registry looks from there.
+    pub fn only_looks_at_registries(&self) -> bool {
+        self.probe.asks().iter().all(|ask| matches!(ask, Ask::Distribution(_)) || ask.is_controllers())
+    }
+
     /// Whether an ask has an effect of its own.
     pub fn is_fenced(&self) -> bool {
         self.probe.asks().iter().any(Ask::is_fenced)

@@ -581,12 +581,12 @@ impl HostRun {
                 let expected =
                     self.memory.settled.get(&asking.key).filter(|digests| digests.len() == ids.len());
                 guards = match (guards, expected) {
-                    (Some(mut guards), Some(digests)) if same_session && !fenced => {
+                    // A look at a registry changes nothing that another fenced ask depends on.
+                    (guards, _) if asking.only_looks_at_registries() => guards,
+                    (Some(mut guards), Some(digests)) if same_session && !digests.is_empty() => {
                         guards.extend(ids.iter().copied().zip(digests.iter().cloned()));
                         Some(guards)
                     }
-                    // A fenced ask changes nothing that another fenced one depends on.
-                    (guards, _) if fenced => guards,
                     _ => None,
                 };
             }

