@@ -7,11 +7,12 @@ use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::batch::Together;
 use super::done::Done;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
-use super::run::{Shared, Together};
+use super::run::Shared;
 use super::step::{Ready, Witness};
 use super::variables::Variables;
 use super::view::HostView;

@@ -4,12 +4,14 @@
 //! certificates, daemons or distributions. Whether this is check mode is asked in one place, after the plan has been
 //! shown.
 
+mod batch;
 mod connect;
 mod controller;
 mod done;
 mod doubt;
 mod dtr;
 mod expression;
+mod facts;
 mod finish;
 mod given;
 mod host;
@@ -22,11 +24,13 @@ mod meeting;
 mod memory;
 mod origins;
 mod own;
+mod prepare;
 mod program;
 mod reach;
 mod reading;
 mod run;
 mod scope;
+mod scripts;
 mod settle;
 mod site;
 mod step;

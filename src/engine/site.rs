@@ -8,8 +8,8 @@ use tokio::sync::{Mutex as TurnMutex, OnceCell};
 
 use super::connect::NoWay;
 use super::run::Shared;
+use super::scripts::Scripts;
 use super::variables::Kept;
-use super::window::Scripts;
 use crate::inventory::LOCALHOST;
 use crate::template::Scope;
 use crate::transport::{Identity, Transport};

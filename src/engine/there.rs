@@ -6,9 +6,9 @@ use modules::{Change, Frame, Plan};
 
 use super::done::{Done, acted, encode, unseen};
 use super::host::{HostRun, Left, Window};
+use super::scripts::Scripts;
 use super::site::Site;
 use super::step::{Ready, Stage, Witness};
-use super::window::Scripts;
 use crate::event::Outcome;
 use crate::transport::Identity;
 
