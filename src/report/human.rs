@@ -173,7 +173,7 @@ impl Report for Human {
             Event::Retried { host, task, attempts, most, message } => {
                 let why = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
                 self.say(
-                    &format!("{host}: {} again, {attempts} of {most} times so far{why}", task.name),
+                    &format!("{host}: `{}` is done again, {attempts} of {most} times so far{why}", task.name),
                     false,
                 );
             }
