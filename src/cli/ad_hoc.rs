@@ -8,10 +8,8 @@ use clap::Args;
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::run::{ConnectionOptions, Job};
-use super::{Done, output, playbooks};
+use super::{Done, playbooks};
 use crate::engine::{Renderer, Selected, plays};
-use crate::error::Failure;
-use crate::inventory::Pattern;
 use crate::playbook::one_task;
 
 /// Runs one module on hosts, as a playbook of one task would: asks each host, shows what has to change, and makes exactly
@@ -44,16 +42,7 @@ impl Run {
         };
         let playbook = playbooks::of_text(play)?;
         let inventory = Arc::new(self.inventory.load(None)?);
-        let pattern = Pattern::from_argument("the pattern", &self.pattern)?;
-        let (hosts, unmatched) = self.inventory.select(&inventory, &pattern)?;
-        if hosts.is_empty() {
-            return Err(if unmatched.is_empty() {
-                Failure::said("the pattern selects no host").help("name a group or host of the inventory")
-            } else {
-                unmatched.into()
-            });
-        }
-        output::warn(&unmatched);
+        let hosts = self.inventory.hosts(&inventory, &self.pattern)?;
         let selected = plays(&[playbook])
             .into_iter()
             .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
+use super::output;
 use super::settings::settings;
 use super::vault::VaultOptions;
 use crate::error::Failure;
@@ -66,6 +67,21 @@ impl InventoryOptions {
         };
         let hosts = selection.hosts.iter().map(ToString::to_string).collect();
         Ok((hosts, selection.unmatched))
+    }
+
+    /// The hosts that an argument names; one that names none is a mistake.
+    pub fn hosts(&self, inventory: &Inventory, pattern: &str) -> Result<Vec<String>, Failure> {
+        let pattern = Pattern::from_argument("the pattern", pattern)?;
+        let (hosts, unmatched) = self.select(inventory, &pattern)?;
+        if hosts.is_empty() {
+            return Err(if unmatched.is_empty() {
+                Failure::said("the pattern selects no host").help("name a group or host of the inventory")
+            } else {
+                unmatched.into()
+            });
+        }
+        output::warn(&unmatched);
+        Ok(hosts)
     }
 
     /// Reads `-e`, in order; a later one of the same name wins.

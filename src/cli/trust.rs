@@ -14,7 +14,7 @@ use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays};
 use crate::error::{Failure, overview_exit_code};
-use crate::inventory::{Inventory, Pattern};
+use crate::inventory::Inventory;
 use crate::playbook::Playbook;
 use crate::report::{DiffMode, Look, Progress, Question, Trust as Overview};
 
@@ -67,16 +67,7 @@ impl Ask {
     /// Asks the hosts of a pattern, and reports. Gives the exit code.
     pub fn of(&self, pattern: &str, registry: &RegistryHost, given: Option<Given>) -> Done {
         let inventory = Arc::new(self.inventory.load(None)?);
-        let pattern = Pattern::from_argument("the pattern", pattern)?;
-        let (hosts, unmatched) = self.inventory.select(&inventory, &pattern)?;
-        if hosts.is_empty() {
-            return Err(if unmatched.is_empty() {
-                Failure::said("the pattern selects no host").help("name a group or host of the inventory")
-            } else {
-                unmatched.into()
-            });
-        }
-        output::warn(&unmatched);
+        let hosts = self.inventory.hosts(&inventory, pattern)?;
         let playbook = self.playbook(registry, given.as_ref())?;
         let selected = plays(&[playbook])
             .into_iter()

@@ -48,22 +48,13 @@ impl Done {
     }
 
     /// What another host has found out for all.
-    pub(super) fn told(told: Told) -> Self {
-        match told {
-            Told::Lost(host) => {
-                let message = format!("`{host}`, which does this for all hosts of the batch, is lost");
-                Self { is_told: true, ..Self::failed("run_once", message) }
-            }
-            Told::Ended { outcome, result, unknown, facts, included } => {
-                let reason = unknown.map(|message| Reason {
-                    kind: "unknown".to_owned(),
-                    message,
-                    help: None,
-                    place: None,
-                });
-                Self { is_told: true, reason, facts, included, ..Self::new(outcome, result) }
-            }
-        }
+    ///
+    /// None where that host was lost on the way.
+    pub(super) fn told(told: Told) -> Option<Self> {
+        let Told::Ended { outcome, result, unknown, facts, included } = told else { return None };
+        let reason =
+            unknown.map(|message| Reason { kind: "unknown".to_owned(), message, help: None, place: None });
+        Some(Self { is_told: true, reason, facts, included, ..Self::new(outcome, result) })
     }
 
     /// Says of a failure that the host is no longer as it was.

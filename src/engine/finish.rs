@@ -420,7 +420,7 @@ impl HostRun {
             return;
         }
         let told = match outcome {
-            Outcome::Failed | Outcome::Rescued => Told::Lost(self.host.name.clone()),
+            Outcome::Failed | Outcome::Rescued => Told::Lost,
             _ => Told::Ended {
                 outcome,
                 result: result.clone(),

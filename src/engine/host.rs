@@ -246,7 +246,9 @@ impl HostRun {
     /// Says whether the next task lets its host be out of reach.
     fn tolerates(&mut self, queue: &Queue) {
         self.reach.tolerant = false;
-        if let Some(Work::Task(work)) = queue.front() {
+        if let Some(Work::Task(work)) = queue.front()
+            && work.task.keywords.ignore_unreachable.is_some()
+        {
             let work = work.clone();
             let scope = self.scope_of(&work);
             self.reach.tolerant = self.ignores_unreachable(&work.task, &scope);

@@ -89,7 +89,7 @@ pub enum Told {
         included: Vec<(String, Json)>,
     },
     /// The host was lost on the way.
-    Lost(String),
+    Lost,
 }
 
 impl Meeting {
@@ -226,12 +226,10 @@ impl Meeting {
             return Some(known.clone());
         }
         let here = Progress::Before(place.clone());
-        let first = self.hosts.iter().find(|host| state.at.get(*host) == Some(&here)).cloned();
+        let first = self.hosts.iter().find(|host| state.at.get(*host) == Some(&here))?.clone();
         // Whoever asks first decides: by the time another one asks, the host may have done it and gone on.
-        if let (None, Some(first)) = (state.elected.get(place), first) {
-            state.elected.insert(place.clone(), first);
-        }
-        state.elected.get(place).cloned()
+        state.elected.insert(place.clone(), first.clone());
+        Some(first)
     }
 
     /// Tells all hosts how a task has ended; what was told first stays.
@@ -245,9 +243,8 @@ impl Meeting {
     /// Waits for what a host tells of a task. One that leaves without a word is lost.
     pub async fn told(&self, by: &str, place: &Position) -> Told {
         self.until(|state| {
-            let lost = || Told::Lost(by.to_owned());
             let left = state.at.get(by).is_some_and(Progress::is_over);
-            state.told.get(place).cloned().or_else(|| left.then(lost))
+            state.told.get(place).cloned().or_else(|| left.then_some(Told::Lost))
         })
         .await
     }

@@ -7,7 +7,6 @@ use tokio::sync::Semaphore;
 
 use super::done::{COMMAND, Done, acted, result_of, unseen};
 use super::host::{HostRun, Left, Window, requeue, start_over};
-use super::meeting::Told;
 use super::program::Queue;
 use super::step::{Planned, Ready, Stage, Witness};
 use super::window::Acts;
@@ -48,8 +47,7 @@ impl HostRun {
                 Done::reason(Outcome::Unknown, "unknown", reason, None)
             }
             Stage::Wrong(problem) => Done::wrong(&problem),
-            Stage::Told(told) if matches!(*told, Told::Lost(_)) => return Err(Left::Stopped),
-            Stage::Told(told) => Done::told(*told),
+            Stage::Told(told) => Done::told(*told).ok_or(Left::Stopped)?,
             Stage::Known(planned) => self.conclude(&mut step, *planned, window, queue).await?,
         };
         drop(throttle);

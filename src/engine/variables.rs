@@ -147,20 +147,11 @@ impl Variables {
         layers.extend(self.inventory.iter().cloned());
         layers.extend([&self.facts, &self.play, &self.files, &self.roles].map(Arc::clone));
         layers.extend(vars);
-        let mut own = |variables: &[(String, Node)]| {
-            if !variables.is_empty() {
-                layers.push(layer_of(variables));
-            }
-        };
-        own(&work.task.keywords.vars);
-        let mut learnt = vec![Arc::clone(&self.included), Arc::clone(&self.learnt)];
-        if !around.role_params.is_empty() {
-            learnt.push(layer_of(&around.role_params));
-        }
-        if !around.include_params.is_empty() {
-            learnt.push(layer_of(&around.include_params));
-        }
-        layers.extend(learnt);
+        let written = |variables: &[(String, Node)]| (!variables.is_empty()).then(|| layer_of(variables));
+        layers.extend(written(&work.task.keywords.vars));
+        layers.extend([&self.included, &self.learnt].map(Arc::clone));
+        layers.extend(written(&around.role_params));
+        layers.extend(written(&around.include_params));
         layers.extend(work.outer.clone());
         layers.extend(item);
         layers.extend([&self.extra, &self.magic].map(Arc::clone));
@@ -200,6 +191,10 @@ impl Variables {
 
     /// Keeps variables from files: templates in them stay templates.
     pub fn include(&mut self, variables: &[(String, Json)]) {
+        // Nothing to add: the layer, which others may hold, is not copied for it.
+        if variables.is_empty() {
+            return;
+        }
         let layer = Arc::make_mut(&mut self.included);
         variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
     }

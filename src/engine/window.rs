@@ -143,16 +143,18 @@ impl HostRun {
                 }
             }
         }
-        let identity = self.facts_identity();
-        if !self.facts.read {
-            scripts.of(&identity).answer(FACTS, &Call::new("ask_facts"));
+        let unread = (!self.facts.read).then(|| self.facts_identity());
+        if let Some(identity) = &unread {
+            scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
         let frames = self.send(&scripts).await?;
         if let Some(acts) = &mut acts {
             acts.frames = (0..acts.changes.len()).map(|i| frames.get(ACTS + i).cloned()).collect();
         }
-        if !self.facts_still_hold(&frames, &identity)? {
+        if let Some(identity) = &unread
+            && !self.facts_still_hold(&frames, identity)?
+        {
             return Ok(false);
         }
         for (step, ids) in window.iter_mut().zip(ids) {
