@@ -14,7 +14,9 @@ use super::options::InventoryOptions;
 use super::run::memory;
 use super::settings::settings;
 use super::{Done, output, playbooks};
-use crate::engine::{Access, Asked, Connections, Controller, Options, Parts, Renderer, Shared, Tags, plays};
+use crate::engine::{
+    Access, Asked, Connections, Controller, Options, Parts, Renderer, RunName, Shared, Tags, plays,
+};
 use crate::error::Failure;
 use crate::inventory::{Inventory, LOCALHOST, Pattern};
 use crate::playbook::Play;
@@ -62,6 +64,7 @@ impl Eval {
         let (events, _heard) = mpsc::unbounded_channel();
         let options = self.options()?;
         let shared = Shared::new(Parts {
+            name: RunName::default(),
             controller: Controller::new(OffsetDateTime::now_utc(), options.limits.connect),
             connections: self.connections()?,
             renderer: Renderer::with_lookups(

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use super::output;
 use super::settings::settings;
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, check_given,
+    Access, Connections, Controller, Memory, Options, Parts, Renderer, RunName, Selected, Shared,
+    check_given, random,
 };
 use crate::error::{Failure, exit_code};
 use crate::event::{Event, Recap};
@@ -175,7 +176,9 @@ impl Job<'_> {
             Pool::new(PoolSettings::new(home, runtime)).map_err(|cause| Failure::said(cause.to_string()))?;
         let now = OffsetDateTime::now_utc();
         let (check, detailed) = (self.options.check, self.detailed);
+        let name = run_name(now);
         let shared = Shared::new(Parts {
+            name: name.clone(),
             controller: Controller::new(now, self.options.limits.connect),
             connections: Connections::new(access, Arc::clone(&pool)),
             memory: memory(self.connection.cache.as_deref()),
@@ -188,7 +191,7 @@ impl Job<'_> {
         shared.preflight(&self.selected)?;
         shared.emit(Event::RunStarted {
             version: 1,
-            run: run_id(now, &shared.random()),
+            run: name.id,
             playbooks: self.playbooks,
             check,
             dtrctl: env!("CARGO_PKG_VERSION"),
@@ -238,7 +241,13 @@ fn watch_signals(stop: Arc<AtomicBool>) {
     });
 }
 
-fn run_id(now: OffsetDateTime, random: &str) -> String {
+/// The name of a run that begins now, and of whoever runs it.
+pub fn run_name(now: OffsetDateTime) -> RunName {
     let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
-    format!("{}-{}", now.format(format).unwrap_or_default(), &random[..6])
+    let id = format!("{}-{}", now.format(format).unwrap_or_default(), &random()[..6]);
+    // Whoever has become root by sudo is named by the name that others know.
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    RunName { id, who: format!("{user}@{machine}") }
 }

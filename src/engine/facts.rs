@@ -40,7 +40,7 @@ impl HostRun {
 
     /// Asks for the facts alone.
     pub(super) async fn ask_facts(&mut self, identity: &Identity) -> Result<Frames, Left> {
-        let mut scripts = Scripts::new(&self.shared, &self.host, self.transport.shell());
+        let mut scripts = Scripts::new(&self.host, self.transport.shell());
         scripts.of(identity).answer(FACTS, &Call::new("ask_facts"));
         self.send(&scripts).await
     }

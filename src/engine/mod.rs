@@ -48,7 +48,7 @@ pub use expression::Asked;
 pub use given::check_given;
 pub use memory::Memory;
 pub use origins::{Later, Origins, Set, Traced};
-pub use run::{Options, Parts, Selected, Shared, plays};
+pub use run::{Options, Parts, RunName, Selected, Shared, plays, random};
 pub use scope::{Renderer, problem_of};
 pub use tags::Tags;
 pub use validate::check_templates;

@@ -67,8 +67,19 @@ impl Options {
     }
 }
 
+/// Which run it is, and whose: what a host's log and the lock on it name.
+#[derive(Debug, Clone, Default)]
+pub struct RunName {
+    /// The run's id.
+    pub id: String,
+    /// `user@machine` of the operator.
+    pub who: String,
+}
+
 /// What all hosts of a run share.
 pub struct Shared {
+    /// Which run it is.
+    pub name: RunName,
     /// What the operator asked for.
     pub options: Options,
     /// The inventory.
@@ -126,6 +137,8 @@ pub struct Selected {
 
 /// What a run is made of.
 pub struct Parts {
+    /// Which run it is.
+    pub name: RunName,
     /// What the operator asked for.
     pub options: Options,
     /// The inventory.
@@ -154,6 +167,7 @@ impl Shared {
         let extra = Arc::new(parts.options.extra_layer());
         let groups = magic::groups(&parts.inventory);
         Arc::new(Self {
+            name: parts.name,
             options: parts.options,
             inventory: parts.inventory,
             renderer: parts.renderer,
@@ -183,18 +197,6 @@ impl Shared {
     /// Says what happened. A report that is gone is no reason to stop.
     pub fn emit(&self, event: Event) {
         _ = self.events.send(event.masked());
-    }
-
-    /// 32 random hex digits.
-    ///
-    /// # Panics
-    /// The system has no randomness to give.
-    #[must_use]
-    pub fn random(&self) -> String {
-        let mut bytes = [0; 16];
-        // Without randomness a host could forge frames; the system's generator fails only where nothing works at all.
-        aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether hosts have to end before their next step.
@@ -394,6 +396,18 @@ impl Shared {
     pub(super) fn keep_recap(&self, host: &str, recap: Recap) {
         self.recaps.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), recap);
     }
+}
+
+/// 32 random hex digits.
+///
+/// # Panics
+/// The system has no randomness to give.
+#[must_use]
+pub fn random() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness a host could forge frames; the system's generator fails only where nothing works at all.
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn layer_of_host(inventory: &Inventory, host: &str) -> Arc<Layer> {

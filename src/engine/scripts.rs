@@ -2,7 +2,7 @@
 
 use modules::{Frames, Script, Shell};
 
-use super::run::Shared;
+use super::run::{Shared, random};
 use crate::transport::{self, Identity, TransportError};
 
 /// The scripts of one session, one an identity, in the order in which they were begun.
@@ -17,14 +17,8 @@ pub struct Scripts {
 
 impl Scripts {
     /// No script yet.
-    pub fn new(shared: &Shared, host: &modules::Host, shell: Shell) -> Self {
-        Self {
-            shell,
-            boundary: shared.random(),
-            header: modules::header(host),
-            sections: Vec::new(),
-            patience: 0,
-        }
+    pub fn new(host: &modules::Host, shell: Shell) -> Self {
+        Self { shell, boundary: random(), header: modules::header(host), sections: Vec::new(), patience: 0 }
     }
 
     /// The script of an identity.

@@ -65,7 +65,7 @@ impl Shared {
                     "a task can be delegated to hosts of the inventory and to `localhost`, and `{name}` is neither"
                 ));
             }
-            let facts = self.connections.local_facts(&self.random(), &self.options.limits).await;
+            let facts = self.connections.local_facts(&super::run::random(), &self.options.limits).await;
             return Ok(of(Host::new("localhost", facts), self.connections.local(), true));
         }
         // Nothing that a host has said can change how one is reached.
@@ -76,7 +76,7 @@ impl Shared {
             NoWay::Wrong(problems) => problems.to_string(),
         })?;
         let unknown = Host::new(name, Facts::default());
-        let mut scripts = Scripts::new(self, &unknown, connection.transport.shell());
+        let mut scripts = Scripts::new(&unknown, connection.transport.shell());
         scripts.of(&Identity::Login).answer(0, &Call::new("ask_facts"));
         let frames =
             scripts.run(name, &connection.transport, self).await.map_err(|error| error.to_string())?;

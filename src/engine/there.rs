@@ -73,7 +73,7 @@ impl HostRun {
     }
 
     async fn act_there(&self, site: &Site, identity: &Identity, changes: &[Change]) -> Vec<Option<Frame>> {
-        let mut scripts = Scripts::new(&self.shared, &site.host, site.transport.shell());
+        let mut scripts = Scripts::new(&site.host, site.transport.shell());
         for (id, call) in changes.iter().filter_map(Change::call).enumerate() {
             scripts.of(identity).act(id, &call);
         }

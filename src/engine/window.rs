@@ -135,7 +135,7 @@ impl HostRun {
             self.exchange_there(window).await;
             return Ok(true);
         }
-        let mut scripts = Scripts::new(&self.shared, &self.host, self.transport.shell());
+        let mut scripts = Scripts::new(&self.host, self.transport.shell());
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -280,7 +280,7 @@ impl HostRun {
     pub(super) async fn exchange_there(&self, window: &mut Window) {
         let Some(step) = window.front_mut() else { return };
         let (Some(site), Stage::Asking(asking)) = (&step.site, &mut step.stage) else { return };
-        let mut scripts = Scripts::new(&self.shared, &site.host, site.transport.shell());
+        let mut scripts = Scripts::new(&site.host, site.transport.shell());
         scripts.patience = asking.probe.asks().iter().map(Ask::patience).sum();
         let calls: Vec<_> = asking.probe.asks().iter().filter_map(Ask::call).collect();
         for (id, call) in calls.iter().enumerate() {

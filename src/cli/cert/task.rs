@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::super::playbooks;
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, Selected, Shared, Tags, plays,
+    Access, Connections, Controller, Memory, Options, Parts, Renderer, RunName, Selected, Shared, Tags, plays,
 };
 use crate::error::Failure;
 use crate::event::{Event, Outcome, PlannedChange, Reason};
@@ -63,6 +63,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
     let (sender, mut events) = mpsc::unbounded_channel();
     let limits = Limits::default();
     let shared = Shared::new(Parts {
+        name: RunName::default(),
         controller: Controller::new(OffsetDateTime::now_utc(), limits.connect),
         connections: Connections::new(access, pool),
         options: Options {
