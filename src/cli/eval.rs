@@ -136,6 +136,7 @@ impl Eval {
             verbosity: 0,
             force_handlers: false,
             limits: Limits::default(),
+            lock_timeout: 0,
         })
     }
 

@@ -65,6 +65,7 @@ impl Mode {
             verbosity: self.verbose,
             force_handlers: false,
             limits: connection.limits()?,
+            lock_timeout: connection.lock_timeout,
         })
     }
 
