@@ -326,7 +326,7 @@ is_stopped() { [ -e "$undo/stopped" ] || { is_systemd && [ -n "$units" ] && [ "$
 last_words() {
   [ -f "$undo/mark" ] || return 0
   { read -r cursor; read -r since; read -r log_file; read -r log_size; } <"$undo/mark"
-  words=$(log_end 1)
+  words=$(logged | grep -E 'level=(error|fatal)|^unable|^failed|panic' | tail -n 1)
   if [ -n "$words" ]; then printf ': %s' "$words"; fi
 }
 age() { # PID: seconds since it was started
@@ -408,18 +408,12 @@ daemon_back() {
     return 0
   fi
   mark
-  # shellcheck disable=SC2086
-  if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
-  restart_daemon >/dev/null 2>&1
+  start_again
   tries=0
-  until daemon && answers; do
+  until daemon && answers && [ "$(age "$pid")" -ge 4 ]; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 50 ]; then echo "down: $(log_end 1)"; return 1; fi
-    if [ "$tries" = 15 ]; then
-      # shellcheck disable=SC2086
-      if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
-      restart_daemon >/dev/null 2>&1
-    fi
+    if [ "$tries" -ge 50 ]; then echo "down$(last_words)"; return 1; fi
+    if [ "$tries" = 20 ]; then start_again; fi
     sleep 1
   done
   ran=$(cat "$undo/ran" 2>/dev/null)
@@ -431,6 +425,15 @@ daemon_back() {
     sleep 1
   done
   if [ -n "$lost" ]; then echo "up, without these containers that ran before: $lost"; else echo up; fi
+}
+start_again() {
+  if is_systemd && [ -n "$units" ]; then
+    # A file of its unit may be among what was put back.
+    if [ "$(ctl show -p NeedDaemonReload --value "$(unit)")" = yes ]; then ctl daemon-reload; fi
+    # shellcheck disable=SC2086
+    ctl reset-failed $units 2>/dev/null
+  fi
+  restart_daemon >/dev/null 2>&1
 }
 start_container() { # NAME
   if has docker; then bounded 30 docker -H "unix://$socket" start "$1" >/dev/null 2>&1

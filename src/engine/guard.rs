@@ -78,6 +78,11 @@ impl Refused {
 }
 
 impl Guard {
+    /// Whether something was changed on the host in this play.
+    pub const fn has_begun(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Says why the host is to be put back.
     pub fn blame(&mut self, reason: Option<&Reason>) {
         self.fault = reason.map(|reason| reason.message.clone());

@@ -13,6 +13,7 @@ mod dtr;
 mod expression;
 mod facts;
 mod finish;
+mod foresee;
 mod given;
 mod guard;
 mod host;
