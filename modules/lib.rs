@@ -138,11 +138,11 @@ pub fn writes_unjudged(module: &str, host: &Host, changes: &[Change]) -> bool {
     !judges.contains(&module) && changes.iter().filter_map(Change::path).any(read)
 }
 
-/// The text of the guard of a host.
+/// The text of the guard of a host, which puts it back after so many seconds without a word from its run.
 #[must_use]
-pub fn guard_program(host: &Host) -> String {
+pub fn guard_program(host: &Host, silence: u64) -> String {
     let daemon = platform::Daemon::assumed(host);
-    contract::guard::program(&daemon.header(), daemon.service.restart, daemon.service.reload)
+    contract::guard::program(&daemon.header(), silence, daemon.service.restart, daemon.service.reload)
 }
 
 /// Whether a host is of a platform that dtrctl was never run on; none where there is no host.

@@ -137,6 +137,7 @@ impl Eval {
             force_handlers: false,
             limits: Limits::default(),
             lock_timeout: 0,
+            guard_timeout: 30,
         })
     }
 

@@ -66,6 +66,7 @@ impl Mode {
             force_handlers: false,
             limits: connection.limits()?,
             lock_timeout: connection.lock_timeout,
+            guard_timeout: connection.guard_timeout,
         })
     }
 

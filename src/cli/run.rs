@@ -52,6 +52,9 @@ pub struct ConnectionOptions {
     /// How long to wait for another run that is changing a host, in seconds; then it is said who has it.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_timeout: u64,
+    /// After how many seconds without a word from this run a host puts back what the run has changed there.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub guard_timeout: u64,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
     /// refused.
     #[arg(long, value_enum, default_value_t = HostKeys::Strict, value_name = "HOW")]

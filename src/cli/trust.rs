@@ -86,6 +86,7 @@ impl Ask {
                 force_handlers: false,
                 limits: self.connection.limits()?,
                 lock_timeout: 0,
+                guard_timeout: 30,
             },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),

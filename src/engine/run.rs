@@ -47,6 +47,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long another run is waited for that has a host, in seconds.
     pub lock_timeout: u64,
+    /// After how many seconds without a word from this run a host puts back what it has changed there.
+    pub guard_timeout: u64,
 }
 
 impl Options {

@@ -11,6 +11,7 @@ mod examples;
 mod file_modules;
 mod files;
 mod files_library;
+mod guard;
 mod harness;
 mod hostile;
 mod imports;

@@ -77,6 +77,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             force_handlers: false,
             limits,
             lock_timeout: 0,
+            guard_timeout: 30,
         },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
