@@ -187,6 +187,7 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        self.before_change(&step.work.place).await?;
         let mut heard = Vec::new();
         for change in plan.changes.iter().filter(|change| change.is_controllers()) {
             match self.shared.controller.apply(change, &step.work.task.around.files).await {

@@ -7,6 +7,7 @@ use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, 
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
+use crate::event::{Event, State};
 use crate::playbook::Files;
 use crate::transport::{Identity, TransportError};
 
@@ -268,11 +269,22 @@ impl HostRun {
 
     pub(super) async fn send(&mut self, scripts: &Scripts) -> Result<Frames, Left> {
         let transport = std::sync::Arc::clone(&self.transport);
-        self.recap.trips += 1;
         let name = self.host.name.clone();
+        if let Some(reason) = self.shared.out_of_reach(&name).await {
+            return Err(self.unreachable(reason));
+        }
+        self.recap.trips += 1;
         match scripts.run(&name, &transport, &self.shared).await {
-            Ok(frames) => Ok(frames),
-            Err(error) => Err(self.lost(&error)),
+            Ok(frames) => {
+                self.shared.count_reached(&name);
+                Ok(frames)
+            }
+            Err(error) => {
+                if error.may_have_started() {
+                    self.shared.count_reached(&name);
+                }
+                Err(self.lost(&error))
+            }
         }
     }
 
@@ -306,7 +318,9 @@ impl HostRun {
         }
         self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        self.shared.emit(crate::event::Event::HostFailed { host: self.host.name.clone(), reason });
+        let host = self.host.name.clone();
+        let event = Event::HostFailed { host: host.clone(), reason };
+        self.shared.say_lost(&host, State::Failed, event);
         Left::Failed
     }
 
