@@ -67,8 +67,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.counts().map(|(name, count)| format!("{count} {}", name.replace('_', " ")));
-        write!(f, "hosts: {}", words.join(", "))
+        f.write_str(&self.counts().map(|(name, count)| format!("{name}={count}")).join(" "))
     }
 }
 
@@ -96,7 +95,7 @@ mod tests {
         ];
         let hosts: BTreeMap<_, _> = all.into_iter().enumerate().map(|(i, r)| (i.to_string(), r)).collect();
         let check = Summary::of(&hosts, true);
-        insta::assert_snapshot!(check, @"hosts: 1 drift, 1 owed, 1 unknown, 1 unreachable, 4 failed, 2 not attempted, 2 as desired");
+        insta::assert_snapshot!(check, @"drift=1 owed=1 unknown=1 unreachable=1 failed=4 not_attempted=2 as_desired=2");
         assert_eq!(check.counts().iter().map(|(_, count)| count).sum::<usize>(), hosts.len());
         let changed = BTreeMap::from([("a".to_owned(), Recap { changed: 1, ..recap(State::Changed) })]);
         assert_eq!(Summary::of(&changed, false), Summary { as_desired: 1, ..Summary::default() });

@@ -11,6 +11,8 @@ mod examples;
 mod file_modules;
 mod files;
 mod files_library;
+mod gates;
+mod gates_at_random;
 mod harness;
 mod hostile;
 mod imports;
