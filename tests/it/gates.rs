@@ -310,3 +310,19 @@ fn what_is_no_gate_is_refused_at_its_place() {
     let ran = world.apply(&["-l", "web1,web2"]).any_stderr().run();
     assert!(ran.stderr.contains("none of the play's hosts is one of its canary"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_host_that_is_slow_to_be_out_of_reach_is_waited_for_before_the_first_change() {
+    // It takes the connection and says nothing.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = fleet(&["web1", "web2"], &["web2"]).playbook(&play("max_unreachable: 0"));
+    let inventory = std::fs::read_to_string(world.path("hosts.yml")).unwrap();
+    let port = format!("ansible_port: {}}}", mute.local_addr().unwrap().port());
+    let world = world.file("hosts.yml", inventory.replace("ansible_port: 1}", &port));
+    let ran = world.events(&["-T", "1"]).code(5).any_stderr().run();
+    assert!(!touched(&world, "web1"));
+    assert_eq!(states(&ran, &["web1", "web2"]), ["aborted", "unreachable"]);
+    // What is only asked has not waited: the facts, and what the task asks.
+    assert_eq!(ran.recap("web1")["trips"], 2);
+    drop(mute);
+}
