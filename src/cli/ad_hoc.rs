@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::gates::GateOptions;
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
-use crate::engine::{Renderer, Selected, plays};
+use crate::engine::{Options, Renderer, Selected, plays};
 use crate::playbook::one_task;
 
 /// Runs one module on hosts, as a playbook of one task would: asks each host, shows what has to change, and makes exactly
@@ -32,6 +33,8 @@ pub struct Run {
     mode: Mode,
     #[command(flatten)]
     connection: ConnectionOptions,
+    #[command(flatten)]
+    gates: GateOptions,
 }
 
 impl Run {
@@ -49,7 +52,10 @@ impl Run {
             .collect();
         let mut reports = self.mode.reports()?;
         let job = Job {
-            options: self.mode.options(&self.inventory, &self.connection)?,
+            options: Options {
+                gates: self.gates.gates(),
+                ..self.mode.options(&self.inventory, &self.connection)?
+            },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),
                 Some(Arc::clone(&inventory)),

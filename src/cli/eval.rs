@@ -19,7 +19,7 @@ use crate::engine::{
 };
 use crate::error::Failure;
 use crate::inventory::{Inventory, LOCALHOST, Pattern};
-use crate::playbook::Play;
+use crate::playbook::{Gates, Play};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 use crate::vault;
 use crate::yaml::{Node, Source, Span, Style, Text, Value, suggest};
@@ -77,6 +77,7 @@ impl Eval {
             inventory,
             stop: Arc::new(AtomicBool::new(false)),
             events,
+            questions: None,
         });
         let node = node(&self.expression);
         let asked = Asked { node: &node, host: &self.host, play: &play, hosts: &hosts };
@@ -135,6 +136,7 @@ impl Eval {
             diff: false,
             verbosity: 0,
             force_handlers: false,
+            gates: Gates::default(),
             limits: Limits::default(),
             lock_timeout: 0,
             guard_timeout: 30,

@@ -1,6 +1,7 @@
 //! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +14,11 @@ use tokio::sync::mpsc;
 use super::output;
 use super::settings::settings;
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, RunName, Selected, Shared,
+    Access, Connections, Controller, Memory, Options, Parts, Question, Renderer, RunName, Selected, Shared,
     check_given, random,
 };
-use crate::error::{Failure, exit_code};
-use crate::event::{Event, Recap};
+use crate::error::{End, Failure, exit_code};
+use crate::event::{Event, Recap, Summary};
 use crate::inventory::Inventory;
 use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
@@ -176,6 +177,7 @@ impl Job<'_> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
+        let (asking, mut questions) = mpsc::unbounded_channel();
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let pool =
@@ -193,6 +195,7 @@ impl Job<'_> {
             renderer: self.renderer,
             stop: Arc::clone(&stop),
             events: sender,
+            questions: is_at_terminal().then_some(asking),
         });
         shared.preflight(&self.selected)?;
         shared.emit(Event::RunStarted {
@@ -207,14 +210,32 @@ impl Job<'_> {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
             async move {
                 let hosts = shared.run(&selected).await;
-                let code = exit_code(&hosts, stop.load(Ordering::Relaxed), check, detailed);
-                shared.emit(Event::RunFinished { hosts: hosts.clone(), exit: code });
+                let end = match stop.load(Ordering::Relaxed) {
+                    true => End::Interrupt,
+                    false if shared.is_closed() => End::Gate,
+                    false => End::Through,
+                };
+                let code = exit_code(&hosts, end, check, detailed);
+                let summary = Summary::of(&hosts, check);
+                shared.emit(Event::RunFinished { hosts: hosts.clone(), summary, exit: code });
                 (hosts, code)
             }
         });
         // Its sender of events must not outlive the run: one that panics would be waited for without end.
         drop(shared);
-        while let Some(event) = events.recv().await {
+        loop {
+            // What was said before a question is printed before it.
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                Some(question) = questions.recv() => {
+                    reports.pause();
+                    output::ask(&question.text);
+                    tokio::task::spawn_blocking(move || answer(question));
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             let last = matches!(event, Event::RunFinished { .. });
             reports.on(&event);
             if last {
@@ -227,6 +248,20 @@ impl Job<'_> {
         pool.finish().await;
         Ok(finished.1)
     }
+}
+
+/// Whether somebody can be asked: what is asked goes to standard error, and the answer comes from standard input.
+fn is_at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Waits for a line from the terminal; only a yes is one.
+fn answer(question: Question) {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    // Whoever has asked may have gone meanwhile.
+    _ = question.answer.send(yes);
 }
 
 /// The first ^C lets each host end the step in hand; the second ends the process.

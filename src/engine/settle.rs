@@ -196,6 +196,7 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        self.before_change(&step.work.place).await?;
         if let Some(refused) = self.judge_ahead(step, &plan, window).await {
             return Ok(refused);
         }

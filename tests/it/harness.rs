@@ -96,6 +96,11 @@ impl World {
         self
     }
 
+    /// Its hosts, in order.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -12,6 +12,8 @@ mod file_modules;
 mod files;
 mod files_library;
 mod guard;
+mod gates;
+mod gates_at_random;
 mod harness;
 mod hostile;
 mod imports;
