@@ -17,7 +17,7 @@ use crate::engine::{
     check_given, random,
 };
 use crate::error::{Failure, exit_code};
-use crate::event::{Event, Recap};
+use crate::event::{Event, Recap, VERSION};
 use crate::inventory::Inventory;
 use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
@@ -190,11 +190,11 @@ impl Job<'_> {
         });
         shared.preflight(&self.selected)?;
         shared.emit(Event::RunStarted {
-            version: 1,
+            version: VERSION,
             run: name.id,
             playbooks: self.playbooks,
             check,
-            dtrctl: env!("CARGO_PKG_VERSION"),
+            dtrctl: env!("CARGO_PKG_VERSION").to_owned(),
         });
         let selected = self.selected;
         let run = tokio::spawn({
