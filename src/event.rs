@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub use planned::PlannedChange;
+pub use planned::{PlannedChange, Sealed};
 
 /// The version of this format.
 pub const VERSION: u32 = 1;

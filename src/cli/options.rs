@@ -96,6 +96,17 @@ impl InventoryOptions {
         self.extra_nodes()?.iter().map(value).collect()
     }
 
+    /// What `-e` gives on the command line itself: each text with its variables.
+    pub fn extra_on_line(&self) -> Result<Vec<(String, Vec<(String, Json)>)>, Failure> {
+        let on_line = self.extra_vars.iter().filter(|text| !text.starts_with('@'));
+        let read = |text: &String| {
+            let value = |(key, value): (Node, Node)| Ok((name(&key), value.to_source()?));
+            let variables = extra_vars(text)?.into_iter().map(value).collect::<Result<_, Failure>>()?;
+            Ok((text.clone(), variables))
+        };
+        on_line.map(read).collect()
+    }
+
     /// The same as they are written.
     pub fn extra_nodes(&self) -> Result<Vec<(Node, Node)>, Failure> {
         self.vault.unlock()?;

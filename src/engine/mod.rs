@@ -28,6 +28,7 @@ mod prepare;
 mod program;
 mod reach;
 mod reading;
+mod review;
 mod run;
 mod scope;
 mod scripts;
