@@ -37,7 +37,7 @@ impl Plan {
             return Err(Failure::said("`--allow-unknown` is said when the plan is applied"));
         }
         refuse_output(&output)?;
-        let now = OffsetDateTime::now_utc();
+        let now = OffsetDateTime::now_utc().truncate_to_second();
         let made = made(&apply)?;
         let given = given(&apply)?;
         let sealer = Arc::new(Sealer::new(apply.review.key_file()?, given));

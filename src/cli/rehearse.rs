@@ -72,7 +72,7 @@ fn verdict(saved: &HostPlan, fresh: &HostPlan, recap: &Recap) -> Option<Recap> {
         });
     }
     let reason = moved(saved, fresh)?;
-    Some(Recap { state: State::Stale, reason: Some(reason), failed: 1, ..kept })
+    Some(Recap { state: State::Stale, reason: Some(reason), ..kept })
 }
 
 /// The hosts of the plan that no play has any more.
@@ -81,7 +81,7 @@ fn gone(reviewed: &Reviewed, plays: &[Selected]) -> BTreeMap<String, Recap> {
     let gone = reviewed.expected().filter(|host| !there(host));
     gone.map(|host| {
         let reason = Some(stale("no play selects this host any more, and the plan has it"));
-        (host.clone(), Recap { state: State::Stale, reason, failed: 1, ..Recap::default() })
+        (host.clone(), Recap { state: State::Stale, reason, ..Recap::default() })
     })
     .collect()
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use modules::Plan;
 
-use super::host::{HostRun, Left};
+use super::host::{HostRun, Left, Looped};
 use super::run::Shared;
 use super::step::Ready;
 use crate::event::{Event, PlannedChange};
@@ -46,7 +46,7 @@ impl HostRun {
         let permitted = reviewed.permits(&self.host.name, self.shared.play_number(), &step.head, changes);
         permitted.map_err(|reason| {
             self.recap.reason = Some(reason.clone());
-            self.recap.failed += 1;
+            self.looped = Looped::default();
             self.shared.emit(Event::HostFailed { host: self.host.name.clone(), reason });
             Left::Stale
         })

@@ -227,6 +227,7 @@ impl Call<'_> {
             .env("PATH", path)
             .env("HOME", self.world.path("home"))
             .env("XDG_CACHE_HOME", self.world.path("cache"))
+            .env("XDG_STATE_HOME", self.world.path("state"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
