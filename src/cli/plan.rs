@@ -40,7 +40,10 @@ impl Plan {
         let now = OffsetDateTime::now_utc().truncate_to_second();
         let made = made(&apply)?;
         let given = given(&apply)?;
-        let sealer = Arc::new(Sealer::new(apply.review.key_file()?, given));
+        let key = apply.review.key_file()?;
+        // One that cannot be used is said before hosts are asked.
+        key.read().map_err(Failure::said)?;
+        let sealer = Arc::new(Sealer::new(key, given));
         if apply.listing.any() {
             return apply.go(Going::default());
         }

@@ -451,7 +451,10 @@ impl HostRun {
         if left == Left::Stopped && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
             return;
         }
-        if self.recap.state < state || state == State::RolledBack || left == Left::Stopped {
+        if self.recap.state < state
+            || matches!(state, State::RolledBack | State::Stale)
+            || left == Left::Stopped
+        {
             self.recap.state = state;
         }
     }

@@ -62,6 +62,13 @@ fn change(task: &str, known: &SavedChange, now: &SavedChange) -> String {
     if known.text("from") != now.text("from") {
         return from(&about, known.text("from"), now.text("from"));
     }
+    if known.text("through") != now.text("through") {
+        let led = |change: &SavedChange| match change.text("through") {
+            "" => "no link".to_owned(),
+            target => format!("a link to {target}"),
+        };
+        return format!("{about}: it was {} when the plan was made, and is {} now", led(known), led(now));
+    }
     let before = |change: &SavedChange| change.0.get("before").cloned().unwrap_or_default();
     if let Some(moved) = attributes(&before(known), &before(now)) {
         return format!("{about}: {moved}");
@@ -86,6 +93,11 @@ fn from(about: &str, was: &str, is: &str) -> String {
             end(is)
         ),
         (was, ABSENT) => format!("{about}: it was there when the plan was made ({}), and is gone", end(was)),
+        (was, is) if was.starts_with("link") || is.starts_with("link") => {
+            let what =
+                |end_of: &str| if end_of.starts_with("link") { format!("a {end_of}") } else { end(end_of) };
+            format!("{about}: it was {} when the plan was made, and is {} now", what(was), what(is))
+        }
         (was, is) => format!(
             "{about}: its content is another than the plan starts from ({} then, {} now)",
             end(was),
@@ -161,17 +173,18 @@ fn end(text: &str) -> String {
 /// A change without why it is made, which is told in words that may differ from day to day.
 pub fn without_reasons(change: &SavedChange) -> Map<String, Value> {
     let mut data = change.0.clone();
-    let mut summary = change.text("summary").to_owned();
+    let mut said = Vec::new();
     for name in ["reason", "reasons"] {
-        let said = match data.shift_remove(name) {
-            Some(Value::String(text)) => vec![text],
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => Vec::new(),
-        };
-        for text in said.iter().filter(|text| !text.is_empty()) {
-            summary = summary.replace(text.as_str(), "");
+        match data.shift_remove(name) {
+            Some(Value::String(text)) => said.push(text),
+            Some(Value::Array(items)) => {
+                said.extend(items.iter().filter_map(Value::as_str).map(str::to_owned))
+            }
+            _ => {}
         }
     }
+    // As summaries have it: the words that say what is done come first.
+    let summary = change.text("summary").replacen(&format!(": {}", said.join("; ")), ":", 1);
     data.insert("summary".to_owned(), summary.into());
     data
 }

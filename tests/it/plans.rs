@@ -134,7 +134,9 @@ const MOVES: &[(&str, &str)] = &[
     ("content", "/etc/motd: its content is another than the plan starts from (sha256 "),
     ("mode", "/etc/motd: its mode is another than the plan starts from (0644 then, 0604 now)"),
     ("removed", "/etc/motd: it was there when the plan was made (sha256 "),
-    ("link", "/etc/motd: its content is another than the plan starts from (sha256 "),
+    ("link", "/etc/motd: it was sha256 "),
+    ("same", "/etc/motd: it was sha256 "),
+    ("through", "/etc/conf: it was no link when the plan was made, and is a link to elsewhere now"),
     ("dangling", ""),
     ("new", "/etc/fresh: there was nothing when the plan was made, and there is something now (sha256 "),
     ("directory", ""),
@@ -155,6 +157,14 @@ fn move_on(root: &Path, how: &str) {
             fs::write(path("elsewhere"), "else\n").unwrap();
             fs::remove_file(path("motd")).unwrap();
             symlink("elsewhere", path("motd")).unwrap();
+        }
+        "same" => {
+            fs::rename(path("motd"), path("elsewhere")).unwrap();
+            symlink("elsewhere", path("motd")).unwrap();
+        }
+        "through" => {
+            fs::rename(path("conf"), path("elsewhere")).unwrap();
+            symlink("elsewhere", path("conf")).unwrap();
         }
         "dangling" => {
             fs::remove_file(path("motd")).unwrap();
