@@ -69,10 +69,7 @@ impl Apply {
             let (review, apply) = Review::of(path, plan, &self)?;
             return apply.go(review.going(self.review.key_file()?)?);
         }
-        if self.review.allow_unknown {
-            return Err(Failure::said("`--allow-unknown` belongs to a plan")
-                .help("a playbook that is applied without one does what is not known beforehand, too"));
-        }
+        self.review.refuse("belongs to a plan, and a playbook is applied here")?;
         self.go(Going { limit: self.inventory.limit.clone(), ..Going::default() })
     }
 

@@ -96,15 +96,15 @@ impl InventoryOptions {
         self.extra_nodes()?.iter().map(value).collect()
     }
 
-    /// What `-e` gives on the command line itself: each text with its variables.
-    pub fn extra_on_line(&self) -> Result<Vec<(String, Vec<(String, Json)>)>, Failure> {
-        let on_line = self.extra_vars.iter().filter(|text| !text.starts_with('@'));
-        let read = |text: &String| {
-            let value = |(key, value): (Node, Node)| Ok((name(&key), value.to_source()?));
-            let variables = extra_vars(text)?.into_iter().map(value).collect::<Result<_, Failure>>()?;
-            Ok((text.clone(), variables))
-        };
-        on_line.map(read).collect()
+    /// What `-e` gives on the command line itself, each variable with the text that it is read from.
+    pub fn extra_on_line(&self) -> Result<Vec<(&str, String, Json)>, Failure> {
+        let mut all = Vec::new();
+        for text in self.extra_vars.iter().filter(|text| !text.starts_with('@')) {
+            for (key, value) in extra_vars(text)? {
+                all.push((text.as_str(), name(&key), value.to_source()?));
+            }
+        }
+        Ok(all)
     }
 
     /// The same as they are written.

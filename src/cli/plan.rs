@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::apply::{Apply, Going};
 use super::mode::Format;
-use super::review::config_path;
+use super::review::{config_path, plan_in};
 use super::run::run_name;
 use super::settings::settings;
 use super::{Done, output};
@@ -20,7 +20,7 @@ use crate::report::{Report, ReportError};
 
 /// Plans playbooks, as `apply --check` does, and keeps the plan: `dtrctl apply PLAN.json` makes exactly that so.
 #[derive(Debug, Args)]
-#[command(mut_arg("allow_unknown", |arg| arg.hide(true)), mut_arg("check", |arg| arg.hide(true)))]
+#[command(mut_arg("allow_unknown", |arg| arg.hide(true)), mut_arg("directory", |arg| arg.hide(true)), mut_arg("check", |arg| arg.hide(true)))]
 pub struct Plan {
     #[command(flatten)]
     apply: Apply,
@@ -33,8 +33,10 @@ impl Plan {
     pub fn run(self) -> Done {
         let Self { mut apply, output } = self;
         apply.mode.check = true;
-        if apply.review.allow_unknown {
-            return Err(Failure::said("`--allow-unknown` is said when the plan is applied"));
+        apply.review.refuse("is said when the plan is applied")?;
+        if let Some((path, _)) = plan_in(&apply.playbooks)? {
+            return Err(Failure::said(format!("`{}` is a plan already", path.display()))
+                .help("`dtrctl apply` makes it so; a new one is made of its playbooks"));
         }
         refuse_output(&output)?;
         let now = OffsetDateTime::now_utc().truncate_to_second();
@@ -181,18 +183,16 @@ fn given(apply: &Apply) -> Result<Vec<(String, String)>, Failure> {
         "api_key",
     ];
     let mut texts = Vec::new();
-    for (text, variables) in apply.inventory.extra_on_line()? {
-        for (name, value) in variables {
-            let lower = name.to_lowercase();
-            if SECRETS.iter().any(|word| lower.contains(word)) {
-                return Err(secret(&name));
-            }
-            let mut found = Vec::new();
-            strings(&value, &mut found);
-            texts.extend(
-                found.into_iter().filter(|found| text.contains(found)).map(|found| (name.clone(), found)),
-            );
+    for (text, name, value) in apply.inventory.extra_on_line()? {
+        let lower = name.to_lowercase();
+        if SECRETS.iter().any(|word| lower.contains(word)) {
+            return Err(secret(&name));
         }
+        let mut found = Vec::new();
+        strings(&value, &mut found);
+        // What was encrypted stands there as it was encrypted.
+        let shown = found.into_iter().filter(|found| text.contains(found));
+        texts.extend(shown.map(|found| (name.clone(), found)));
     }
     Ok(texts)
 }

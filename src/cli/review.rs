@@ -12,7 +12,7 @@ use super::settings::settings;
 use crate::engine::Selected;
 use crate::error::Failure;
 use crate::event::Outcome;
-use crate::plan::{KeyFile, Made, NoPlan, PlanFile, Planning, Reviewed, Sealer};
+use crate::plan::{KeyFile, Made, Named, NoPlan, PlanFile, Planning, Reviewed, Sealer};
 use crate::report::fold;
 
 /// What concerns plan files.
@@ -25,9 +25,21 @@ pub struct ReviewOptions {
     /// made where one is needed first.
     #[arg(long, value_name = "FILE", env = "DTRCTL_PLAN_KEY")]
     pub plan_key: Option<PathBuf>,
+    /// Where the directory lies in which the plan was made, for another checkout of the same. Default: where it was.
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }
 
 impl ReviewOptions {
+    /// Refuses what is said about a plan that is applied.
+    pub fn refuse(&self, why: &str) -> Result<(), Failure> {
+        let flags = [("--allow-unknown", self.allow_unknown), ("--directory", self.directory.is_some())];
+        match flags.into_iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Failure::said(format!("`{flag}` {why}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Where the key lies.
     pub fn key_file(&self) -> Result<KeyFile, Failure> {
         if let Some(path) = &self.plan_key {
@@ -80,8 +92,11 @@ pub struct Review {
 
 impl Review {
     /// The plan, and the run that it comes from with what may be said anew.
-    pub fn of(path: PathBuf, plan: PlanFile, given: &Apply) -> Result<(Self, Apply), Failure> {
+    pub fn of(path: PathBuf, mut plan: PlanFile, given: &Apply) -> Result<(Self, Apply), Failure> {
         refuse_what_plans_anew(given, &plan.made)?;
+        if let Some(directory) = &given.review.directory {
+            plan.made = elsewhere(&plan.made, directory);
+        }
         let review = Self {
             allow_unknown: given.review.allow_unknown,
             limited: given.inventory.limit.is_some(),
@@ -99,7 +114,10 @@ impl Review {
                 path.display(),
                 review.path.display()
             ))
-            .help("a plan names its playbooks by where they lay: apply it with the same checkout in the same place"));
+            .help(format!(
+                "it lay in `{}` when the plan was made; where that directory is now is said by `--directory DIR`",
+                made.directory
+            )));
         }
         apply.inventory.inventory.clone_from(&made.inventories);
         apply.inventory.extra_vars.clone_from(&made.extra_vars);
@@ -233,6 +251,28 @@ impl Review {
                 self.plan.dtrctl
             ));
         }
+    }
+}
+
+/// What a plan was made of, in another directory.
+fn elsewhere(made: &Made, directory: &Path) -> Made {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let there = |path: &str| match Path::new(path).strip_prefix(&made.directory) {
+        Ok(below) => directory.join(below).display().to_string(),
+        Err(_) => path.to_owned(),
+    };
+    let file = |text: &String| match text.strip_prefix('@') {
+        Some(path) => format!("@{}", there(path)),
+        None => text.clone(),
+    };
+    let named = |playbook: &Named| Named { path: there(&playbook.path), ..playbook.clone() };
+    Made {
+        config: made.config.as_deref().map(there),
+        playbooks: made.playbooks.iter().map(named).collect(),
+        inventories: made.inventories.iter().map(|path| there(path)).collect(),
+        extra_vars: made.extra_vars.iter().map(file).collect(),
+        directory: directory.display().to_string(),
+        ..made.clone()
     }
 }
 

@@ -178,7 +178,7 @@ pub fn without_reasons(change: &SavedChange) -> Map<String, Value> {
         match data.shift_remove(name) {
             Some(Value::String(text)) => said.push(text),
             Some(Value::Array(items)) => {
-                said.extend(items.iter().filter_map(Value::as_str).map(str::to_owned))
+                said.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
             }
             _ => {}
         }

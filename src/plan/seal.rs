@@ -150,11 +150,11 @@ fn without_reasons(change: &Change) -> Value {
 
 /// The contents that a change holds, old ones and new ones.
 fn contents(change: &Change) -> Vec<&Content> {
-    fn before(before: &Option<Before>) -> Option<&Content> {
-        before.as_ref().map(|before| &before.content)
+    fn old(before: Option<&Before>) -> Option<&Content> {
+        before.map(|before| &before.content)
     }
     match change {
-        Change::WriteFile(write) => before(&write.before).into_iter().chain([&write.content]).collect(),
+        Change::WriteFile(write) => old(write.before.as_ref()).into_iter().chain([&write.content]).collect(),
         Change::Remove(remove) => vec![&remove.before.content],
         Change::BackUp(copy) => vec![&copy.before.content],
         Change::MakeLink(link) => match &link.before {
@@ -163,7 +163,7 @@ fn contents(change: &Change) -> Vec<&Content> {
         },
         Change::ReplaceRegistryTls(replace) => {
             let (certificate, key) = (&replace.certificate, &replace.key);
-            before(&certificate.before).into_iter().chain([&certificate.content, &key.content]).collect()
+            old(certificate.before.as_ref()).into_iter().chain([&certificate.content, &key.content]).collect()
         }
         Change::SetDtrTls(set) => {
             [set.before.as_ref(), Some(&set.certificate), Some(&set.key), set.ca.as_ref()]
@@ -173,7 +173,11 @@ fn contents(change: &Change) -> Vec<&Content> {
         }
         Change::GenerateCertificate(generate) => {
             let signer = generate.signer.as_ref().map(|signer| &signer.key);
-            before(&generate.before).into_iter().chain(before(&generate.key_before)).chain(signer).collect()
+            old(generate.before.as_ref())
+                .into_iter()
+                .chain(old(generate.key_before.as_ref()))
+                .chain(signer)
+                .collect()
         }
         Change::Own(own) => vec![&own.before, &own.after],
         Change::Request(request) => request.request.body.iter().collect(),
@@ -227,18 +231,18 @@ enum End<'a> {
 
 /// What a change starts from and leads to, where that is one thing.
 fn ends(change: &Change) -> (Option<End<'_>>, Option<End<'_>>) {
-    fn was(before: Option<&Before>) -> Option<End<'_>> {
-        Some(before.map_or(End::Absent, |before| End::Bytes(&before.content)))
+    fn was(before: Option<&Before>) -> End<'_> {
+        before.map_or(End::Absent, |before| End::Bytes(&before.content))
     }
     match change {
         Change::WriteFile(write) => {
             let from = match &write.over_link {
                 Some(target) => Some(End::Link(target)),
-                None => was(write.before.as_ref()),
+                None => Some(was(write.before.as_ref())),
             };
             (from, Some(End::Bytes(&write.content)))
         }
-        Change::Remove(remove) => (was(Some(&remove.before)), Some(End::Absent)),
+        Change::Remove(remove) => (Some(was(Some(&remove.before))), Some(End::Absent)),
         Change::RemoveLink(remove) => (Some(End::Link(&remove.target)), Some(End::Absent)),
         Change::RemoveTree(remove) => (Some(End::Digest(&remove.digest)), Some(End::Absent)),
         Change::RemoveOther(_) | Change::RemoveDir(_) => (None, Some(End::Absent)),
@@ -246,20 +250,20 @@ fn ends(change: &Change) -> (Option<End<'_>>, Option<End<'_>>) {
             let from = match &link.before {
                 Replaced::Nothing => Some(End::Absent),
                 Replaced::Link(target) => Some(End::Link(target)),
-                Replaced::File(before) => was(Some(before)),
+                Replaced::File(before) => Some(was(Some(before))),
                 Replaced::Directory => None,
             };
             (from, (!link.hard).then_some(End::Link(&link.target)))
         }
-        Change::BackUp(copy) => (was(Some(&copy.before)), None),
+        Change::BackUp(copy) => (Some(was(Some(&copy.before))), None),
         Change::ReplaceRegistryTls(replace) => {
             let file = &replace.certificate;
-            (was(file.before.as_ref()), Some(End::Bytes(&file.content)))
+            (Some(was(file.before.as_ref())), Some(End::Bytes(&file.content)))
         }
         Change::SetDtrTls(set) => {
             (Some(set.before.as_ref().map_or(End::Absent, End::Bytes)), Some(End::Bytes(&set.certificate)))
         }
-        Change::GenerateCertificate(generate) => (was(generate.before.as_ref()), None),
+        Change::GenerateCertificate(generate) => (Some(was(generate.before.as_ref())), None),
         Change::Own(own) => (Some(End::Bytes(&own.before)), Some(End::Bytes(&own.after))),
         Change::Download(download) => {
             (Some(download.before.as_ref().map_or(End::Absent, |(_, sum)| End::Digest(sum))), None)

@@ -365,6 +365,8 @@ fn what_plans_anew_is_refused() {
     assert!(ran.stderr.contains("`--allow-unknown` belongs to a plan"), "{}", ran.stderr);
     let ran = world.dtrctl(&["apply", "plan.json", "site.yml"]).code(1).any_stderr().run();
     assert!(ran.stderr.contains("which is applied alone"), "{}", ran.stderr);
+    let ran = world.dtrctl(&["plan", "plan.json", "-o", "more.json"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("`plan.json` is a plan already"), "{}", ran.stderr);
     for (output, said) in [
         ("site.yml", "ends in .json"),
         ("other.json", "is there, and is no plan"),
@@ -411,6 +413,17 @@ fn a_plan_is_applied_from_anywhere() {
     let output = call.current_dir(world.path("home")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(world.text("/etc/motd"), "hi\n");
+    // Another checkout of the same.
+    fs::create_dir(world.path("copy")).unwrap();
+    for name in ["site.yml", "vars.yml", "hosts.yml"] {
+        fs::rename(world.path(name), world.path("copy").join(name)).unwrap();
+    }
+    fs::remove_file(world.root("web1").join("etc/motd")).unwrap();
+    apply(&world, &[]).code(1).any_stderr().run();
+    apply(&world, &["--directory", "copy"]).run();
+    assert_eq!(world.text("/etc/motd"), "hi\n");
+    fs::rename(world.path("copy/hosts.yml"), world.path("hosts.yml")).unwrap();
+    fs::rename(world.path("copy/site.yml"), world.path("site.yml")).unwrap();
     fs::remove_file(world.path("site.yml")).unwrap();
     let ran = apply(&world, &[]).code(1).any_stderr().run();
     assert!(ran.stderr.contains("of which `plan.json` was made, is not there"), "{}", ran.stderr);
