@@ -5,15 +5,20 @@ mod masked;
 pub mod overview;
 mod planned;
 mod summary;
+#[cfg(test)]
+mod tests;
 pub mod visible;
 
 use modules::Note;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub use planned::PlannedChange;
+pub use planned::{PlannedChange, Sealed};
 pub use summary::Summary;
+
+/// The version of this format.
+pub const VERSION: u32 = 1;
 
 /// The note of a task that has run in check mode.
 pub const RAN: &str = "ran: `check_mode` is false";
@@ -21,8 +26,8 @@ pub const RAN: &str = "ran: `check_mode` is false";
 /// The note of a task that has not run though the run applies.
 pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
 
-/// One event. `--format jsonl` prints each as a line.
-#[derive(Debug, Clone, Serialize)]
+/// One event. `--format jsonl` prints each as a line, and reads back as the same event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The first event.
@@ -36,7 +41,7 @@ pub enum Event {
         /// Whether nothing is applied.
         check: bool,
         /// Version of dtrctl.
-        dtrctl: &'static str,
+        dtrctl: String,
     },
     /// A play begins.
     PlayStarted {
@@ -77,7 +82,7 @@ pub enum Event {
         /// What `register` keeps.
         result: Map<String, Value>,
         /// What was said beside it.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<Note>,
         /// What stays owed to the daemon.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,7 +156,7 @@ pub enum Event {
 }
 
 /// Which task of a play.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskHead {
     /// Its place among all that the play does: places are in the order of what they name.
     pub place: Position,
@@ -163,7 +168,7 @@ pub struct TaskHead {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// Whether it is a handler.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handler: bool,
 }
 
@@ -204,8 +209,14 @@ impl Serialize for Position {
     }
 }
 
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Vec::deserialize(deserializer)?.into()))
+    }
+}
+
 /// How a task ended on a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// As desired already.
@@ -225,7 +236,7 @@ pub enum Outcome {
 }
 
 /// Why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reason {
     /// A word for its kind, such as `plan`, `stale`, `host_key`, `authentication`, `timeout`.
     pub kind: String,
@@ -240,7 +251,7 @@ pub struct Reason {
 }
 
 /// What became of a host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recap {
     /// Tasks that were as desired.
     pub ok: u32,
@@ -270,7 +281,7 @@ pub struct Recap {
 }
 
 /// A host's end state, from good to bad.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// As desired.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod inventory;
 pub mod issue;
 pub mod net;
+pub mod plan;
 pub mod playbook;
 pub mod reference;
 pub mod report;

@@ -11,6 +11,7 @@ use super::options::InventoryOptions;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
 use crate::engine::{Options, Renderer, Selected, plays};
+use crate::plan::Planning;
 use crate::playbook::one_task;
 
 /// Runs one module on hosts, as a playbook of one task would: asks each host, shows what has to change, and makes exactly
@@ -66,6 +67,7 @@ impl Run {
             selected,
             playbooks: vec![self.module],
             detailed: self.mode.detailed_exitcode,
+            planning: Planning::default(),
         };
         job.run(&mut reports)
     }

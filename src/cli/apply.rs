@@ -10,18 +10,21 @@ use super::gates::GateOptions;
 use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
+use super::review::{Review, ReviewOptions, plan_in};
 use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
 use crate::error::Failure;
 use crate::inventory::{Inventory, Order, Pattern};
+use crate::plan::Planning;
 use crate::playbook::{Play, Playbook};
+use crate::report::Report;
 use crate::yaml::{Problem, Problems};
 
 /// Applies playbooks: asks each host, shows what has to change, and makes exactly that so.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Apply {
-    /// The playbooks, in order.
+    /// The playbooks, in order; or one plan that `dtrctl plan` has saved.
     #[arg(required = true, value_name = "PLAYBOOK")]
     pub playbooks: Vec<PathBuf>,
     #[command(flatten)]
@@ -45,15 +48,40 @@ pub struct Apply {
     #[arg(long)]
     pub allow_empty: bool,
     #[command(flatten)]
+    pub review: ReviewOptions,
+    #[command(flatten)]
     pub listing: Listing,
+}
+
+/// What a run has to do with a plan file.
+#[derive(Default)]
+pub struct Going {
+    /// What the engine has to do with it.
+    pub planning: Planning,
+    /// `-l`, as templates see it.
+    pub limit: Option<String>,
+    /// The plan that is applied.
+    pub review: Option<Review>,
+    /// What else hears of everything.
+    pub report: Option<Box<dyn Report>>,
 }
 
 impl Apply {
     pub fn run(self) -> Done {
+        if let Some((path, plan)) = plan_in(&self.playbooks)? {
+            let (review, apply) = Review::of(path, plan, &self)?;
+            return apply.go(review.going(self.review.key_file()?)?);
+        }
+        self.review.refuse("belongs to a plan, and a playbook is applied here")?;
+        self.go(Going { limit: self.inventory.limit.clone(), ..Going::default() })
+    }
+
+    /// Runs what it says.
+    pub fn go(&self, going: Going) -> Done {
         self.inventory.vault.unlock()?;
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
-        let options = self.options()?;
+        let options = Options { limit: going.limit, ..self.options()? };
         self.refuse_unknown_tags(&playbooks, &options.tags)?;
         if self.listing.any() {
             output::print(&self.listed(&playbooks, directory.as_deref(), &options)?);
@@ -65,8 +93,12 @@ impl Apply {
             Some(Arc::clone(&inventory)),
             self.connection.becomes()?,
         );
-        let selected = self.select(&playbooks, &inventory, &renderer, &options)?;
+        let mut selected = self.select(&playbooks, &inventory, &renderer, &options)?;
+        if let Some(review) = &going.review {
+            review.narrow(&mut selected)?;
+        }
         let mut reports = self.mode.reports()?;
+        reports.0.extend(going.report);
         let job = Job {
             options,
             inventory,
@@ -75,6 +107,7 @@ impl Apply {
             selected,
             playbooks: self.playbooks.iter().map(|path| path.display().to_string()).collect(),
             detailed: self.mode.detailed_exitcode,
+            planning: going.planning,
         };
         job.run(&mut reports)
     }

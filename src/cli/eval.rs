@@ -19,6 +19,7 @@ use crate::engine::{
 };
 use crate::error::Failure;
 use crate::inventory::{Inventory, LOCALHOST, Pattern};
+use crate::plan::Planning;
 use crate::playbook::{Gates, Play};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 use crate::vault;
@@ -76,6 +77,7 @@ impl Eval {
             options,
             inventory,
             stop: Arc::new(AtomicBool::new(false)),
+            planning: Planning::default(),
             events,
             questions: None,
         });

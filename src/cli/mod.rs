@@ -14,7 +14,10 @@ mod mode;
 mod modules;
 mod options;
 mod output;
+mod plan;
 mod playbooks;
+mod rehearse;
+mod review;
 mod run;
 mod schema;
 mod settings;
@@ -40,6 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(Box<apply::Apply>),
+    Plan(Box<plan::Plan>),
     Run(Box<ad_hoc::Run>),
     Validate(validate::Validate),
     Hosts(hosts::Hosts),
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Apply(apply) => apply.run(),
+        Command::Plan(plan) => plan.run(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Hosts(hosts) => hosts.run(),

@@ -1,7 +1,7 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::Overlay;
@@ -21,6 +21,7 @@ use super::tags::Tags;
 use super::variables::{Kept, Variables, layer_of};
 use crate::event::{Event, Position, Reason, Recap, State};
 use crate::inventory::Inventory;
+use crate::plan::Planning;
 use crate::playbook::{Gates, Play, Playbook};
 use crate::template::{Layer, Scope};
 use crate::transport::Limits;
@@ -120,6 +121,10 @@ pub struct Shared {
     pub(super) play_ended: AtomicBool,
     /// `groups`, the hosts of each group: one for all hosts, as it is as long as the inventory.
     pub(super) groups: Layer,
+    /// How many plays have begun.
+    pub(super) plays_begun: AtomicU32,
+    /// What it has to do with a plan file.
+    pub(super) planning: Planning,
     pub(super) events: mpsc::UnboundedSender<Event>,
     pub(super) overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
@@ -167,6 +172,8 @@ pub struct Parts {
     pub stop: Arc<AtomicBool>,
     /// How hosts are reached.
     pub connections: Connections,
+    /// What it has to do with a plan file.
+    pub planning: Planning,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
     /// Where it is asked whether to go on.
@@ -200,6 +207,8 @@ impl Shared {
             lost_batch: Mutex::default(),
             play_ended: AtomicBool::new(false),
             groups,
+            plays_begun: AtomicU32::new(0),
+            planning: parts.planning,
             events: parts.events,
             overlays: Mutex::default(),
             seen: Mutex::default(),

@@ -3,7 +3,7 @@
 //! They are masked before a report has them, because a report breaks lines, and a secret that is broken in two is not
 //! found any more.
 
-use modules::{Before, Change, Content, Run};
+use modules::{Before, Change, Content, MakeLink, Replaced, Run};
 use serde_json::Value;
 
 use super::{Event, PlannedChange, Reason, TaskHead};
@@ -57,7 +57,7 @@ impl Event {
     }
 }
 
-fn text(text: &mut String) {
+pub(super) fn text(text: &mut String) {
     if let std::borrow::Cow::Owned(masked) = vault::masked(text) {
         *text = masked;
     }
@@ -66,6 +66,12 @@ fn text(text: &mut String) {
 fn value(json: &mut Value) {
     match json {
         Value::String(line) => text(line),
+        // Masked where it is printed, it would no longer be JSON.
+        Value::Number(number) => {
+            if let std::borrow::Cow::Owned(masked) = vault::masked(&number.to_string()) {
+                *json = Value::String(masked);
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(value),
         Value::Object(entries) => entries.values_mut().for_each(value),
         _ => {}
@@ -83,16 +89,22 @@ fn reason(reason: &mut Reason) {
     reason.place.iter_mut().for_each(text);
 }
 
-/// The diff shows where the secret stands; the change itself, as data, says no more than its length.
+/// The change was masked before it became data; what has been opened since is masked here.
 fn planned(planned: &mut PlannedChange) {
     text(&mut planned.summary);
     planned.diff.iter_mut().for_each(text);
-    match &mut planned.change {
+    planned.change.values_mut().for_each(value);
+}
+
+/// The diff shows where a secret stands; the change itself, as data, says no more than its length.
+pub(super) fn hide(change: &mut Change) {
+    match change {
         Change::WriteFile(write) => {
             content(&mut write.content);
             write.before.iter_mut().for_each(before);
         }
         Change::Remove(remove) => before(&mut remove.before),
+        Change::MakeLink(MakeLink { before: Replaced::File(file), .. }) => before(file),
         Change::SetDtrTls(set) => {
             content(&mut set.certificate);
             set.before.iter_mut().chain(&mut set.ca).for_each(content);
@@ -103,6 +115,7 @@ fn planned(planned: &mut PlannedChange) {
         }
         Change::Run(run) => command(run),
         Change::Own(own) => [&mut own.before, &mut own.after].into_iter().for_each(content),
+        Change::Request(request) => request.request.body.iter_mut().for_each(content),
         _ => {}
     }
 }
@@ -121,4 +134,5 @@ fn command(run: &mut Run) {
     run.argv.iter_mut().for_each(text);
     run.environment.iter_mut().for_each(|(_, value)| text(value));
     run.stdin.iter_mut().for_each(text);
+    run.script.iter_mut().for_each(|script| content(&mut script.content));
 }

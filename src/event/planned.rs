@@ -1,36 +1,64 @@
 //! A change with what a reader sees of it.
 
 use modules::{Change, Content, MakeLink, Replaced, Run};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{diff, visible};
+use super::{diff, masked, visible};
+use crate::vault;
 
 /// What stands in the place of a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 
 /// A change with what a reader sees of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedChange {
     /// One line.
     pub summary: String,
-    /// The change.
+    /// The change as data: what is kept and read again must not hold what only the running task may know.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: Map<String, Value>,
     /// Its unified diff, where it is about a file's content; sizes alone where that may not be shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
+    /// By what a plan file knows it again; only where one is made or applied.
+    #[serde(skip)]
+    pub sealed: Option<Sealed>,
+}
+
+/// By what a plan file knows a change again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// A digest of what will run, with everything that it is given.
+    pub seal: String,
+    /// What it starts from, where that is one thing: a digest, `absent`, or where a link leads.
+    pub from: Option<String>,
+    /// What it leads to, likewise.
+    pub to: Option<String>,
 }
 
 impl PlannedChange {
-    /// The change as it is shown. Under `no_log` its values are hidden; what it does stays.
+    /// The change as it is shown. Under `no_log` its values are hidden; what it does stays. What was encrypted is masked
+    /// before it becomes text.
     #[must_use]
     pub fn new(change: &Change, no_log: bool) -> Self {
-        let change = if no_log { masked(change) } else { change.clone() };
-        Self { summary: visible::line(&change.summary()), diff: diff::diff(&change), change }
+        let mut change = if no_log { without_values(change) } else { change.clone() };
+        let (mut summary, mut diff) = (visible::line(&change.summary()), diff::diff(&change));
+        if vault::has_secrets() {
+            masked::hide(&mut change);
+            masked::text(&mut summary);
+            diff.iter_mut().for_each(masked::text);
+        }
+        // A change is a struct of text, numbers and lists, which JSON can always say.
+        let data = match serde_json::to_value(&change) {
+            Ok(Value::Object(data)) => data,
+            _ => Map::new(),
+        };
+        Self { summary, change: data, diff, sealed: None }
     }
 }
 
-fn masked(change: &Change) -> Change {
+fn without_values(change: &Change) -> Change {
     let hide = |content: &mut Content| content.secret = true;
     let mut change = change.clone();
     match &mut change {

@@ -56,7 +56,13 @@ pub fn names(hosts: &str) -> Vec<String> {
 
 pub fn run(check: bool) -> Event {
     let playbooks = vec!["playbooks/trust-registry.yml".to_owned()];
-    Event::RunStarted { version: 1, run: "20261124-a1b2".to_owned(), playbooks, check, dtrctl: "0.1.0" }
+    Event::RunStarted {
+        version: 1,
+        run: "20261124-a1b2".to_owned(),
+        playbooks,
+        check,
+        dtrctl: "0.1.0".to_owned(),
+    }
 }
 
 pub fn play(hosts: &str) -> [Event; 2] {
