@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
+use super::journal::{Draft, JournalOptions, Sealed};
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
 use crate::engine::{Renderer, Selected, plays};
+use crate::error::Failure;
 use crate::playbook::one_task;
 
 /// Runs one module on hosts, as a playbook of one task would: asks each host, shows what has to change, and makes exactly
 /// that so.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Run {
     /// The hosts, such as `docker:!db1`.
     pattern: String,
@@ -22,16 +25,22 @@ pub struct Run {
     module: String,
     /// Its arguments, each a word of the shell's. A word without `=` belongs to the bare text of `command` and its like.
     #[arg(value_name = "NAME=VALUE")]
+    #[serde(skip)]
     words: Vec<String>,
     /// Its arguments as one text, as they stand after a module's name in a playbook: words, or a mapping in braces.
     #[arg(short, long, value_name = "TEXT", conflicts_with = "words")]
+    #[serde(skip)]
     args: Option<String>,
     #[command(flatten)]
     inventory: InventoryOptions,
     #[command(flatten)]
+    #[serde(skip)]
     mode: Mode,
     #[command(flatten)]
     connection: ConnectionOptions,
+    #[command(flatten)]
+    #[serde(skip)]
+    journal: JournalOptions,
 }
 
 impl Run {
@@ -48,7 +57,9 @@ impl Run {
             .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })
             .collect();
         let mut reports = self.mode.reports()?;
+        let journal = Some(self.draft()?);
         let job = Job {
+            journal,
             options: self.mode.options(&self.inventory, &self.connection)?,
             renderer: Renderer::with_lookups(
                 PathBuf::new(),
@@ -62,5 +73,17 @@ impl Run {
             detailed: self.mode.detailed_exitcode,
         };
         job.run(&mut reports)
+    }
+
+    /// What is kept of the run.
+    fn draft(&self) -> Result<Draft, Failure> {
+        let mut draft = Draft::new(&self.journal, "run", self.mode.check, self)?;
+        draft.inventory(&self.inventory)?;
+        draft.seal(&Sealed {
+            extra_vars: self.inventory.extra_vars.clone(),
+            words: self.words.clone(),
+            args: self.args.clone(),
+        });
+        Ok(draft)
     }
 }

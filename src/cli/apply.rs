@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
+use super::journal::{Draft, JournalOptions, Sealed};
 use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
@@ -18,7 +20,7 @@ use crate::playbook::{Play, Playbook};
 use crate::yaml::{Problem, Problems};
 
 /// Applies playbooks: asks each host, shows what has to change, and makes exactly that so.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Apply {
     /// The playbooks, in order.
     #[arg(required = true, value_name = "PLAYBOOK")]
@@ -26,6 +28,7 @@ pub struct Apply {
     #[command(flatten)]
     pub inventory: InventoryOptions,
     #[command(flatten)]
+    #[serde(skip)]
     pub mode: Mode,
     /// Only tasks with one of these tags.
     #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
@@ -42,6 +45,10 @@ pub struct Apply {
     #[arg(long)]
     pub allow_empty: bool,
     #[command(flatten)]
+    #[serde(skip)]
+    pub journal: JournalOptions,
+    #[command(flatten)]
+    #[serde(skip)]
     pub listing: Listing,
 }
 
@@ -64,7 +71,9 @@ impl Apply {
         );
         let selected = self.select(&playbooks, &inventory, &renderer, &options)?;
         let mut reports = self.mode.reports()?;
+        let journal = Some(self.draft(&playbooks)?);
         let job = Job {
+            journal,
             options,
             inventory,
             renderer,
@@ -74,6 +83,15 @@ impl Apply {
             detailed: self.mode.detailed_exitcode,
         };
         job.run(&mut reports)
+    }
+
+    /// What is kept of the run.
+    fn draft(&self, playbooks: &[Playbook]) -> Result<Draft, Failure> {
+        let mut draft = Draft::new(&self.journal, "apply", self.mode.check, self)?;
+        draft.playbooks(playbooks);
+        draft.inventory(&self.inventory)?;
+        draft.seal(&Sealed { extra_vars: self.inventory.extra_vars.clone(), ..Sealed::default() });
+        Ok(draft)
     }
 
     fn options(&self) -> Result<Options, Failure> {

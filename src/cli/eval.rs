@@ -77,6 +77,7 @@ impl Eval {
             inventory,
             stop: Arc::new(AtomicBool::new(false)),
             events,
+            history: None,
         });
         let node = node(&self.expression);
         let asked = Asked { node: &node, host: &self.host, play: &play, hosts: &hosts };

@@ -8,6 +8,7 @@ mod demo;
 mod eval;
 mod hosts;
 mod inventory;
+mod journal;
 mod listing;
 mod mode;
 mod modules;

@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::report::{self, DiffMode, Look, Progress, Report, Reports};
 
 /// Whether anything is changed, and what is shown.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Mode {
     /// Shows what would change and changes nothing.
     #[arg(long)]
@@ -40,9 +40,10 @@ pub struct Mode {
 }
 
 /// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A report for people.
+    #[default]
     Human,
     /// One JSON object an event.
     Jsonl,

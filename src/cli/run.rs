@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::journal::Draft;
 use super::output;
 use super::settings::settings;
 use crate::engine::{
@@ -23,7 +25,7 @@ use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
 
 /// How hosts are reached.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct ConnectionOptions {
     /// How many hosts side by side. Default: 50.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -46,16 +48,16 @@ pub struct ConnectionOptions {
     /// Bounds connecting to a host, in seconds. Default: 10.
     #[arg(short = 'T', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
-    /// Bounds one script on a host, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
-    pub task_timeout: u64,
+    /// Bounds one script on a host, in seconds. Default: 300.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub task_timeout: Option<u64>,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
-    /// refused.
-    #[arg(long, value_enum, default_value_t = HostKeys::Strict, value_name = "HOW")]
-    pub host_key_checking: HostKeys,
-    /// How long connections are kept for the next run, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub ssh_persist: u64,
+    /// refused. Default: strict.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub host_key_checking: Option<HostKeys>,
+    /// How long connections are kept for the next run, in seconds. Default: 60.
+    #[arg(long, value_name = "SECONDS")]
+    pub ssh_persist: Option<u64>,
     /// The configuration file for ssh, instead of ~/.ssh/config.
     #[arg(long, value_name = "FILE")]
     pub ssh_config: Option<PathBuf>,
@@ -66,7 +68,7 @@ pub struct ConnectionOptions {
 }
 
 /// What to do with an unknown host key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum HostKeys {
     /// Refuse it.
     Strict,
@@ -78,7 +80,7 @@ impl ConnectionOptions {
     pub fn limits(&self) -> Result<Limits, Failure> {
         Ok(Limits {
             connect: Duration::from_secs(self.timeout.or(settings()?.timeout).unwrap_or(10)),
-            task: Duration::from_secs(self.task_timeout),
+            task: Duration::from_secs(self.task_timeout.unwrap_or(300)),
             ..Limits::default()
         })
     }
@@ -100,10 +102,10 @@ impl ConnectionOptions {
             key: self.private_key.clone().or_else(|| settings.private_key_file.clone()),
             become_password: self.become_password()?,
             host_key_checking: match self.host_key_checking {
-                HostKeys::Strict => HostKeyChecking::Strict,
-                HostKeys::AcceptNew => HostKeyChecking::AcceptNew,
+                None | Some(HostKeys::Strict) => HostKeyChecking::Strict,
+                Some(HostKeys::AcceptNew) => HostKeyChecking::AcceptNew,
             },
-            persist: Duration::from_secs(self.ssh_persist),
+            persist: Duration::from_secs(self.ssh_persist.unwrap_or(60)),
             ssh_config: self.ssh_config.clone(),
         })
     }
@@ -150,6 +152,8 @@ pub struct Job<'a> {
     pub playbooks: Vec<String>,
     /// Whether what is pending or unknown has an exit code of its own.
     pub detailed: bool,
+    /// What is kept of it in the journal; none for what only looks.
+    pub journal: Option<Draft>,
 }
 
 impl Job<'_> {
@@ -187,8 +191,13 @@ impl Job<'_> {
             renderer: self.renderer,
             stop: Arc::clone(&stop),
             events: sender,
+            history: self.journal.as_ref().and_then(|draft| draft.history.clone()),
         });
         shared.preflight(&self.selected)?;
+        let mut recorder = match self.journal {
+            Some(draft) => draft.begin(&name, &self.selected, now)?,
+            None => None,
+        };
         shared.emit(Event::RunStarted {
             version: VERSION,
             run: name.id,
@@ -210,6 +219,9 @@ impl Job<'_> {
         drop(shared);
         while let Some(event) = events.recv().await {
             let last = matches!(event, Event::RunFinished { .. });
+            if let Some(Err(warning)) = recorder.as_mut().map(|recorder| recorder.on(&event)) {
+                output::note(&warning);
+            }
             reports.on(&event);
             if last {
                 break;

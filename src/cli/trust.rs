@@ -96,6 +96,7 @@ impl Ask {
             selected,
             playbooks: Vec::new(),
             detailed: false,
+            journal: None,
         };
         job.run(&mut report)?;
         Ok(report.exit())

@@ -69,6 +69,7 @@ impl Shared {
         let name = play.name.as_ref().unwrap_or(&play.hosts);
         let scope = Arc::new(self.options.scope_of_play(play));
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
+        self.plays_begun.fetch_add(1, Ordering::Relaxed);
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
         // What a host of an earlier play owes to this one is not there: Ansible would go on without it.
         if play.any_errors_fatal()

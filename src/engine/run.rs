@@ -1,7 +1,7 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::Overlay;
@@ -19,6 +19,7 @@ use super::tags::Tags;
 use super::variables::{Kept, Variables, layer_of};
 use crate::event::{Event, Position, Reason, Recap};
 use crate::inventory::Inventory;
+use crate::journal::History;
 use crate::playbook::{Play, Playbook};
 use crate::template::{Layer, Scope};
 use crate::transport::Limits;
@@ -113,6 +114,10 @@ pub struct Shared {
     /// `groups`, the hosts of each group: one for all hosts, as it is as long as the inventory.
     pub(super) groups: Layer,
     pub(super) events: mpsc::UnboundedSender<Event>,
+    /// What earlier runs have done, for one that goes on with them.
+    pub(super) history: Option<Arc<History>>,
+    /// How many plays have begun.
+    pub(super) plays_begun: AtomicUsize,
     pub(super) overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
     pub(super) seen: Mutex<BTreeMap<String, Overlay>>,
@@ -155,6 +160,8 @@ pub struct Parts {
     pub connections: Connections,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
+    /// What earlier runs have done, for one that goes on with them.
+    pub history: Option<Arc<History>>,
 }
 
 impl Shared {
@@ -185,6 +192,8 @@ impl Shared {
             play_ended: AtomicBool::new(false),
             groups,
             events: parts.events,
+            history: parts.history,
+            plays_begun: AtomicUsize::new(0),
             overlays: Mutex::default(),
             seen: Mutex::default(),
             turns: Mutex::default(),

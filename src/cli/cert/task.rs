@@ -82,6 +82,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
         memory: Memory::none(),
         stop: Arc::new(AtomicBool::new(false)),
         events: sender,
+        history: None,
     });
     let selected = plays(&[playbook])
         .into_iter()
