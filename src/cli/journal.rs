@@ -174,7 +174,7 @@ impl Draft {
     fn try_begin(self, name: &RunName, now: OffsetDateTime) -> Result<Option<Recorder>, Failure> {
         let Some(store) = self.store? else { return Ok(None) };
         let directory = std::env::current_dir().unwrap_or_default();
-        let now = now.replace_nanosecond(0).unwrap_or(now);
+        let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap_or(now);
         let record = Record {
             version: VERSION,
             run: name.id.clone(),

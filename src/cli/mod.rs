@@ -16,6 +16,7 @@ mod options;
 mod output;
 mod playbooks;
 mod run;
+mod runs;
 mod schema;
 mod settings;
 mod trust;
@@ -49,6 +50,7 @@ enum Command {
     Modules(modules::Modules),
     Schema(schema::Schema),
     Trust(Box<trust::Trust>),
+    Runs(runs::Runs),
     Cert(cert::Cert),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Modules(modules) => modules.run(),
         Command::Schema(schema) => schema.run(),
         Command::Trust(trust) => trust.run(),
+        Command::Runs(runs) => runs.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
         Command::Completions(completions) => completions.run(),

@@ -11,6 +11,8 @@ mod record;
 mod recorder;
 mod seal;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use checkout::{Checkout, checkout};
 pub use history::{Finished, History, StepName};

@@ -8,6 +8,7 @@ use super::record::{Record, VERSION};
 use super::seal;
 use super::store::{EVENTS, RECORD};
 use serde::Deserialize as _;
+use serde_json::Value;
 
 use crate::error::Failure;
 use crate::event::{self, Event};
@@ -59,9 +60,8 @@ impl Kept {
         let path = self.directory().join(RECORD);
         let wrong = |why: String| Failure::said(format!("`{}` cannot be read: {why}", path.display()));
         let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
-        let value: serde_json::Value =
-            serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        let value: Value = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let version = value.get("version").and_then(Value::as_u64).unwrap_or_default();
         if version != u64::from(VERSION) {
             let why = format!("it has version {version}, and this dtrctl reads version {VERSION}");
             return Err(wrong(why).help("read it with the dtrctl that wrote it, which it names"));
@@ -116,7 +116,7 @@ impl Kept {
             }
             _ => error.to_string(),
         };
-        let line: serde_json::Value = serde_json::from_slice(line).map_err(unknown)?;
+        let line: Value = serde_json::from_slice(line).map_err(unknown)?;
         // Another version may say the rest in another way.
         let version =
             line.get("version").filter(|_| line.get("event").is_some_and(|name| name == "run_started"));
@@ -127,6 +127,27 @@ impl Kept {
             ));
         }
         Event::deserialize(line).map_err(unknown)
+    }
+
+    /// Whether it planned a change of a path.
+    ///
+    /// # Errors
+    /// As for [`Kept::told`].
+    pub fn plans_for(&self, path: &str) -> Result<bool, Failure> {
+        let file = self.directory().join(EVENTS);
+        let written = Value::from(path).to_string();
+        // Most runs have nothing to do with it, and are not parsed.
+        let holds = std::fs::read_to_string(&file).is_ok_and(|text| text.contains(&written));
+        if !holds {
+            return Ok(false);
+        }
+        let is_about = |event: &Event| match event {
+            Event::Planned { changes, .. } => {
+                changes.iter().any(|planned| planned.change.values().any(|value| names(value, path)))
+            }
+            _ => false,
+        };
+        Ok(self.told()?.events.iter().any(is_about))
     }
 
     /// How it ended.
@@ -166,5 +187,15 @@ impl Kept {
             }
         }
         serde_json::from_slice(tail.strip_suffix(b"\n")?).ok()
+    }
+}
+
+/// Whether a change's data names a path: as the place of the change itself or of a part of it.
+fn names(value: &Value, path: &str) -> bool {
+    match value {
+        Value::String(text) => text == path,
+        Value::Array(items) => items.iter().any(|item| names(item, path)),
+        Value::Object(entries) => entries.values().any(|value| names(value, path)),
+        _ => false,
     }
 }

@@ -64,9 +64,15 @@ impl Store {
     /// The runs, the newest first.
     #[must_use]
     pub fn runs(&self) -> Vec<Kept> {
-        let mut names = self.names();
-        names.sort_unstable_by(|a, b| b.cmp(a));
-        names.into_iter().map(|name| Kept::new(self.0.clone(), name)).collect()
+        let mut runs: Vec<Kept> =
+            self.names().into_iter().map(|name| Kept::new(self.0.clone(), name)).collect();
+        // Ids tell seconds apart; of two runs of one second their records tell.
+        let second = |run: &Kept| run.name.split('-').next().unwrap_or_default().to_owned();
+        let began = |run: &Kept| run.record().map(|record| record.started).unwrap_or_default();
+        runs.sort_by(|a, b| {
+            second(b).cmp(&second(a)).then_with(|| began(b).cmp(&began(a))).then_with(|| b.name.cmp(&a.name))
+        });
+        runs
     }
 
     /// The run of this id, or of an id that begins so, or the `last` one.

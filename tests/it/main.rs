@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod imports;
 mod inventories;
+mod journal;
 mod killed;
 mod language;
 mod mistakes;
