@@ -122,6 +122,13 @@ pub fn header(host: &Host) -> Vec<(&'static str, String)> {
     platform::Daemon::assumed(host).header()
 }
 
+/// The text of the guard of a host.
+#[must_use]
+pub fn guard_program(host: &Host) -> String {
+    let daemon = platform::Daemon::assumed(host);
+    contract::guard::program(&daemon.header(), daemon.service.restart, daemon.service.reload)
+}
+
 /// Whether a host is of a platform that dtrctl was never run on; none where there is no host.
 #[must_use]
 pub fn untested(host: Option<&Host>) -> Option<&'static platform::Untested> {

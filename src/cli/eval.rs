@@ -137,6 +137,7 @@ impl Eval {
             verbosity: 0,
             force_handlers: false,
             limits: Limits::default(),
+            lock_timeout: 0,
         })
     }
 

@@ -73,6 +73,7 @@ impl Mode {
             verbosity: self.shown.verbose,
             force_handlers: false,
             limits: connection.limits()?,
+            lock_timeout: connection.lock_timeout.unwrap_or(0),
         })
     }
 

@@ -51,6 +51,9 @@ pub struct ConnectionOptions {
     /// Bounds one script on a host, in seconds. Default: 300.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub task_timeout: Option<u64>,
+    /// How long to wait for another run that is changing a host, in seconds; then it is said who has it. Default: 0.
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_timeout: Option<u64>,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
     /// refused. Default: strict.
     #[arg(long, value_enum, value_name = "HOW")]
@@ -259,7 +262,16 @@ pub fn run_name(now: OffsetDateTime) -> RunName {
     let id = format!("{}-{}", now.format(format).unwrap_or_default(), &random()[..6]);
     // Whoever has become root by sudo is named by the name that others know.
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|| account_of(rustix::process::getuid().as_raw()));
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     RunName { id, who: format!("{user}@{machine}") }
+}
+
+/// The name of a user by its number, as far as this machine's own list has it.
+fn account_of(uid: u32) -> String {
+    let number = uid.to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut own = fields.filter(|fields| fields.get(2).is_some_and(|uid| *uid == number));
+    own.next().map_or(number.clone(), |fields| fields[0].to_owned())
 }

@@ -85,6 +85,7 @@ impl Ask {
                 verbosity: 0,
                 force_handlers: false,
                 limits: self.connection.limits()?,
+                lock_timeout: 0,
             },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),

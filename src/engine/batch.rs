@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::connect::NoWay;
 use super::done::Done;
+use super::guard::Guard;
 use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::magic;
 use super::meeting::Meeting;
@@ -252,6 +253,7 @@ impl Shared {
             failing: BTreeSet::new(),
             roles: HashMap::new(),
             recap: earlier,
+            guard: Guard::default(),
             witnesses: Vec::new(),
         };
         Box::pin(run.run()).await

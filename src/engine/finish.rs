@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use modules::Blame;
 use serde_json::{Map, Value as Json};
 
 use super::done::Done;
@@ -75,6 +76,15 @@ impl HostRun {
         if fails {
             self.recap.reason.clone_from(&done.reason);
             self.remember_failure(step, &done);
+            // Where a restart is owed, a daemon that does not know yet is no wonder.
+            let is_blamed = match done.blame {
+                Blame::Sure => true,
+                Blame::UnlessOwed => self.recap.owed.is_empty(),
+                Blame::None => false,
+            };
+            if is_blamed && done.outcome == Outcome::Failed {
+                self.guard.blame(done.reason.as_ref());
+            }
         }
         if done.owed_is_whole {
             self.recap.owed.clear();

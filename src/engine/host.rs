@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::batch::Together;
 use super::done::Done;
+use super::guard::Guard;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
@@ -72,6 +73,8 @@ pub struct HostRun {
     /// The roles of which a task has run, by their keys, each with whether it is through.
     pub(super) roles: HashMap<String, bool>,
     pub(super) recap: Recap,
+    /// What puts the host back where this play does not end well on it.
+    pub(super) guard: Guard,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
     pub(super) witnesses: Vec<Witness>,
@@ -128,7 +131,8 @@ pub enum Left {
 impl HostRun {
     /// Runs the batch's tasks. The recap says how it went.
     pub async fn run(mut self) -> Recap {
-        if let Err(left) = self.go().await {
+        let left = self.go().await.err();
+        if let Some(left) = self.end_guard(left).await {
             self.leave(left);
         }
         self.take_from_others();

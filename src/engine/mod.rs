@@ -14,6 +14,7 @@ mod expression;
 mod facts;
 mod finish;
 mod given;
+mod guard;
 mod host;
 mod local_paths;
 mod local_tree;

@@ -46,6 +46,8 @@ pub struct Options {
     pub force_handlers: bool,
     /// Bounds of one script.
     pub limits: Limits,
+    /// How long another run is waited for that has a host, in seconds.
+    pub lock_timeout: u64,
 }
 
 impl Options {
@@ -243,6 +245,12 @@ impl Shared {
     pub fn places(&self, task: &Position, most: usize) -> Arc<Semaphore> {
         let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(throttles.entry(task.clone()).or_insert_with(|| Arc::new(Semaphore::new(most))))
+    }
+
+    /// How long a daemon that was restarted is watched before its host counts as well.
+    #[must_use]
+    pub const fn bake(&self, _play: &Play) -> std::time::Duration {
+        std::time::Duration::from_secs(10)
     }
 
     /// Keeps what is known of a host, for later plays and for other hosts.

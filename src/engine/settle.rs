@@ -51,6 +51,10 @@ impl HostRun {
             Stage::Known(planned) => self.conclude(&mut step, *planned, window, queue).await?,
         };
         drop(throttle);
+        if done.is_void {
+            requeue(queue, std::iter::once(step).chain(window.drain(..)));
+            return Ok(());
+        }
         self.finish(step, done, window, queue).await
     }
 
@@ -217,13 +221,21 @@ impl HostRun {
             Some(name) => Some(self.shared.turn(name).await),
             None => None,
         };
-        let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
+        let mut acts = Acts::new(&changes, step.identity.clone());
         let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         let follow = asked.len();
         if queue.len() <= FOLLOWING && self.witnesses.len() <= FOLLOWING {
             asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
         }
         self.exchange(&mut asked, Some(&mut acts)).await?;
+        if let Some(refused) = acts.refused {
+            asked.truncate(follow);
+            if proven {
+                asked.pop_front();
+            }
+            requeue(queue, asked.drain(..));
+            return Ok(refused.done());
+        }
         self.hear(asked.split_off(follow)).await;
         let reason = unseen(&plan);
         let mut done = acted(plan, &changes, &acts.frames);

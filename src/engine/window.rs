@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Shell, Step};
 
+use super::guard::Refused;
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
@@ -23,6 +24,15 @@ pub struct Acts<'c> {
     pub identity: Identity,
     /// Their frames, once they have come.
     pub frames: Vec<Option<Frame>>,
+    /// Why none of it was done, where the host is not this run's.
+    pub refused: Option<Refused>,
+}
+
+impl<'c> Acts<'c> {
+    /// Changes that are to be made.
+    pub const fn new(changes: &'c [Change], identity: Identity) -> Self {
+        Self { changes, identity, frames: Vec::new(), refused: None }
+    }
 }
 
 impl Ready {
@@ -136,6 +146,7 @@ impl HostRun {
             return Ok(true);
         }
         let mut scripts = Scripts::new(&self.host, self.transport.shell());
+        let guarding = self.hold(&mut scripts, acts.as_ref().map(|acts| &acts.identity));
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -149,7 +160,9 @@ impl HostRun {
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
         let frames = self.send(&scripts).await?;
+        let refused = self.held(&guarding, &frames)?;
         if let Some(acts) = &mut acts {
+            acts.refused = refused;
             acts.frames = (0..acts.changes.len()).map(|i| frames.get(ACTS + i).cloned()).collect();
         }
         if let Some(identity) = &unread
@@ -270,10 +283,13 @@ impl HostRun {
         let transport = std::sync::Arc::clone(&self.transport);
         self.recap.trips += 1;
         let name = self.host.name.clone();
-        match scripts.run(&name, &transport, &self.shared).await {
-            Ok(frames) => Ok(frames),
-            Err(error) => Err(self.lost(&error)),
-        }
+        self.guard.begins();
+        let ran = scripts.run(&name, &transport, &self.shared).await;
+        self.guard.rests();
+        ran.map_err(|error| {
+            self.guard.loses(&error);
+            self.lost(&error)
+        })
     }
 
     /// Asks for the first step where it is delegated to.

@@ -76,6 +76,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             verbosity: 0,
             force_handlers: false,
             limits,
+            lock_timeout: 0,
         },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
