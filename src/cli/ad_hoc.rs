@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::{Draft, JournalOptions, Sealed};
 use super::mode::Mode;
 use super::options::InventoryOptions;
+use super::resume::Resumed;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
 use crate::engine::{Renderer, Selected, plays};
@@ -26,25 +27,30 @@ pub struct Run {
     /// Its arguments, each a word of the shell's. A word without `=` belongs to the bare text of `command` and its like.
     #[arg(value_name = "NAME=VALUE")]
     #[serde(skip)]
-    words: Vec<String>,
+    pub words: Vec<String>,
     /// Its arguments as one text, as they stand after a module's name in a playbook: words, or a mapping in braces.
     #[arg(short, long, value_name = "TEXT", conflicts_with = "words")]
     #[serde(skip)]
-    args: Option<String>,
+    pub args: Option<String>,
     #[command(flatten)]
-    inventory: InventoryOptions,
-    #[command(flatten)]
-    #[serde(skip)]
-    mode: Mode,
-    #[command(flatten)]
-    connection: ConnectionOptions,
+    pub inventory: InventoryOptions,
     #[command(flatten)]
     #[serde(skip)]
-    journal: JournalOptions,
+    pub mode: Mode,
+    #[command(flatten)]
+    pub connection: ConnectionOptions,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub journal: JournalOptions,
 }
 
 impl Run {
     pub fn run(self) -> Done {
+        self.go(None)
+    }
+
+    /// Runs it, or what an earlier run has left of it.
+    pub fn go(&self, resumed: Option<&Resumed>) -> Done {
         let play = match &self.args {
             Some(text) => one_task::of_text(&self.pattern, &self.module, text)?,
             None => one_task::of_words(&self.pattern, &self.module, &self.words)?,
@@ -52,15 +58,20 @@ impl Run {
         let playbook = playbooks::of_text(play)?;
         let inventory = Arc::new(self.inventory.load(None)?);
         let hosts = self.inventory.hosts(&inventory, &self.pattern)?;
-        let selected = plays(&[playbook])
+        let mut selected: Vec<Selected> = plays(&[playbook])
             .into_iter()
             .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })
             .collect();
+        let mut draft = self.draft()?;
+        let mut options = self.mode.options(&self.inventory, &self.connection)?;
+        if let Some(resumed) = resumed {
+            resumed.narrow(&mut draft, &mut selected)?;
+            options.limit.clone_from(&resumed.limit);
+        }
         let mut reports = self.mode.reports()?;
-        let journal = Some(self.draft()?);
         let job = Job {
-            journal,
-            options: self.mode.options(&self.inventory, &self.connection)?,
+            journal: Some(draft),
+            options,
             renderer: Renderer::with_lookups(
                 PathBuf::new(),
                 Some(Arc::clone(&inventory)),
@@ -69,7 +80,7 @@ impl Run {
             inventory,
             connection: &self.connection,
             selected,
-            playbooks: vec![self.module],
+            playbooks: vec![self.module.clone()],
             detailed: self.mode.detailed_exitcode,
         };
         job.run(&mut reports)

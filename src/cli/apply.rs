@@ -11,6 +11,7 @@ use super::journal::{Draft, JournalOptions, Sealed};
 use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
+use super::resume::Resumed;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
@@ -54,10 +55,15 @@ pub struct Apply {
 
 impl Apply {
     pub fn run(self) -> Done {
+        self.go(None)
+    }
+
+    /// Runs it, or what an earlier run has left of it.
+    pub fn go(&self, resumed: Option<&Resumed>) -> Done {
         self.inventory.vault.unlock()?;
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
-        let options = self.options()?;
+        let mut options = self.options()?;
         self.refuse_unknown_tags(&playbooks, &options.tags)?;
         if self.listing.any() {
             output::print(&self.listed(&playbooks, directory.as_deref(), &options)?);
@@ -69,9 +75,14 @@ impl Apply {
             Some(Arc::clone(&inventory)),
             self.connection.becomes()?,
         );
-        let selected = self.select(&playbooks, &inventory, &renderer, &options)?;
+        let mut draft = self.draft(&playbooks)?;
+        let mut selected = self.select(&playbooks, &inventory, &renderer, &options)?;
+        if let Some(resumed) = resumed {
+            resumed.narrow(&mut draft, &mut selected)?;
+            options.limit.clone_from(&resumed.limit);
+        }
+        let journal = Some(draft);
         let mut reports = self.mode.reports()?;
-        let journal = Some(self.draft(&playbooks)?);
         let job = Job {
             journal,
             options,

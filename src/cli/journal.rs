@@ -142,6 +142,11 @@ impl Draft {
         self.secrets = serde_json::to_string(sealed).ok();
     }
 
+    /// What was asked.
+    pub const fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// Says which run this one goes on with.
     pub fn resumes(&mut self, run: &str, history: Arc<History>) {
         self.asked.resumes = Some(run.to_owned());

@@ -15,6 +15,7 @@ mod modules;
 mod options;
 mod output;
 mod playbooks;
+mod resume;
 mod run;
 mod runs;
 mod schema;
@@ -51,6 +52,7 @@ enum Command {
     Schema(schema::Schema),
     Trust(Box<trust::Trust>),
     Runs(runs::Runs),
+    Resume(Box<resume::Resume>),
     Cert(cert::Cert),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Trust(trust) => trust.run(),
         Command::Runs(runs) => runs.run(),
+        Command::Resume(resume) => resume.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
         Command::Completions(completions) => completions.run(),

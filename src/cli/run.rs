@@ -98,6 +98,29 @@ impl ConnectionOptions {
         Ok(self.r#become || settings()?.r#become)
     }
 
+    /// These options, and where they say nothing, those of an earlier run.
+    #[must_use]
+    pub fn over(self, earlier: Self) -> Self {
+        let own_password = self.ask_become_pass || self.become_password_file.is_some();
+        Self {
+            forks: self.forks.or(earlier.forks),
+            r#become: self.r#become || earlier.r#become,
+            user: self.user.or(earlier.user),
+            ask_become_pass: self.ask_become_pass || (!own_password && earlier.ask_become_pass),
+            become_password_file: self
+                .become_password_file
+                .or_else(|| earlier.become_password_file.filter(|_| !own_password)),
+            private_key: self.private_key.or(earlier.private_key),
+            timeout: self.timeout.or(earlier.timeout),
+            task_timeout: self.task_timeout.or(earlier.task_timeout),
+            lock_timeout: self.lock_timeout.or(earlier.lock_timeout),
+            host_key_checking: self.host_key_checking.or(earlier.host_key_checking),
+            ssh_persist: self.ssh_persist.or(earlier.ssh_persist),
+            ssh_config: self.ssh_config.or(earlier.ssh_config),
+            cache: self.cache.or(earlier.cache),
+        }
+    }
+
     pub fn access(&self) -> Result<Access, Failure> {
         let settings = settings()?;
         Ok(Access {

@@ -21,6 +21,12 @@ pub struct Done {
     pub(super) reason: Option<Reason>,
     /// What `register` keeps of a task that is left out.
     pub(super) skip: Map<String, Json>,
+    /// Whether it is as an earlier run has recorded it, and is judged no more.
+    pub(super) is_recorded: bool,
+    /// What is to be said of an earlier run, whatever else is hidden.
+    pub(super) earlier: Option<Note>,
+    /// Whether an earlier run has made the change that is not needed any more.
+    pub(super) changed_before: bool,
     /// Whether another host has done it for this one.
     pub(super) is_told: bool,
     /// Variables that it sets for later tasks.
@@ -45,6 +51,9 @@ impl Done {
             owed_is_whole: false,
             reason: None,
             skip: Map::new(),
+            is_recorded: false,
+            earlier: None,
+            changed_before: false,
             is_told: false,
             facts: Map::new(),
             included: Vec::new(),
@@ -135,7 +144,9 @@ impl Done {
     /// `no_log`: what was said beside the plan may hold what must not be seen.
     pub(super) fn hide(&mut self) {
         self.notes.retain(|note| [RAN, ONLY_PLANNED].contains(&note.text.as_str()));
-        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+        if let Some(reason) =
+            self.reason.as_mut().filter(|reason| self.outcome != Outcome::Skipped && reason.kind != "resume")
+        {
             "why is hidden by `no_log`".clone_into(&mut reason.message);
             reason.help = None;
         }

@@ -29,6 +29,7 @@ mod prepare;
 mod program;
 mod reach;
 mod reading;
+mod resume;
 mod run;
 mod scope;
 mod scripts;

@@ -73,6 +73,9 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        if let Some(done) = self.done_before(step, &planned) {
+            return Ok(done);
+        }
         let mut plan = match planned {
             Ok(plan) => plan,
             Err(error) => return Ok(Done::refused(error)),
@@ -99,6 +102,9 @@ impl HostRun {
         }
         if let Some(untested) = modules::untested(self.acts_on(step)) {
             plan.warn(untested.warning);
+        }
+        if let Some(warning) = self.begun_before(step, &plan) {
+            plan.warn(warning);
         }
         self.show(step, &plan);
         let is_otherwise = step.check != self.shared.options.check;

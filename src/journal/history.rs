@@ -198,6 +198,14 @@ impl History {
         }
     }
 
+    /// Whether the first batch of a play, which is its canary where it has one, has gone through an earlier run, and none of its
+    /// hosts is among those that are left.
+    #[must_use]
+    pub fn first_batch_has_passed(&self, play: usize, left: &[String]) -> bool {
+        let first = self.teams.iter().find(|team| team.play == play);
+        first.is_some_and(|team| !left.iter().any(|host| team.hosts.contains(host)))
+    }
+
     /// The run that was cut off in the middle of a step, where one was: nobody knows how far it came.
     #[must_use]
     pub fn begun_by(&self, step: StepName<'_>) -> Option<&str> {

@@ -5,6 +5,7 @@
 //! back as events.
 
 mod checkout;
+mod family;
 mod history;
 mod reading;
 mod record;
@@ -15,6 +16,7 @@ mod store;
 mod tests;
 
 pub use checkout::{Checkout, checkout};
+pub use family::Left;
 pub use history::{Finished, History, StepName};
 pub use reading::{Ending, Kept, Told};
 pub use record::{Asked, Play, Playbook, Record, VERSION};

@@ -27,6 +27,7 @@ mod reference;
 mod registry_library;
 mod registry_tls;
 mod requests;
+mod resuming;
 mod roles;
 mod running;
 mod running_library;
