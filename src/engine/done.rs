@@ -11,6 +11,17 @@ use super::step::Skip;
 use crate::event::{ONLY_PLANNED, Outcome, RAN, Reason, visible};
 use crate::yaml::Problem;
 
+/// What an earlier run, with which this one goes on, has to do with a step's end.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// Whether it is as that run has recorded it, and is judged no more.
+    pub(super) is_recorded: bool,
+    /// Whether that run has made a change that is not needed any more.
+    pub(super) has_changed: bool,
+    /// What is to be said of it, whatever else is hidden.
+    pub(super) note: Option<Note>,
+}
+
 /// How a step ended.
 pub struct Done {
     pub(super) outcome: Outcome,
@@ -21,12 +32,8 @@ pub struct Done {
     pub(super) reason: Option<Reason>,
     /// What `register` keeps of a task that is left out.
     pub(super) skip: Map<String, Json>,
-    /// Whether it is as an earlier run has recorded it, and is judged no more.
-    pub(super) is_recorded: bool,
-    /// What is to be said of an earlier run, whatever else is hidden.
-    pub(super) earlier: Option<Note>,
-    /// Whether an earlier run has made the change that is not needed any more.
-    pub(super) changed_before: bool,
+    /// What an earlier run has to do with it.
+    pub(super) earlier: Earlier,
     /// Whether another host has done it for this one.
     pub(super) is_told: bool,
     /// Variables that it sets for later tasks.
@@ -51,9 +58,7 @@ impl Done {
             owed_is_whole: false,
             reason: None,
             skip: Map::new(),
-            is_recorded: false,
-            earlier: None,
-            changed_before: false,
+            earlier: Earlier::default(),
             is_told: false,
             facts: Map::new(),
             included: Vec::new(),

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use modules::{Change, Level, Note, Plan};
 
-use super::done::Done;
+use super::done::{Done, Earlier};
 use super::host::HostRun;
 use super::step::{Planned, Ready};
 use crate::event::Outcome;
@@ -39,10 +39,10 @@ impl HostRun {
         if step.work.task.around.handler || !repeats {
             return None;
         }
-        Some(self.as_it_was(step, finished))
+        Some(Self::as_it_was(step, finished))
     }
 
-    fn as_it_was(&self, step: &Ready, finished: &Finished) -> Done {
+    fn as_it_was(step: &Ready, finished: &Finished) -> Done {
         let run = &finished.run;
         let outcome = if finished.outcome == Outcome::Changed { Outcome::Ok } else { finished.outcome };
         let result = match &finished.result {
@@ -50,8 +50,11 @@ impl HostRun {
             None if step.task().register.is_none() => serde_json::Map::new(),
             None => return Self::result_is_hidden(step, run),
         };
-        let earlier = Some(said(format!("done by run {run}")));
-        Done { earlier, is_recorded: true, ..Done::new(outcome, result) }
+        let note = Some(said(format!("done by run {run}")));
+        Done {
+            earlier: Earlier { is_recorded: true, note, ..Earlier::default() },
+            ..Done::new(outcome, result)
+        }
     }
 
     fn result_is_hidden(step: &Ready, run: &str) -> Done {
@@ -60,7 +63,7 @@ impl HostRun {
             format!("run {run} has done this, and what `{name}` was is hidden: nothing can go on with it");
         let help = "where it may be done once more, run the playbook again with `apply -l` for this host, instead of `resume`";
         let mut done = Done::reason(Outcome::Failed, "resume", message, Some(help.to_owned()));
-        done.is_recorded = true;
+        done.earlier.is_recorded = true;
         done
     }
 
@@ -73,8 +76,8 @@ impl HostRun {
         let Some(run) = self.history().and_then(|history| history.changed_by(self.step_name(step))) else {
             return;
         };
-        done.changed_before = true;
-        done.earlier.get_or_insert_with(|| said(format!("changed by run {run}")));
+        done.earlier.has_changed = true;
+        done.earlier.note.get_or_insert_with(|| said(format!("changed by run {run}")));
     }
 
     /// Whether a handler that a step has notified in an earlier run was done there, after it.

@@ -18,7 +18,7 @@ impl Fleet {
         let world = World::with(&["web1", "web2", "web3"]);
         let here = world.path("").display().to_string();
         let playbook =
-            playbook.replace("@", here.trim_end_matches('/')).replace("HERE", "delegate_to: localhost");
+            playbook.replace('@', here.trim_end_matches('/')).replace("HERE", "delegate_to: localhost");
         Self(world.playbook(&playbook))
     }
 
