@@ -90,6 +90,7 @@ impl Run {
     fn draft(&self) -> Result<Draft, Failure> {
         let mut draft = Draft::new(&self.journal, "run", self.mode.check, self)?;
         draft.inventory(&self.inventory)?;
+        draft.becomes(self.connection.becomes()?);
         draft.seal(&Sealed {
             extra_vars: self.inventory.extra_vars.clone(),
             words: self.words.clone(),

@@ -101,6 +101,7 @@ impl Apply {
         let mut draft = Draft::new(&self.journal, "apply", self.mode.check, self)?;
         draft.playbooks(playbooks);
         draft.inventory(&self.inventory)?;
+        draft.becomes(self.connection.becomes()?);
         draft.seal(&Sealed { extra_vars: self.inventory.extra_vars.clone(), ..Sealed::default() });
         Ok(draft)
     }

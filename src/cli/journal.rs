@@ -92,6 +92,7 @@ impl Draft {
             command: command.to_owned(),
             argv,
             check,
+            becomes: false,
             playbooks: Vec::new(),
             inventory: Vec::new(),
             plays: Vec::new(),
@@ -142,6 +143,11 @@ impl Draft {
         self.secrets = serde_json::to_string(sealed).ok();
     }
 
+    /// Takes note of whether a task becomes another user, where the plays do not say it.
+    pub const fn becomes(&mut self, becomes: bool) {
+        self.asked.becomes = becomes;
+    }
+
     /// What was asked.
     pub const fn asked(&self) -> &Asked {
         &self.asked
@@ -166,6 +172,9 @@ impl Draft {
             hosts: selected.hosts.clone(),
         };
         self.asked.plays = selected.iter().map(play).collect();
+        let mut tasks =
+            selected.iter().flat_map(|selected| selected.play.tasks().chain(&selected.play.handlers));
+        self.asked.becomes |= tasks.any(|task| task.keywords.identity.wanted.is_some());
         match self.try_begin(name, now) {
             Err(failure) if check => {
                 output::note("warning: this check is not kept");

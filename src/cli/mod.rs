@@ -21,6 +21,7 @@ mod runs;
 mod schema;
 mod settings;
 mod trust;
+mod undo;
 mod validate;
 mod vars;
 mod vault;
@@ -53,6 +54,7 @@ enum Command {
     Trust(Box<trust::Trust>),
     Runs(runs::Runs),
     Resume(Box<resume::Resume>),
+    Undo(Box<undo::Undo>),
     Cert(cert::Cert),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Trust(trust) => trust.run(),
         Command::Runs(runs) => runs.run(),
         Command::Resume(resume) => resume.run(),
+        Command::Undo(undo) => undo.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
         Command::Completions(completions) => completions.run(),

@@ -12,6 +12,7 @@ use super::apply::Apply;
 use super::journal::{Draft, JournalOptions, Sealed};
 use super::mode::Mode;
 use super::run::ConnectionOptions;
+use super::undo::enter;
 use super::{Done, output};
 use crate::engine::Selected;
 use crate::error::Failure;
@@ -124,12 +125,7 @@ impl Resume {
         for run in &left.family {
             history.take(&run.name, &run.told()?.events);
         }
-        std::env::set_current_dir(&record.directory).map_err(|error| {
-            Failure::said(format!(
-                "`{}`, where the run was begun, cannot be entered: {error}",
-                record.directory
-            ))
-        })?;
+        enter(&record)?;
         output::note(&format!("going on with run {} for {} of its hosts", left.kept.name, left.hosts.len()));
         let of_play = |play: crate::journal::Play| play.hosts.into_iter().collect();
         Ok(Resumed {

@@ -43,6 +43,8 @@ pub struct Asked {
     pub argv: Vec<String>,
     /// Whether nothing was to be changed.
     pub check: bool,
+    /// Whether a task of it became another user.
+    pub becomes: bool,
     /// The playbooks, in order.
     pub playbooks: Vec<Playbook>,
     /// Where its hosts came from.

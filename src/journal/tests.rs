@@ -21,6 +21,7 @@ fn record() -> Record {
             command: "apply".to_owned(),
             argv: Vec::new(),
             check: false,
+            becomes: false,
             playbooks: Vec::new(),
             inventory: Vec::new(),
             plays: Vec::new(),
