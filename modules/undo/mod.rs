@@ -1,6 +1,8 @@
 //! `undo`: puts back what a run has changed.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use schemars::JsonSchema;

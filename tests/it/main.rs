@@ -38,6 +38,7 @@ mod sshd;
 mod transport;
 mod tree;
 mod truth;
+mod undoing;
 mod vars;
 mod vault;
 mod windows;
