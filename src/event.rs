@@ -190,6 +190,12 @@ impl Position {
         self.0.len()
     }
 
+    /// Its own number in the innermost list.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().copied()
+    }
+
     /// The place of what this is in.
     #[must_use]
     pub fn outer(&self) -> Self {

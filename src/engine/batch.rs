@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::connect::NoWay;
 use super::done::Done;
-use super::guard::Guard;
 use super::gates::PlayBatch;
+use super::guard::Guard;
 use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::magic;
 use super::meeting::Meeting;

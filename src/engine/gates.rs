@@ -195,8 +195,8 @@ impl Shared {
         let gates = self.gates(&selected.play);
         let all = selected.hosts.len();
         let canary = match &gates.canary {
-            Some(canary) => self.canary(selected, canary).await,
-            None => Vec::new(),
+            Some(canary) if !self.canary_has_passed(selected) => self.canary(selected, canary).await,
+            _ => Vec::new(),
         };
         let first: HashSet<&String> = canary.iter().collect();
         let rest: Vec<String> = selected.hosts.iter().filter(|host| !first.contains(host)).cloned().collect();
@@ -218,6 +218,12 @@ impl Shared {
         let canary =
             (!canary.is_empty()).then_some(PlayBatch { hosts: canary, window: None, is_canary: true });
         canary.into_iter().chain(others).collect()
+    }
+
+    /// Whether this run goes on with one whose canary of this play has ended well: the others follow.
+    fn canary_has_passed(&self, selected: &Selected) -> bool {
+        let play = (self.plays_begun.load(Ordering::Relaxed) as usize).saturating_sub(1);
+        self.history.as_ref().is_some_and(|history| history.first_batch_has_passed(play, &selected.hosts))
     }
 
     /// The hosts of a play that go first. Where they are a number, one that is out of reach is none of them: it would hold up a
