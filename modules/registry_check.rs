@@ -139,7 +139,7 @@ impl Module for RegistryCheck {
             helps.extend(outcome.help(self).filter(|help| !helps.contains(help)));
         }
         error.help = (!helps.is_empty()).then(|| helps.join("; "));
-        error.result = result;
+        error.result = Box::new(result);
         Err(error)
     }
 }

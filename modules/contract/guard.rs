@@ -72,13 +72,15 @@ fn put_back_of(text: &str) -> Option<PutBack> {
 }
 
 /// Takes a host for a run, or says that the run still has it. With `program` its guard is started: before the first change
-/// of a play. `wait` bounds, in seconds, how long another run is waited for.
+/// of a play. `wait` bounds, in seconds, how long another run is waited for; after `silence` seconds without a word from
+/// this one the host is put back.
 #[must_use]
-pub fn hold(run: &str, who: &str, wait: u64, program: Option<&str>) -> Call {
+pub fn hold(run: &str, who: &str, wait: u64, silence: u64, program: Option<&str>) -> Call {
     Call::new("guard_hold")
         .word(run)
         .word(who)
         .word(wait.to_string())
+        .word(silence.to_string())
         .bytes(program.unwrap_or_default().as_bytes())
 }
 
@@ -94,16 +96,17 @@ pub fn put_back(run: &str, why: &str) -> Call {
     Call::new("guard_put_back").word(run).word(why.lines().next().unwrap_or_default())
 }
 
-/// The text of a guard, which runs on the host by itself. `header` is that of scripts; `restart` and `reload` are the
+/// The text of a guard, which runs on the host by itself. `header` is that of scripts; after `silence` seconds without a word
+/// from its run it puts the host back; `restart` and `reload` are the
 /// daemon's commands: without a `restart` nothing restarts it, without a `reload` it gets a signal.
 #[must_use]
-pub fn program(header: &[(&'static str, String)], restart: &[&str], reload: &[&str]) -> String {
+pub fn program(header: &[(&'static str, String)], silence: u64, restart: &[&str], reload: &[&str]) -> String {
     let words =
         |command: &[&str]| command.iter().map(|word| format!(" {}", word_of(word))).collect::<String>();
     let restart =
         if restart.is_empty() { "false".to_owned() } else { format!("bounded 120{}", words(restart)) };
     format!(
-        "{library}restart_daemon() {{ {restart}; }}\nreload_daemon() {{ hup{reload}; }}\nwatch_over \"$1\" \"$2\"\n",
+        "{library}guard_window={silence}\nrestart_daemon() {{ {restart}; }}\nreload_daemon() {{ hup{reload}; }}\nwatch_over \"$1\" \"$2\"\n",
         library = guard_library(header),
         reload = words(reload),
     )
@@ -150,7 +153,7 @@ mod tests {
     #[test]
     fn a_program_restarts_its_own_daemon() {
         let program =
-            program(&[("socket", "/run/it's.sock".to_owned())], &["/etc/init.d/docker", "restart"], &[]);
+            program(&[("socket", "/run/it's.sock".to_owned())], 30, &["/etc/init.d/docker", "restart"], &[]);
         assert!(program.contains("socket='/run/it'\\''s.sock'\n"), "the daemon is the host's");
         assert!(
             program.contains("{ bounded 120 '/etc/init.d/docker' 'restart'; }"),

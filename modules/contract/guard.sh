@@ -2,7 +2,6 @@
 # what was there before each change, and puts it back where it is not told by its deadline that all is well. Read with
 # library.sh and daemon.sh before it. Times are those since the boot: a clock that is set moves no deadline.
 
-guard_window=30
 moment_now() { if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 lock() { echo "$(runtime)/guard"; }
@@ -30,8 +29,8 @@ guarding() { # ID, then the call: where it fails, nothing of the script is done
 # 0 where the host is this run's alone from here on; what an earlier run has left unconfirmed is said. 88 where that was
 # waited for, so that what was asked before may not hold; 89 where this run was put back already; 90 where another run
 # has the host.
-guard_hold() { # RUN, WHO, seconds to wait for another run, TEXT of the guard for the first change of a play
-  dir=$(state)/runs/$1
+guard_hold() { # RUN, WHO, seconds to wait for another run, seconds of silence, TEXT of the guard for the first change of a play
+  dir=$(state)/runs/$1 guard_window=$4
   if [ ! -r /proc/self/stat ] || ! { has setsid || by_systemd; }; then
     said='neither systemd-run nor setsid is there to start a guard'; return 0
   fi
@@ -40,12 +39,12 @@ guard_hold() { # RUN, WHO, seconds to wait for another run, TEXT of the guard fo
   if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
     undo=$dir; begins; return 0
   fi
-  if [ -n "$4" ]; then
+  if [ -n "$5" ]; then
     top=$(state)
     { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
     (cd -- "$dir" && rm -rf -- decided outcome wanted held begun daemon mark ran reloaded stopped refresh left *.path *.link)
-    { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$4" >"$dir/guard.sh"; } 2>/dev/null ||
+    { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh"; } 2>/dev/null ||
       { said="$dir cannot be written: is the disk full?"; return 94; }
     # A daemon that this user may not ask is none of its business.
     if [ -w "$socket" ] && { has docker || curl_is_new; } && daemon; then started "$pid"; else echo none; fi >"$dir/boot"
@@ -326,7 +325,7 @@ is_stopped() { [ -e "$undo/stopped" ] || { is_systemd && [ -n "$units" ] && [ "$
 last_words() {
   [ -f "$undo/mark" ] || return 0
   { read -r cursor; read -r since; read -r log_file; read -r log_size; } <"$undo/mark"
-  words=$(log_end 1)
+  words=$(logged | grep -E 'level=(error|fatal)|^unable|^failed|panic' | tail -n 1)
   if [ -n "$words" ]; then printf ': %s' "$words"; fi
 }
 age() { # PID: seconds since it was started
@@ -408,18 +407,12 @@ daemon_back() {
     return 0
   fi
   mark
-  # shellcheck disable=SC2086
-  if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
-  restart_daemon >/dev/null 2>&1
+  start_again
   tries=0
-  until daemon && answers; do
+  until daemon && answers && [ "$(age "$pid")" -ge 4 ]; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 50 ]; then echo "down: $(log_end 1)"; return 1; fi
-    if [ "$tries" = 15 ]; then
-      # shellcheck disable=SC2086
-      if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
-      restart_daemon >/dev/null 2>&1
-    fi
+    if [ "$tries" -ge 50 ]; then echo "down$(last_words)"; return 1; fi
+    if [ "$tries" = 20 ]; then start_again; fi
     sleep 1
   done
   ran=$(cat "$undo/ran" 2>/dev/null)
@@ -431,6 +424,15 @@ daemon_back() {
     sleep 1
   done
   if [ -n "$lost" ]; then echo "up, without these containers that ran before: $lost"; else echo up; fi
+}
+start_again() {
+  if is_systemd && [ -n "$units" ]; then
+    # A file of its unit may be among what was put back.
+    if [ "$(ctl show -p NeedDaemonReload --value "$(unit)")" = yes ]; then ctl daemon-reload; fi
+    # shellcheck disable=SC2086
+    ctl reset-failed $units 2>/dev/null
+  fi
+  restart_daemon >/dev/null 2>&1
 }
 start_container() { # NAME
   if has docker; then bounded 30 docker -H "unix://$socket" start "$1" >/dev/null 2>&1

@@ -438,12 +438,12 @@ ask_shell() { # NAME=VALUE..., --, TEXT
   rm -rf -- "$dir"
 }
 state() { # the directory for what does
-  if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"
+  if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"; elif [ -n "$DTRCTL_STATE" ]; then echo "$DTRCTL_STATE"
   elif [ "$(id -u)" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl; else echo /var/lib/dtrctl; fi
   else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
 }
 runtime() { # the directory for what does not survive a reboot
-  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
+  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ -n "$DTRCTL_RUNTIME" ]; then echo "$DTRCTL_RUNTIME"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
   else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$(id -u)}/dtrctl"; fi
 }
 

@@ -87,7 +87,7 @@ pub struct PlanError {
     /// What to do.
     pub help: Option<String>,
     /// Fields of the registered result.
-    pub result: Map<String, Value>,
+    pub result: Box<Map<String, Value>>,
     /// Whether what the run has changed on the host is to be put back.
     pub blame: Blame,
 }
@@ -107,7 +107,7 @@ pub enum Blame {
 impl PlanError {
     /// A refusal.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, result: Map::new(), blame: Blame::None }
+        Self { message: message.into(), help: None, result: Box::default(), blame: Blame::None }
     }
 
     /// The same refusal, of which what the run has changed on the host is the cause.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::gates::GateOptions;
 use super::journal::{Draft, JournalOptions, Sealed};
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::resume::Resumed;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
-use crate::engine::{Renderer, Selected, plays};
+use crate::engine::{Options, Renderer, Selected, plays};
 use crate::error::Failure;
 use crate::playbook::one_task;
 
@@ -42,6 +43,8 @@ pub struct Run {
     #[command(flatten)]
     #[serde(skip)]
     pub journal: JournalOptions,
+    #[command(flatten)]
+    gates: GateOptions,
 }
 
 impl Run {
@@ -63,7 +66,8 @@ impl Run {
             .map(|play| Selected { play, hosts: hosts.clone(), listed: hosts.clone() })
             .collect();
         let mut draft = self.draft()?;
-        let mut options = self.mode.options(&self.inventory, &self.connection)?;
+        let mut options =
+            Options { gates: self.gates.gates(), ..self.mode.options(&self.inventory, &self.connection)? };
         if let Some(resumed) = resumed {
             resumed.narrow(&mut draft, &mut selected)?;
             options.limit.clone_from(&resumed.limit);

@@ -1,6 +1,7 @@
 //! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +16,11 @@ use super::journal::Draft;
 use super::output;
 use super::settings::settings;
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, RunName, Selected, Shared,
+    Access, Connections, Controller, Memory, Options, Parts, Question, Renderer, RunName, Selected, Shared,
     check_given, random,
 };
-use crate::error::{Failure, exit_code};
-use crate::event::{Event, Recap, VERSION};
+use crate::error::{End, Failure, exit_code};
+use crate::event::{Event, Recap, Summary, VERSION};
 use crate::inventory::Inventory;
 use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
@@ -54,6 +55,9 @@ pub struct ConnectionOptions {
     /// How long to wait for another run that is changing a host, in seconds; then it is said who has it. Default: 0.
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<u64>,
+    /// After how many seconds without a word from this run a host puts back what the run has changed there. Default: 30.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub guard_timeout: Option<u64>,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
     /// refused. Default: strict.
     #[arg(long, value_enum, value_name = "HOW")]
@@ -114,6 +118,7 @@ impl ConnectionOptions {
             timeout: self.timeout.or(earlier.timeout),
             task_timeout: self.task_timeout.or(earlier.task_timeout),
             lock_timeout: self.lock_timeout.or(earlier.lock_timeout),
+            guard_timeout: self.guard_timeout.or(earlier.guard_timeout),
             host_key_checking: self.host_key_checking.or(earlier.host_key_checking),
             ssh_persist: self.ssh_persist.or(earlier.ssh_persist),
             ssh_config: self.ssh_config.or(earlier.ssh_config),
@@ -200,6 +205,7 @@ impl Job<'_> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
+        let (asking, mut questions) = mpsc::unbounded_channel();
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let pool =
@@ -218,6 +224,7 @@ impl Job<'_> {
             stop: Arc::clone(&stop),
             events: sender,
             history: self.journal.as_ref().and_then(|draft| draft.history.clone()),
+            questions: is_at_terminal().then_some(asking),
         });
         shared.preflight(&self.selected)?;
         let mut recorder = match self.journal {
@@ -236,14 +243,32 @@ impl Job<'_> {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
             async move {
                 let hosts = shared.run(&selected).await;
-                let code = exit_code(&hosts, stop.load(Ordering::Relaxed), check, detailed);
-                shared.emit(Event::RunFinished { hosts: hosts.clone(), exit: code });
+                let end = match stop.load(Ordering::Relaxed) {
+                    true => End::Interrupt,
+                    false if shared.is_closed() => End::Gate,
+                    false => End::Through,
+                };
+                let code = exit_code(&hosts, end, check, detailed);
+                let summary = Summary::of(&hosts, check);
+                shared.emit(Event::RunFinished { hosts: hosts.clone(), summary, exit: code });
                 (hosts, code)
             }
         });
         // Its sender of events must not outlive the run: one that panics would be waited for without end.
         drop(shared);
-        while let Some(event) = events.recv().await {
+        loop {
+            // What was said before a question is printed before it.
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                Some(question) = questions.recv() => {
+                    reports.pause();
+                    output::ask(&question.text);
+                    tokio::task::spawn_blocking(move || answer(question));
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             let last = matches!(event, Event::RunFinished { .. });
             if let Some(Err(warning)) = recorder.as_mut().map(|recorder| recorder.on(&event)) {
                 output::note(&warning);
@@ -259,6 +284,20 @@ impl Job<'_> {
         pool.finish().await;
         Ok(finished.1)
     }
+}
+
+/// Whether somebody can be asked: what is asked goes to standard error, and the answer comes from standard input.
+fn is_at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Waits for a line from the terminal; only a yes is one.
+fn answer(question: Question) {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    // Whoever has asked may have gone meanwhile.
+    _ = question.answer.send(yes);
 }
 
 /// The first ^C lets each host end the step in hand; the second ends the process.

@@ -15,7 +15,7 @@ use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays};
 use crate::error::{Failure, overview_exit_code};
 use crate::inventory::Inventory;
-use crate::playbook::Playbook;
+use crate::playbook::{Gates, Playbook};
 use crate::report::{DiffMode, Look, Progress, Question, Trust as Overview};
 
 /// Says who trusts a registry: by which certificate, where, until when, and whether the renewal of the registry's
@@ -84,8 +84,10 @@ impl Ask {
                 diff: false,
                 verbosity: 0,
                 force_handlers: false,
+                gates: Gates::default(),
                 limits: self.connection.limits()?,
                 lock_timeout: 0,
+                guard_timeout: 30,
             },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),

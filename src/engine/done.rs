@@ -141,7 +141,7 @@ impl Done {
         let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
         // Nothing has been touched: where `failed_when` lets it pass, it is no change.
         done.result.insert("changed".to_owned(), false.into());
-        done.result.extend(error.result);
+        done.result.extend(*error.result);
         done.blame = error.blame;
         done
     }

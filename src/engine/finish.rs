@@ -12,7 +12,7 @@ use super::meeting::Told;
 use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
-use crate::event::{Event, Outcome, Reason};
+use crate::event::{Event, Outcome, Reason, State};
 use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
@@ -110,7 +110,7 @@ impl HostRun {
                 self.count_step(done.outcome, last);
             }
             let result = if step.no_log { Map::new() } else { done.result };
-            self.shared.emit(Event::TaskFinished {
+            let event = Event::TaskFinished {
                 host: self.host.name.clone(),
                 task: step.head.clone(),
                 outcome: done.outcome,
@@ -118,7 +118,12 @@ impl HostRun {
                 notes: done.notes,
                 owed: done.owed,
                 reason: done.reason,
-            });
+            };
+            if done.outcome == Outcome::Failed {
+                self.shared.say_lost(&self.host.name, State::Failed, event);
+            } else {
+                self.shared.emit(event);
+            }
         }
         let failed = fails || self.looped.failed;
         if !last {

@@ -17,11 +17,8 @@ use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 /// The ids of what guards are asked begin here.
 const GUARDS: usize = 900_000;
 
-/// A guard puts a host back that it has not heard of for 30 seconds.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// How long a host that was lost is tried again, so that it can be said what became of it.
-const SEARCH: Duration = Duration::from_secs(45);
+/// How long, after its guard must have put it back, a host that was lost is tried again: it is to be said what became of it.
+const SEARCH: Duration = Duration::from_secs(15);
 
 /// What is known of a host's guard.
 #[derive(Default)]
@@ -78,6 +75,11 @@ impl Refused {
 }
 
 impl Guard {
+    /// Whether something was changed on the host in this play.
+    pub const fn has_begun(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Says why the host is to be put back.
     pub fn blame(&mut self, reason: Option<&Reason>) {
         self.fault = reason.map(|reason| reason.message.clone());
@@ -105,9 +107,9 @@ impl Clock {
         self.last.store(now, Ordering::Relaxed);
     }
 
-    fn is_silent(&self) -> bool {
+    fn is_silent_for(&self, time: Duration) -> bool {
         let last = self.last.load(Ordering::Relaxed);
-        last != u64::MAX && self.begin.elapsed().saturating_sub(Duration::from_millis(last)) >= SILENCE
+        last != u64::MAX && self.begin.elapsed().saturating_sub(Duration::from_millis(last)) >= time
     }
 }
 
@@ -121,7 +123,8 @@ impl HostRun {
         let new = acts.filter(|acts| !self.guard.held.contains(acts)).cloned();
         let all: Vec<Identity> = self.guard.held.iter().cloned().chain(new.clone()).collect();
         for (i, identity) in all.iter().enumerate() {
-            let program = (Some(identity) == new.as_ref()).then(|| guard_program(&self.host));
+            let program = (Some(identity) == new.as_ref())
+                .then(|| guard_program(&self.host, self.shared.options.guard_timeout));
             if program.is_some() {
                 scripts.patience += self.shared.options.lock_timeout;
             }
@@ -230,7 +233,7 @@ impl HostRun {
                 }
                 Err(error) => error,
             };
-            if begin.elapsed() >= SEARCH {
+            if begin.elapsed() >= SEARCH + Duration::from_secs(self.shared.options.guard_timeout) {
                 return Err(error);
             }
             self.transport.reset().await;
@@ -279,9 +282,12 @@ impl HostRun {
     /// Nobody can say what became of the host.
     fn is_out_of_sight(&mut self, left: Option<Left>, error: &TransportError) -> Left {
         let message = format!("contact was lost before its changes were confirmed: {}", error.cause);
-        let help = "the host puts back what this run has changed by itself, within 30 seconds; once it can be reached, see with \
-                    `--check` what is left to do";
-        self.lose_guarded("unconfirmed", message, help);
+        let seconds = self.shared.options.guard_timeout;
+        let help = format!(
+            "the host puts back what this run has changed by itself, within {seconds} seconds; once it can be reached, see with \
+             `--check` what is left to do"
+        );
+        self.lose_guarded("unconfirmed", message, &help);
         left.filter(|left| *left == Left::Unreachable).unwrap_or(Left::Failed)
     }
 
@@ -300,7 +306,8 @@ fn is_news(line: &str) -> bool {
 }
 
 fn hold_call(shared: &Shared, program: Option<&str>) -> modules::Call {
-    guard::hold(&shared.name.id, &shared.name.who, shared.options.lock_timeout, program)
+    let options = &shared.options;
+    guard::hold(&shared.name.id, &shared.name.who, options.lock_timeout, options.guard_timeout, program)
 }
 
 /// Lets the guards of a host that waits know that it is only waiting.
@@ -311,9 +318,10 @@ async fn keep(
     clock: Arc<Clock>,
     held: Vec<Identity>,
 ) {
+    let third = Duration::from_secs(shared.options.guard_timeout) / 3;
     loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        if !clock.is_silent() {
+        tokio::time::sleep(third.min(Duration::from_secs(1))).await;
+        if !clock.is_silent_for(third) {
             continue;
         }
         let mut scripts = Scripts::new(&host, transport.shell());
@@ -329,12 +337,12 @@ async fn keep(
 
 fn busy(holder: &str) -> Reason {
     let (run, who) = holder.split_once(' ').unwrap_or((holder, "somebody"));
+    let help = "nothing was changed; wait for it with `--lock-timeout SECONDS`, or run again later; where that run is dead, the \
+                host puts back what it had changed, and is then free";
     Reason {
         kind: "locked".to_owned(),
         message: format!("another run is changing this host: {run} of {who}"),
-        help: Some(
-            "nothing was changed; wait for it with `--lock-timeout SECONDS`, or run again later".to_owned(),
-        ),
+        help: Some(help.to_owned()),
         place: None,
     }
 }

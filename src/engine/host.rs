@@ -98,6 +98,8 @@ pub struct Reach {
     pub tolerant: bool,
     /// Why the host could not be reached.
     pub why: Option<Reason>,
+    /// Whether it is lost after it was heard: it has failed then.
+    pub lost: bool,
     /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
     pub gone: bool,
 }
@@ -440,6 +442,10 @@ impl HostRun {
                 State::RolledBack
             }
             Left::Failed => State::Failed,
+            Left::Unreachable if self.reach.lost => {
+                self.recap.failed += 1;
+                State::Failed
+            }
             Left::Unreachable => {
                 self.recap.unreachable = 1;
                 State::Unreachable
@@ -462,17 +468,6 @@ impl HostRun {
         }
         self.host.facts = facts;
         self.facts.body = Some(body);
-    }
-
-    /// Says how a host cannot be reached.
-    pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
-        if self.reach.tolerant {
-            self.reach.why = Some(reason);
-            return Left::Unreachable;
-        }
-        self.recap.reason = Some(reason.clone());
-        self.shared.emit(Event::HostUnreachable { host: self.host.name.clone(), reason });
-        Left::Unreachable
     }
 
     /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.

@@ -100,6 +100,11 @@ impl HostRun {
         if let Some(refusal) = self.beyond(step, &plan) {
             return Ok(Done::refused(refusal));
         }
+        if let Some(broken) = self.breaks_daemon(step, &plan).await? {
+            let refusal = PlanError::new(format!("with this, {broken}"));
+            let help = "nothing was written; correct what is to be written, so that the daemon comes back when it is restarted";
+            return Ok(Done::refused(refusal.help(help)));
+        }
         if let Some(untested) = modules::untested(self.acts_on(step)) {
             plan.warn(untested.warning);
         }
@@ -197,6 +202,10 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        self.before_change(&step.work.place).await?;
+        if let Some(refused) = self.judge_ahead(step, &plan, window).await {
+            return Ok(refused);
+        }
         let mut heard = Vec::new();
         for change in plan.changes.iter().filter(|change| change.is_controllers()) {
             match self.shared.controller.apply(change, &step.work.task.around.files).await {

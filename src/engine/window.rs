@@ -8,6 +8,7 @@ use super::guard::Refused;
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
+use crate::event::{Event, State};
 use crate::playbook::Files;
 use crate::transport::{Identity, TransportError};
 
@@ -281,11 +282,17 @@ impl HostRun {
 
     pub(super) async fn send(&mut self, scripts: &Scripts) -> Result<Frames, Left> {
         let transport = std::sync::Arc::clone(&self.transport);
-        self.recap.trips += 1;
         let name = self.host.name.clone();
+        if let Some(reason) = self.shared.out_of_reach(&name).await {
+            return Err(self.unreachable(reason));
+        }
+        self.recap.trips += 1;
         self.guard.begins();
         let ran = scripts.run(&name, &transport, &self.shared).await;
         self.guard.rests();
+        if ran.as_ref().map_or_else(TransportError::may_have_started, |_| true) {
+            self.shared.count_reached(&name);
+        }
         ran.map_err(|error| {
             self.guard.loses(&error);
             self.lost(&error)
@@ -322,7 +329,9 @@ impl HostRun {
         }
         self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        self.shared.emit(crate::event::Event::HostFailed { host: self.host.name.clone(), reason });
+        let host = self.host.name.clone();
+        let event = Event::HostFailed { host: host.clone(), reason };
+        self.shared.say_lost(&host, State::Failed, event);
         Left::Failed
     }
 

@@ -16,7 +16,7 @@ use crate::engine::{
 use crate::error::Failure;
 use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::inventory::Inventory;
-use crate::playbook::Playbook;
+use crate::playbook::{Gates, Playbook};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 
 /// How the task ended.
@@ -75,8 +75,10 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             diff: true,
             verbosity: 0,
             force_handlers: false,
+            gates: Gates::default(),
             limits,
             lock_timeout: 0,
+            guard_timeout: 30,
         },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
@@ -84,6 +86,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
         stop: Arc::new(AtomicBool::new(false)),
         events: sender,
         history: None,
+        questions: None,
     });
     let selected = plays(&[playbook])
         .into_iter()

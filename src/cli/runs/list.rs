@@ -26,7 +26,7 @@ impl Listed {
             Ending::GoesOn => "still goes on".to_owned(),
             Ending::Unfinished => "unfinished".to_owned(),
             Ending::Finished(event) => match event.as_ref() {
-                Event::RunFinished { hosts, exit } => {
+                Event::RunFinished { hosts, exit, .. } => {
                     let counts = counts(hosts);
                     let each =
                         counts.iter().map(|(state, count)| format!("{count} {}", state.replace('_', " ")));
@@ -90,7 +90,7 @@ pub fn json(runs: &[Listed]) -> Json {
         let (state, hosts, exit) = match &run.ending {
             Ending::GoesOn => ("goes_on", None, None),
             Ending::Finished(event) => match event.as_ref() {
-                Event::RunFinished { hosts, exit } => ("finished", Some(hosts), Some(exit)),
+                Event::RunFinished { hosts, exit, .. } => ("finished", Some(hosts), Some(exit)),
                 _ => ("unfinished", None, None),
             },
             Ending::Unfinished => ("unfinished", None, None),
