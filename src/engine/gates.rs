@@ -195,7 +195,7 @@ impl Shared {
         let gates = self.gates(&selected.play);
         let all = selected.hosts.len();
         let canary = match &gates.canary {
-            Some(canary) if !self.canary_has_passed(selected) => self.canary(selected, canary).await,
+            Some(canary) if !self.canary_has_passed() => self.canary(selected, canary).await,
             _ => Vec::new(),
         };
         let first: HashSet<&String> = canary.iter().collect();
@@ -218,12 +218,6 @@ impl Shared {
         let canary =
             (!canary.is_empty()).then_some(PlayBatch { hosts: canary, window: None, is_canary: true });
         canary.into_iter().chain(others).collect()
-    }
-
-    /// Whether this run goes on with one whose canary of this play has ended well: the others follow.
-    fn canary_has_passed(&self, selected: &Selected) -> bool {
-        let play = (self.plays_begun.load(Ordering::Relaxed) as usize).saturating_sub(1);
-        self.history.as_ref().is_some_and(|history| history.first_batch_has_passed(play, &selected.hosts))
     }
 
     /// The hosts of a play that go first. Where they are a number, one that is out of reach is none of them: it would hold up a
@@ -280,6 +274,8 @@ impl Shared {
         }
         if let Some(Canary::Pattern(node)) = &given.canary
             && !given_names_one
+            // Those of a run that this one goes on with may be done.
+            && self.history.is_none()
         {
             let problem = Problem::new("no play has one of these hosts", node.place());
             problems.push(problem.help("name hosts that the plays and `-l` select"));

@@ -10,15 +10,29 @@ use modules::{Change, Level, Note, Plan};
 
 use super::done::{Done, Earlier};
 use super::host::HostRun;
+use super::run::Shared;
 use super::step::{Planned, Ready};
 use crate::event::Outcome;
 use crate::journal::{Finished, History, StepName};
+
+impl Shared {
+    /// Whether the canary of the play in hand has ended well in an earlier run: nobody is asked for a word again.
+    pub(super) fn canary_has_passed(&self) -> bool {
+        self.history.as_ref().is_some_and(|history| history.canary_has_passed(self.play_index()))
+    }
+
+    /// The number of the play in hand, from 0.
+    fn play_index(&self) -> usize {
+        let begun = usize::try_from(self.plays_begun.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        begun.saturating_sub(1)
+    }
+}
 
 impl HostRun {
     /// The name of a step among those of earlier runs.
     fn step_name<'a>(&'a self, step: &'a Ready) -> StepName<'a> {
         StepName {
-            play: (self.shared.plays_begun.load(Ordering::Relaxed) as usize).saturating_sub(1),
+            play: self.shared.play_index(),
             host: &self.host.name,
             head: &step.head,
             item: step.work.item.as_ref().map_or(0, |item| item.index),

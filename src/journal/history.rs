@@ -65,6 +65,8 @@ pub struct History {
     /// When each handler was done last, by its number in its play.
     handlers: HashMap<(usize, String), HashMap<u32, u64>>,
     teams: Vec<Team>,
+    /// The plays of which a batch has ended well.
+    passed: HashSet<usize>,
     /// Counts what was finished, in order.
     clock: u64,
 }
@@ -74,6 +76,8 @@ struct Reading<'a> {
     run: &'a str,
     play: usize,
     plays: usize,
+    /// How many batches of the play have begun.
+    batches: usize,
     /// How often a step was finished, by host and place: the items of a loop.
     items: HashMap<(String, Position), usize>,
     planned: HashMap<(String, Position), Vec<String>>,
@@ -92,7 +96,7 @@ impl History {
     pub fn take(&mut self, run: &str, events: &[Event]) {
         let (items, planned) = (HashMap::new(), HashMap::new());
         let under_way = HashSet::new();
-        let mut reading = Reading { run, play: 0, plays: 0, items, planned, under_way };
+        let mut reading = Reading { run, play: 0, plays: 0, batches: 0, items, planned, under_way };
         for event in events {
             self.on(event, &mut reading);
         }
@@ -111,13 +115,19 @@ impl History {
             Event::PlayStarted { .. } => {
                 reading.play = reading.plays;
                 reading.plays += 1;
+                reading.batches = 0;
                 reading.items.clear();
                 reading.planned.clear();
             }
             Event::BatchStarted { hosts, .. } => {
+                if reading.batches > 0 {
+                    self.passed.insert(reading.play);
+                }
+                reading.batches += 1;
                 let hosts = hosts.iter().cloned().collect();
                 self.teams.push(Team { play: reading.play, hosts, did: HashMap::new() });
             }
+            Event::GateClosed { gate, .. } if gate == "confirm" => _ = self.passed.insert(reading.play),
             Event::Planned { host, task, changes } => {
                 let kinds = changes.iter().map(kind).collect();
                 reading.planned.insert((host.clone(), task.place.clone()), kinds);
@@ -224,12 +234,10 @@ impl History {
         }
     }
 
-    /// Whether the first batch of a play, which is its canary where it has one, has gone through an earlier run, and none of its
-    /// hosts is among those that are left.
+    /// Whether the canary of a play has ended well in an earlier run: others have begun after it, or waited for a word alone.
     #[must_use]
-    pub fn first_batch_has_passed(&self, play: usize, left: &[String]) -> bool {
-        let first = self.teams.iter().find(|team| team.play == play);
-        first.is_some_and(|team| !left.iter().any(|host| team.hosts.contains(host)))
+    pub fn canary_has_passed(&self, play: usize) -> bool {
+        self.passed.contains(&play)
     }
 
     /// The run that was cut off in the middle of a step, where one was: nobody knows how far it came.

@@ -118,26 +118,26 @@ fn an_ad_hoc_run_is_kept_and_what_only_looks_is_not() {
 #[test]
 fn what_may_be_secret_on_a_command_line_is_not_in_the_journal() {
     let world = World::new()
-        .file("more.yml", "other: canary-in-a-file\n")
+        .file("more.yml", "other: nightingale-in-a-file\n")
         .tasks("- copy: {dest: /etc/x, content: \"{{ token | length }}\"}");
     let forms: [&[&str]; 5] = [
-        &["-e", "token=canary"],
-        &["-etoken=canary"],
-        &["--extra-vars=token=canary"],
-        &["-be", "{\"token\": \"canary\"}"],
-        &["-e", "token=canary other=canary", "-e", "@more.yml"],
+        &["-e", "token=nightingale"],
+        &["-etoken=nightingale"],
+        &["--extra-vars=token=nightingale"],
+        &["-be", "{\"token\": \"nightingale\"}"],
+        &["-e", "token=nightingale other=nightingale", "-e", "@more.yml"],
     ];
     for form in forms {
         world.apply(form).run();
     }
-    world.dtrctl(&["run", "web1", "debug", "msg=canary", "-i", "hosts.yml", "--format", "jsonl"]).run();
+    world.dtrctl(&["run", "web1", "debug", "msg=nightingale", "-i", "hosts.yml", "--format", "jsonl"]).run();
     for run in kept(&world) {
         let text = fs::read_to_string(run.join("run.json")).unwrap();
-        assert!(!text.contains("canary"), "{text}");
+        assert!(!text.contains("nightingale"), "{text}");
         assert!(text.contains("(hidden)"), "{text}");
     }
     let list = world.dtrctl(&["runs"]).run().stdout;
-    assert!(list.contains("-e token=(hidden)") && !list.contains("canary"), "{list}");
+    assert!(list.contains("-e token=(hidden)") && !list.contains("nightingale"), "{list}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn what_no_log_and_a_vault_hide_is_not_in_the_journal() {
     let run = world.apply(&["--diff", "-v"]).args(&vault).run();
     let all = all_bytes(&world.path(RUNS));
     assert!(all.contains("***"), "{all}");
-    assert!(!all.contains("canary") && !all.contains("swordfish"), "{all}");
+    assert!(!all.contains("canary-") && !all.contains("swordfish"), "{all}");
     // The vault is closed by then.
     assert_said_again(&run, &world.dtrctl(&["runs", "last", "--diff", "-v"]).run());
 }

@@ -224,7 +224,7 @@ fn a_result_that_is_hidden_is_not_gone_on_with() {
     let fleet = Fleet::new(
         "- hosts: web1\n  tasks:\n    \
          - shell: echo once >> @/quiet\n      HERE\n      no_log: true\n    \
-         - name: secret\n      shell: echo once >> @/counted; echo canary\n      HERE\n      register: told\n      no_log: true\n      ignore_errors: true\n    \
+         - name: secret\n      shell: echo once >> @/counted; echo nightingale\n      HERE\n      register: told\n      no_log: true\n      ignore_errors: true\n    \
          - command: test -e @/go\n      HERE\n",
     );
     fleet.apply(&[]).code(3).run();
@@ -238,7 +238,7 @@ fn a_result_that_is_hidden_is_not_gone_on_with() {
         "{message}"
     );
     assert!(reason["help"].as_str().unwrap().contains("`apply -l`"), "{reason}");
-    assert!(!resumed.stdout.contains("canary"));
+    assert!(!resumed.stdout.contains("nightingale"));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn the_same_variables_tags_and_directory_are_used() {
     );
     let fleet = Fleet(fleet.0.file("more.yml", "more: from a file\n"));
     fleet
-        .apply(&["-e", "token=canary where=all", "-e", "@more.yml", "-t", "wanted", "-l", "web1,web2"])
+        .apply(&["-e", "token=nightingale where=all", "-e", "@more.yml", "-t", "wanted", "-l", "web1,web2"])
         .code(3)
         .run();
     fleet.touch("go");
@@ -280,11 +280,11 @@ fn the_same_variables_tags_and_directory_are_used() {
     let output = command.current_dir(fleet.0.path("home")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     for host in ["web1", "web2"] {
-        assert_eq!(fleet.file(host, "told"), "canary from a file web1,web2");
+        assert_eq!(fleet.file(host, "told"), "nightingale from a file web1,web2");
     }
     assert!(!fleet.0.root("web3").join("etc/told").exists());
     let record = fs::read_to_string(fleet.runs()[1].join("run.json")).unwrap();
-    assert!(!record.contains("canary"), "{record}");
+    assert!(!record.contains("nightingale"), "{record}");
 }
 
 #[test]
@@ -321,14 +321,45 @@ fn one_module_is_gone_on_with_too() {
     for host in ["web2", "web3"] {
         fs::create_dir_all(blocked(host).join("full")).unwrap();
     }
-    let run = ["run", "docker", "copy", "dest=/etc/gate", "content=canary", "-i", "hosts.yml"];
+    let run = ["run", "docker", "copy", "dest=/etc/gate", "content=nightingale", "-i", "hosts.yml"];
     fleet.0.dtrctl(&run).code(3).any_stderr().run();
     for host in ["web2", "web3"] {
         fs::remove_dir_all(blocked(host)).unwrap();
     }
     let resumed = fleet.resume(&[]).run();
     assert_eq!(hosts(&resumed), ["web2", "web3"]);
-    assert_eq!(fleet.file("web3", "gate"), "canary");
+    assert_eq!(fleet.file("web3", "gate"), "nightingale");
     let record = fs::read_to_string(fleet.runs()[1].join("run.json")).unwrap();
-    assert!(!record.contains("canary"), "{record}");
+    assert!(!record.contains("nightingale"), "{record}");
+}
+
+#[test]
+fn a_canary_that_has_passed_is_not_asked_for_again() {
+    let fleet = Fleet::new(
+        "- hosts: docker\n  canary: 1\n  confirm: after_canary\n  tasks:\n    - copy: {dest: /etc/conf, content: a}\n\
+         - hosts: docker\n  tasks:\n    - copy: {dest: /etc/told, content: b}\n",
+    );
+    let first = fleet.apply(&[]).any_code().any_stderr().run();
+    assert!(first.stdout.contains("\"gate\":\"confirm\""), "{}", first.stdout);
+    assert!(
+        fleet.0.root("web1").join("etc/conf").exists() && !fleet.0.root("web2").join("etc/conf").exists()
+    );
+    let resumed = fleet.resume(&[]).run();
+    assert!(!resumed.stdout.contains("gate_closed"), "{}", resumed.stdout);
+    for host in ["web1", "web2", "web3"] {
+        assert_eq!((fleet.file(host, "conf"), fleet.file(host, "told")), ("a".to_owned(), "b".to_owned()));
+    }
+}
+
+#[test]
+fn gates_of_the_command_line_are_those_of_the_run() {
+    let fleet = Fleet::new("- hosts: docker\n  tasks:\n    - copy: {dest: /etc/conf, content: a}\n");
+    let gates = ["--canary", "web1", "--confirm", "after_canary", "--max-fail", "0"];
+    fleet.apply(&gates).any_code().any_stderr().run();
+    assert!(!fleet.0.root("web2").join("etc/conf").exists());
+    fs::create_dir_all(fleet.0.root("web2").join("etc/conf/full")).unwrap();
+    let resumed = fleet.resume(&[]).code(5).run();
+    assert!(resumed.stdout.contains("\"gate\":\"max_fail\""), "{}", resumed.stdout);
+    fs::remove_dir_all(fleet.0.root("web2").join("etc/conf")).unwrap();
+    assert!(hosts(&fleet.resume(&[]).run()).contains(&"web2".to_owned()));
 }
