@@ -103,7 +103,7 @@ impl Module for Undo {
                 "it has changed no file here as this user, or its record has gone: the newest ten runs are kept",
             ));
         }
-        plan::plan(&found, host)
+        Ok(plan::plan(&found, host))
     }
 }
 

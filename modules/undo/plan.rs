@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::{Found, Place, trust};
 use crate::contract::{
     Account, Attributes, Before, Change, Content, Entity, EntityKind, FileKind, Host, HostPath, Image, Kept,
-    KeptPart, MakeDir, MakeLink, Need, OwedRecord, Owned, Ownership, Part, Plan, PlanError, Remove,
-    RemoveDir, RemoveLink, RemoveOther, Removed, Replaced, SetMode, Standing, WriteFile,
+    KeptPart, MakeDir, MakeLink, Need, OwedRecord, Owned, Ownership, Part, Plan, Remove, RemoveDir,
+    RemoveLink, RemoveOther, Removed, Replaced, SetMode, Standing, WriteFile,
 };
 use crate::daemon_config::rules::{Effect, effect};
 use crate::daemon_json::OWED;
 use crate::platform::Daemon;
 
 /// What puts the host back.
-pub fn plan(found: &Found, host: &Host) -> Result<Plan, PlanError> {
+pub fn plan(found: &Found, host: &Host) -> Plan {
     let mut plan = Plan::default();
     let (mut restored, mut left) = (Vec::new(), Vec::new());
     let mut going = BTreeSet::new();
@@ -51,7 +51,7 @@ pub fn plan(found: &Found, host: &Host) -> Result<Plan, PlanError> {
     plan.set("found", found.record.known);
     plan.set("restored", paths);
     plan.set("left", left);
-    Ok(plan)
+    plan
 }
 
 /// Whether what stands at a path is what a record says.

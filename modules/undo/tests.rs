@@ -73,7 +73,7 @@ fn found(places: Vec<Place>, runs: bool) -> Found {
 
 fn planned(places: Vec<Place>, runs: bool) -> Plan {
     let facts = Facts { id: "debian".to_owned(), user: "root".to_owned(), ..Facts::default() };
-    plan(&found(places, runs), &Host::new("web1", facts)).expect("a plan")
+    plan(&found(places, runs), &Host::new("web1", facts))
 }
 
 fn needs(before: &str, after: &str, runs: bool) -> Option<Need> {
