@@ -211,6 +211,7 @@ fn written(dest: &HostPath, file: &File, body: Vec<u8>) -> Result<Option<Change>
         ownership,
         validate: None,
         over_link: None,
+        through: None,
     })))
 }
 

@@ -136,7 +136,8 @@ impl Writing {
             written.changes.push(Change::BackUp(copy));
         }
         let (path, content) = (self.path.clone(), self.content.clone());
-        let write = WriteFile { path, before, content, ownership, validate, over_link };
+        let through = file.link.clone().filter(|_| self.follow);
+        let write = WriteFile { path, before, content, ownership, validate, over_link, through };
         written.changes.push(Change::WriteFile(write));
         Ok(written)
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub use planned::PlannedChange;
+pub use planned::{PlannedChange, Sealed};
 pub use summary::Summary;
 
 /// The version of this format.
@@ -25,6 +25,12 @@ pub const RAN: &str = "ran: `check_mode` is false";
 
 /// The note of a task that has not run though the run applies.
 pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
+
+/// The kind of a [`Reason`] for a host that was put back as it was.
+pub const ROLLED_BACK: &str = "rolled_back";
+
+/// The kind of a [`Reason`] for a host of which nobody knows yet whether it was put back.
+pub const UNCONFIRMED: &str = "unconfirmed";
 
 /// One event. `--format jsonl` prints each as a line, and reads back as the same event.
 #[derive(Debug, Clone, Serialize, Deserialize)]

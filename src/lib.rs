@@ -9,6 +9,7 @@ pub mod inventory;
 pub mod issue;
 pub mod journal;
 pub mod net;
+pub mod plan;
 pub mod playbook;
 pub mod reference;
 pub mod report;

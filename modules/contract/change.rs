@@ -225,6 +225,9 @@ pub struct WriteFile {
     /// Where the link leads that the file takes the place of, instead of what it leads to; `before` is then none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over_link: Option<String>,
+    /// Where the link leads through which it is written; none where the path is no link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
 }
 
 /// Removes a file; refused where it is no longer as `before`.
@@ -527,7 +530,7 @@ impl WriteFile {
     /// A file that is written without being judged, through links.
     #[must_use]
     pub const fn new(path: HostPath, before: Option<Before>, content: Content, ownership: Ownership) -> Self {
-        Self { path, before, content, ownership, validate: None, over_link: None }
+        Self { path, before, content, ownership, validate: None, over_link: None, through: None }
     }
 
     fn call(&self) -> Call {

@@ -269,6 +269,7 @@ mod tests {
                 ownership: Ownership::default(),
                 validate: None,
                 over_link: None,
+                through: None,
             });
             assert_eq!(ask("").lay(&write, ServiceState::default()).stale, stale, "{path} {old}");
         }

@@ -75,12 +75,9 @@ fn holding(before: Before, text: &[u8]) -> Before {
 }
 
 fn write(found: &Found, before: Option<Before>, text: &[u8]) -> Change {
-    Change::WriteFile(WriteFile::new(
-        found.file.path.clone(),
-        before,
-        Content::new(text.to_vec()),
-        Ownership::default(),
-    ))
+    let (path, content) = (found.file.path.clone(), Content::new(text.to_vec()));
+    let write = WriteFile::new(path, before, content, Ownership::default());
+    Change::WriteFile(WriteFile { through: found.file.link.clone(), ..write })
 }
 
 /// Whether `/info` will show the reload.

@@ -15,6 +15,7 @@ use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
 use crate::engine::{Options, Renderer, Selected, plays};
 use crate::error::Failure;
+use crate::plan::Planning;
 use crate::playbook::one_task;
 
 /// Runs one module on hosts, as a playbook of one task would: asks each host, shows what has to change, and makes exactly
@@ -41,10 +42,10 @@ pub struct Run {
     #[command(flatten)]
     pub connection: ConnectionOptions,
     #[command(flatten)]
+    pub gates: GateOptions,
+    #[command(flatten)]
     #[serde(skip)]
     pub journal: JournalOptions,
-    #[command(flatten)]
-    gates: GateOptions,
 }
 
 impl Run {
@@ -86,6 +87,7 @@ impl Run {
             selected,
             playbooks: vec![self.module.clone()],
             detailed: self.mode.detailed_exitcode,
+            planning: Planning::default(),
         };
         job.run(&mut reports)
     }

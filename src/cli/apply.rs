@@ -13,18 +13,21 @@ use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::resume::Resumed;
+use super::review::{Review, ReviewOptions, plan_in};
 use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
 use crate::error::Failure;
 use crate::inventory::{Inventory, Order, Pattern};
+use crate::plan::Planning;
 use crate::playbook::{Play, Playbook};
+use crate::report::Report;
 use crate::yaml::{Problem, Problems};
 
 /// Applies playbooks: asks each host, shows what has to change, and makes exactly that so.
-#[derive(Debug, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct Apply {
-    /// The playbooks, in order.
+    /// The playbooks, in order; or one plan that `dtrctl plan` has saved.
     #[arg(required = true, value_name = "PLAYBOOK")]
     pub playbooks: Vec<PathBuf>,
     #[command(flatten)]
@@ -49,6 +52,8 @@ pub struct Apply {
     #[arg(long)]
     pub allow_empty: bool,
     #[command(flatten)]
+    pub review: ReviewOptions,
+    #[command(flatten)]
     #[serde(skip)]
     pub journal: JournalOptions,
     #[command(flatten)]
@@ -56,17 +61,45 @@ pub struct Apply {
     pub listing: Listing,
 }
 
+/// What a run has to do with a plan file.
+#[derive(Default)]
+pub struct Going<'a> {
+    /// What the engine has to do with it.
+    pub planning: Planning,
+    /// `-l`, as templates see it.
+    pub limit: Option<String>,
+    /// The plan that is applied.
+    pub review: Option<Review>,
+    /// What else hears of everything.
+    pub report: Option<Box<dyn Report>>,
+    /// What an earlier run has left, where this one goes on with it.
+    pub resumed: Option<&'a Resumed>,
+    /// What was asked, where the plan says more than that.
+    pub recorded: Option<&'a Apply>,
+}
+
 impl Apply {
     pub fn run(self) -> Done {
-        self.go(None)
+        self.resume(None)
     }
 
     /// Runs it, or what an earlier run has left of it.
-    pub fn go(&self, resumed: Option<&Resumed>) -> Done {
+    pub fn resume(self, resumed: Option<&Resumed>) -> Done {
+        if let Some((path, plan)) = plan_in(&self.playbooks)? {
+            let (review, apply) = Review::of(path, plan, &self)?;
+            let going = review.going(self.review.key_file()?)?;
+            return apply.go(Going { resumed, recorded: Some(&self), ..going });
+        }
+        self.review.refuse("belongs to a plan, and a playbook is applied here")?;
+        self.go(Going { limit: self.inventory.limit.clone(), resumed, ..Going::default() })
+    }
+
+    /// Runs what it says.
+    pub fn go(&self, going: Going<'_>) -> Done {
         self.inventory.vault.unlock()?;
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
-        let mut options = self.options()?;
+        let mut options = Options { limit: going.limit, ..self.options()? };
         self.refuse_unknown_tags(&playbooks, &options.tags)?;
         if self.listing.any() {
             output::print(&self.listed(&playbooks, directory.as_deref(), &options)?);
@@ -78,14 +111,18 @@ impl Apply {
             Some(Arc::clone(&inventory)),
             self.connection.becomes()?,
         );
-        let mut draft = self.draft(&playbooks)?;
+        let mut draft = self.draft(going.recorded.unwrap_or(self), &playbooks)?;
         let mut selected = self.select(&playbooks, &inventory, &renderer, &options)?;
-        if let Some(resumed) = resumed {
+        if let Some(review) = &going.review {
+            review.narrow(&mut selected)?;
+        }
+        if let Some(resumed) = going.resumed {
             resumed.narrow(&mut draft, &mut selected)?;
             options.limit.clone_from(&resumed.limit);
         }
         let journal = Some(draft);
         let mut reports = self.mode.reports()?;
+        reports.0.extend(going.report);
         let job = Job {
             journal,
             options,
@@ -95,13 +132,14 @@ impl Apply {
             selected,
             playbooks: self.playbooks.iter().map(|path| path.display().to_string()).collect(),
             detailed: self.mode.detailed_exitcode,
+            planning: going.planning,
         };
         job.run(&mut reports)
     }
 
     /// What is kept of the run.
-    fn draft(&self, playbooks: &[Playbook]) -> Result<Draft, Failure> {
-        let mut draft = Draft::new(&self.journal, "apply", self.mode.check, self)?;
+    fn draft(&self, asked: &Self, playbooks: &[Playbook]) -> Result<Draft, Failure> {
+        let mut draft = Draft::new(&self.journal, "apply", self.mode.check, asked)?;
         draft.playbooks(playbooks);
         draft.inventory(&self.inventory)?;
         draft.becomes(self.connection.becomes()?);

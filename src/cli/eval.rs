@@ -19,6 +19,7 @@ use crate::engine::{
 };
 use crate::error::Failure;
 use crate::inventory::{Inventory, LOCALHOST, Pattern};
+use crate::plan::Planning;
 use crate::playbook::{Gates, Play};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 use crate::vault;
@@ -76,9 +77,10 @@ impl Eval {
             options,
             inventory,
             stop: Arc::new(AtomicBool::new(false)),
+            planning: Planning::default(),
             events,
-            history: None,
             questions: None,
+            history: None,
         });
         let node = node(&self.expression);
         let asked = Asked { node: &node, host: &self.host, play: &play, hosts: &hosts };

@@ -15,8 +15,11 @@ mod mode;
 mod modules;
 mod options;
 mod output;
+mod plan;
 mod playbooks;
+mod rehearse;
 mod resume;
+mod review;
 mod run;
 mod runs;
 mod schema;
@@ -44,6 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(Box<apply::Apply>),
+    Plan(Box<plan::Plan>),
     Run(Box<ad_hoc::Run>),
     Validate(validate::Validate),
     Hosts(hosts::Hosts),
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Apply(apply) => apply.run(),
+        Command::Plan(plan) => plan.run(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Hosts(hosts) => hosts.run(),

@@ -98,6 +98,17 @@ impl InventoryOptions {
         self.extra_nodes()?.iter().map(value).collect()
     }
 
+    /// What `-e` gives on the command line itself, each variable with the text that it is read from.
+    pub fn extra_on_line(&self) -> Result<Vec<(&str, String, Json)>, Failure> {
+        let mut all = Vec::new();
+        for text in self.extra_vars.iter().filter(|text| !text.starts_with('@')) {
+            for (key, value) in extra_vars(text)? {
+                all.push((text.as_str(), name(&key), value.to_source()?));
+            }
+        }
+        Ok(all)
+    }
+
     /// The same as they are written.
     pub fn extra_nodes(&self) -> Result<Vec<(Node, Node)>, Failure> {
         self.vault.unlock()?;

@@ -76,7 +76,7 @@ impl Resume {
                 apply.connection = self.connection.over(apply.connection);
                 apply.allow_empty = true;
                 (apply.mode, apply.journal) = (self.mode, journal);
-                apply.go(Some(&resumed))
+                apply.resume(Some(&resumed))
             }
             "run" => {
                 let mut run: ad_hoc::Run = read(&name, options)?;

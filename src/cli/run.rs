@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::journal::Draft;
 use super::output;
+use super::rehearse::rehearse;
 use super::settings::settings;
 use crate::engine::{
     Access, Connections, Controller, Memory, Options, Parts, Question, Renderer, RunName, Selected, Shared,
@@ -22,6 +23,7 @@ use crate::engine::{
 use crate::error::{End, Failure, exit_code};
 use crate::event::{Event, Recap, Summary, VERSION};
 use crate::inventory::Inventory;
+use crate::plan::Planning;
 use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
 
@@ -183,6 +185,8 @@ pub struct Job<'a> {
     pub playbooks: Vec<String>,
     /// Whether what is pending or unknown has an exit code of its own.
     pub detailed: bool,
+    /// What it has to do with a plan file.
+    pub planning: Planning,
     /// What is kept of it in the journal; none for what only looks.
     pub journal: Option<Draft>,
 }
@@ -201,7 +205,7 @@ impl Job<'_> {
         Ok(code)
     }
 
-    async fn go(self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
+    async fn go(mut self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
@@ -213,19 +217,28 @@ impl Job<'_> {
         let now = OffsetDateTime::now_utc();
         let (check, detailed) = (self.options.check, self.detailed);
         let name = run_name(now);
-        let shared = Shared::new(Parts {
+        let parts = |job: &Self, events, questions| Parts {
             name: name.clone(),
-            controller: Controller::new(now, self.options.limits.connect),
-            connections: Connections::new(access, Arc::clone(&pool)),
-            memory: memory(self.connection.cache.as_deref()),
-            options: self.options,
-            inventory: self.inventory,
-            renderer: self.renderer,
+            controller: Controller::new(now, job.options.limits.connect),
+            connections: Connections::new(access.clone(), Arc::clone(&pool)),
+            memory: memory(job.connection.cache.as_deref()),
+            options: job.options.clone(),
+            inventory: Arc::clone(&job.inventory),
+            renderer: job.renderer.clone(),
             stop: Arc::clone(&stop),
-            events: sender,
-            history: self.journal.as_ref().and_then(|draft| draft.history.clone()),
-            questions: is_at_terminal().then_some(asking),
-        });
+            planning: job.planning.clone(),
+            history: job.journal.as_ref().and_then(|draft| draft.history.clone()),
+            events,
+            questions,
+        };
+        let dropped = match self.planning.reviewed.clone() {
+            Some(reviewed) => {
+                let (sender, events) = mpsc::unbounded_channel();
+                rehearse(parts(&self, sender, None), events, &reviewed, &mut self.selected).await?
+            }
+            None => BTreeMap::new(),
+        };
+        let shared = Shared::new(parts(&self, sender, is_at_terminal().then_some(asking)));
         shared.preflight(&self.selected)?;
         let mut recorder = match self.journal {
             Some(draft) => draft.begin(&name, &self.selected, now)?,
@@ -233,16 +246,22 @@ impl Job<'_> {
         };
         shared.emit(Event::RunStarted {
             version: VERSION,
-            run: name.id,
+            run: name.id.clone(),
             playbooks: self.playbooks,
             check,
             dtrctl: env!("CARGO_PKG_VERSION").to_owned(),
         });
+        for (host, reason) in dropped.iter().filter_map(|(host, recap)| Some((host, recap.reason.as_ref()?)))
+        {
+            let (host, reason) = (host.clone(), reason.clone());
+            shared.emit(Event::HostFailed { host, reason });
+        }
         let selected = self.selected;
         let run = tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
             async move {
-                let hosts = shared.run(&selected).await;
+                let mut hosts = shared.run(&selected).await;
+                hosts.extend(dropped);
                 let end = match stop.load(Ordering::Relaxed) {
                     true => End::Interrupt,
                     false if shared.is_closed() => End::Gate,

@@ -15,6 +15,7 @@ use super::{Done, output, playbooks};
 use crate::engine::{Options, Renderer, Selected, Tags, plays};
 use crate::error::{Failure, overview_exit_code};
 use crate::inventory::Inventory;
+use crate::plan::Planning;
 use crate::playbook::{Gates, Playbook};
 use crate::report::{DiffMode, Look, Progress, Question, Trust as Overview};
 
@@ -99,6 +100,7 @@ impl Ask {
             selected,
             playbooks: Vec::new(),
             detailed: false,
+            planning: Planning::default(),
             journal: None,
         };
         job.run(&mut report)?;

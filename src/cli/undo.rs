@@ -17,6 +17,7 @@ use crate::engine::{Renderer, Selected, plays};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::journal::{Kept, Record, Store};
+use crate::plan::Planning;
 
 /// Puts back what a run has changed on hosts, where nothing has moved on since.
 ///
@@ -126,6 +127,7 @@ impl Undo {
         draft.seal(&Sealed { extra_vars: options.inventory.extra_vars.clone(), ..Sealed::default() });
         let mut reports = self.mode.reports()?;
         let job = Job {
+            planning: Planning::default(),
             options: self.mode.options(&options.inventory, &options.connection)?,
             renderer: Renderer::with_lookups(
                 PathBuf::new(),

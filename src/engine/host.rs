@@ -126,6 +126,8 @@ pub enum Left {
     Unreachable,
     /// The run was stopped.
     Stopped,
+    /// What it would do was not reviewed.
+    Stale,
     /// The play has ended for it, as a task has said.
     Ended,
 }
@@ -168,10 +170,12 @@ impl HostRun {
                 Err(left) if self.ends_with_always(left) => {
                     requeue(&mut queue, window.drain(..));
                     let fatal = self.shared.is_fatal();
-                    if fatal {
+                    // Nothing may rescue a host whose plan was another.
+                    let closes = fatal || left == Left::Stale;
+                    if closes {
                         self.closing.get_or_insert(left);
                     }
-                    if !self.unwind(&mut queue, !fatal) && !self.force_handlers(&mut queue) {
+                    if !self.unwind(&mut queue, !closes) && !self.force_handlers(&mut queue) {
                         break Err(self.closing.unwrap_or(left));
                     }
                 }
@@ -369,7 +373,7 @@ impl HostRun {
     /// for the sake of another host.
     fn ends_with_always(&self, left: Left) -> bool {
         match left {
-            Left::Failed => true,
+            Left::Failed | Left::Stale => true,
             Left::Stopped => self.shared.is_fatal() && !self.shared.is_interrupted(),
             Left::Unreachable | Left::Ended => false,
         }
@@ -451,12 +455,16 @@ impl HostRun {
                 State::Unreachable
             }
             Left::Stopped => State::Aborted,
+            Left::Stale => State::Stale,
             Left::Ended => return,
         };
         if left == Left::Stopped && self.recap.state == State::NotAttempted && self.recap.trips == 0 {
             return;
         }
-        if self.recap.state < state || state == State::RolledBack || left == Left::Stopped {
+        if self.recap.state < state
+            || matches!(state, State::RolledBack | State::Stale)
+            || left == Left::Stopped
+        {
             self.recap.state = state;
         }
     }

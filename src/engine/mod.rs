@@ -33,6 +33,7 @@ mod reach;
 mod reaching;
 mod reading;
 mod resume;
+mod review;
 mod run;
 mod scope;
 mod scripts;

@@ -18,12 +18,13 @@ use crate::journal::{Finished, History, StepName};
 impl Shared {
     /// Whether the canary of the play in hand has ended well in an earlier run: nobody is asked for a word again.
     pub(super) fn canary_has_passed(&self) -> bool {
-        self.history.as_ref().is_some_and(|history| history.canary_has_passed(self.play_number()))
+        self.history.as_ref().is_some_and(|history| history.canary_has_passed(self.play_index()))
     }
 
     /// The number of the play in hand, from 0.
-    fn play_number(&self) -> usize {
-        self.plays_begun.load(Ordering::Relaxed).saturating_sub(1)
+    fn play_index(&self) -> usize {
+        let begun = usize::try_from(self.plays_begun.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        begun.saturating_sub(1)
     }
 }
 
@@ -31,7 +32,7 @@ impl HostRun {
     /// The name of a step among those of earlier runs.
     fn step_name<'a>(&'a self, step: &'a Ready) -> StepName<'a> {
         StepName {
-            play: self.shared.play_number(),
+            play: self.shared.play_index(),
             host: &self.host.name,
             head: &step.head,
             item: step.work.item.as_ref().map_or(0, |item| item.index),

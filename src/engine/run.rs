@@ -1,7 +1,7 @@
 //! A run: plays in order, batches in order, hosts side by side.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modules::Overlay;
@@ -22,6 +22,7 @@ use super::variables::{Kept, Variables, layer_of};
 use crate::event::{Event, Position, Reason, Recap, State};
 use crate::inventory::Inventory;
 use crate::journal::History;
+use crate::plan::Planning;
 use crate::playbook::{Gates, Play, Playbook};
 use crate::template::{Layer, Scope};
 use crate::transport::Limits;
@@ -121,11 +122,13 @@ pub struct Shared {
     pub(super) play_ended: AtomicBool,
     /// `groups`, the hosts of each group: one for all hosts, as it is as long as the inventory.
     pub(super) groups: Layer,
+    /// How many plays have begun.
+    pub(super) plays_begun: AtomicU32,
+    /// What it has to do with a plan file.
+    pub(super) planning: Planning,
     pub(super) events: mpsc::UnboundedSender<Event>,
     /// What earlier runs have done, for one that goes on with them.
     pub(super) history: Option<Arc<History>>,
-    /// How many plays have begun.
-    pub(super) plays_begun: AtomicUsize,
     pub(super) overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
     pub(super) seen: Mutex<BTreeMap<String, Overlay>>,
@@ -172,12 +175,14 @@ pub struct Parts {
     pub stop: Arc<AtomicBool>,
     /// How hosts are reached.
     pub connections: Connections,
+    /// What it has to do with a plan file.
+    pub planning: Planning,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
-    /// What earlier runs have done, for one that goes on with them.
-    pub history: Option<Arc<History>>,
     /// Where it is asked whether to go on.
     pub questions: Questions,
+    /// What earlier runs have done, for one that goes on with them.
+    pub history: Option<Arc<History>>,
 }
 
 impl Shared {
@@ -207,9 +212,10 @@ impl Shared {
             lost_batch: Mutex::default(),
             play_ended: AtomicBool::new(false),
             groups,
+            plays_begun: AtomicU32::new(0),
+            planning: parts.planning,
             events: parts.events,
             history: parts.history,
-            plays_begun: AtomicUsize::new(0),
             overlays: Mutex::default(),
             seen: Mutex::default(),
             turns: Mutex::default(),

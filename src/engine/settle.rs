@@ -10,7 +10,7 @@ use super::host::{HostRun, Left, Window, requeue, start_over};
 use super::program::Queue;
 use super::step::{Planned, Ready, Stage, Witness};
 use super::window::Acts;
-use crate::event::{Event, ONLY_PLANNED, Outcome, PlannedChange, RAN};
+use crate::event::{Event, ONLY_PLANNED, Outcome, RAN};
 
 /// How many steps are asked behind a change, and how many before it are asked again: with all of them, hundreds of changes
 /// in one play would cost the square of it.
@@ -111,7 +111,9 @@ impl HostRun {
         if let Some(warning) = self.begun_before(step, &plan) {
             plan.warn(warning);
         }
-        self.show(step, &plan);
+        let changes = self.shown(step, &plan);
+        self.hold_to_review(step, &changes)?;
+        self.shared.emit(Event::Planned { host: self.host.name.clone(), task: step.head.clone(), changes });
         let is_otherwise = step.check != self.shared.options.check;
         let (mut done, mode) = if step.check {
             (self.only_plan(step, plan, window, queue), ONLY_PLANNED)
@@ -150,19 +152,6 @@ impl HostRun {
             modules::ACCEPT_UNTESTED,
             untested.name
         )))
-    }
-
-    fn show(&self, step: &Ready, plan: &Plan) {
-        let shown = |change| {
-            let change = PlannedChange::new(change, step.no_log);
-            if step.shows_diff { change } else { PlannedChange { diff: None, ..change } }
-        };
-        let changes = plan.changes.iter().map(shown);
-        self.shared.emit(Event::Planned {
-            host: self.host.name.clone(),
-            task: step.head.clone(),
-            changes: changes.collect(),
-        });
     }
 
     /// Check mode: the changes are laid over what later steps see.

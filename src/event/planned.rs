@@ -21,6 +21,20 @@ pub struct PlannedChange {
     /// Its unified diff, where it is about a file's content; sizes alone where that may not be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
+    /// By what a plan file knows it again; only where one is made or applied.
+    #[serde(skip)]
+    pub sealed: Option<Sealed>,
+}
+
+/// By what a plan file knows a change again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// A digest of what will run, with everything that it is given.
+    pub seal: String,
+    /// What it starts from, where that is one thing: a digest, `absent`, or where a link leads.
+    pub from: Option<String>,
+    /// What it leads to, likewise.
+    pub to: Option<String>,
 }
 
 impl PlannedChange {
@@ -40,7 +54,7 @@ impl PlannedChange {
             Ok(Value::Object(data)) => data,
             _ => Map::new(),
         };
-        Self { summary, change: data, diff }
+        Self { summary, change: data, diff, sealed: None }
     }
 }
 

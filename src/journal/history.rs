@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use crate::event::{Event, ONLY_PLANNED, Outcome, PlannedChange, Position, TaskHead};
+use crate::event::{
+    Event, ONLY_PLANNED, Outcome, PlannedChange, Position, ROLLED_BACK, TaskHead, UNCONFIRMED,
+};
 
 /// Changes that are made anew each time they are asked for: asking the host does not tell whether they were made.
 const REPEATED: [&str; 7] =
@@ -79,6 +81,8 @@ struct Reading<'a> {
     /// How often a step was finished, by host and place: the items of a loop.
     items: HashMap<(String, Position), usize>,
     planned: HashMap<(String, Position), Vec<String>>,
+    /// The hosts that have begun and not ended.
+    under_way: HashSet<String>,
 }
 
 impl History {
@@ -91,9 +95,14 @@ impl History {
     /// Takes the events of a run; of several runs the earliest first.
     pub fn take(&mut self, run: &str, events: &[Event]) {
         let (items, planned) = (HashMap::new(), HashMap::new());
-        let mut reading = Reading { run, play: 0, plays: 0, batches: 0, items, planned };
+        let under_way = HashSet::new();
+        let mut reading = Reading { run, play: 0, plays: 0, batches: 0, items, planned, under_way };
         for event in events {
             self.on(event, &mut reading);
+        }
+        // Nobody has confirmed these: their hosts were put back.
+        for host in std::mem::take(&mut reading.under_way) {
+            self.put_back(&reading, &host);
         }
         for ((host, place), _) in reading.planned {
             let begun = self.begun.entry((reading.play, host)).or_default();
@@ -123,7 +132,14 @@ impl History {
                 let kinds = changes.iter().map(kind).collect();
                 reading.planned.insert((host.clone(), task.place.clone()), kinds);
             }
+            Event::HostFailed { host, reason }
+                if [ROLLED_BACK, UNCONFIRMED].contains(&reason.kind.as_str()) =>
+            {
+                self.put_back(reading, host);
+            }
+            Event::HostFinished { host } => _ = reading.under_way.remove(host),
             Event::TaskFinished { host, task, outcome, result, notes, .. } => {
+                reading.under_way.insert(host.clone());
                 let kinds = reading.planned.remove(&(host.clone(), task.place.clone())).unwrap_or_default();
                 let count = reading.items.entry((host.clone(), task.place.clone())).or_default();
                 let item = *count;
@@ -135,6 +151,16 @@ impl History {
             }
             _ => {}
         }
+    }
+
+    /// Forgets what a run has done in its play on a host that was put back: files are as they were, and what was made from them
+    /// by a command has to be made again.
+    fn put_back(&mut self, reading: &Reading<'_>, host: &str) {
+        let key = (reading.play, host.to_owned());
+        if let Some(steps) = self.steps.get_mut(&key) {
+            steps.retain(|_, step| step.run != reading.run);
+        }
+        self.handlers.remove(&key);
     }
 
     fn finished(

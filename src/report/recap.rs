@@ -192,6 +192,11 @@ fn meaning(ending: &Ending<'_>) -> String {
         0 => "every host is as desired",
         1 => "usage or input is wrong; no host was touched",
         2 => "something is pending, owed or unknown",
+        3 if any(|recap| recap.state == State::Stale)
+            && !any(|recap| matches!(recap.state, State::Failed | State::Unsupported)) =>
+        {
+            "a host is not where the plan has it"
+        }
         3 => "a host failed",
         4 => "a host was unreachable",
         5 if ending.closed.is_some() => "ended by a gate",

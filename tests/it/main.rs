@@ -26,6 +26,7 @@ mod outcomes;
 mod overview;
 mod own_modules;
 mod pki;
+mod plans;
 mod reference;
 mod registry_library;
 mod registry_tls;

@@ -297,6 +297,16 @@ fn ends(ran: &Ran) -> BTreeMap<String, String> {
     ran.finished("web1").iter().map(end).collect()
 }
 
+/// Applies the playbook: by way of a plan file, where the plan knows the host to its end and no command does what a plan
+/// cannot know.
+fn applied(world: &World, check: &Ran, commands: bool) -> Ran {
+    if commands || check.recap("web1")["state"] == "failed" {
+        return world.events(&[]).any_code().run();
+    }
+    world.dtrctl(&["plan", "site.yml", "-i", "hosts.yml", "-o", "plan.json"]).any_code().run();
+    world.dtrctl(&["apply", "plan.json", "--allow-unknown", "--format", "jsonl"]).any_code().run()
+}
+
 /// Check, apply, check, apply: each check tells what the apply after it does.
 fn holds(seed: u64, commands: bool) -> usize {
     let playbook = Chain::new(seed, commands).playbook();
@@ -312,7 +322,7 @@ fn holds(seed: u64, commands: bool) -> usize {
                 "seed {seed}: check has written\n{playbook}"
             );
         }
-        let apply = world.events(&[]).any_code().run();
+        let apply = applied(&world, &check, commands);
         let said = std::panic::catch_unwind(|| {
             assert_same_plan(&check, &apply);
             let (told, done) = (ends(&check), ends(&apply));

@@ -16,6 +16,7 @@ use crate::engine::{
 use crate::error::Failure;
 use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::inventory::Inventory;
+use crate::plan::Planning;
 use crate::playbook::{Gates, Playbook};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 
@@ -84,9 +85,10 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
         memory: Memory::none(),
         stop: Arc::new(AtomicBool::new(false)),
+        planning: Planning::default(),
         events: sender,
-        history: None,
         questions: None,
+        history: None,
     });
     let selected = plays(&[playbook])
         .into_iter()
