@@ -122,6 +122,29 @@ pub fn header(host: &Host) -> Vec<(&'static str, String)> {
     platform::Daemon::assumed(host).header()
 }
 
+/// Why a host's daemon would neither reload nor start with its files as they stand; none where it would, or nobody knows.
+#[must_use]
+pub fn daemon_verdict(host: &Host) -> Probe<Option<String>> {
+    restart_docker::verdict(host)
+}
+
+/// Whether a module's changes may break what the daemon reads at its start, and it has not judged them itself.
+#[must_use]
+pub fn writes_unjudged(module: &str, host: &Host, changes: &[Change]) -> bool {
+    let daemon = platform::Daemon::assumed(host);
+    let profile = platform::boot2docker::is(&host.facts).then(platform::boot2docker::profile);
+    let read = |path: &HostPath| *path == daemon.config || Some(path) == profile.as_ref();
+    let judges = [daemon_json::DaemonJson::NAME, boot2docker_profile::Boot2DockerProfile::NAME];
+    !judges.contains(&module) && changes.iter().filter_map(Change::path).any(read)
+}
+
+/// The text of the guard of a host, which puts it back after so many seconds without a word from its run.
+#[must_use]
+pub fn guard_program(host: &Host, silence: u64) -> String {
+    let daemon = platform::Daemon::assumed(host);
+    contract::guard::program(&daemon.header(), silence, daemon.service.restart, daemon.service.reload)
+}
+
 /// Whether a host is of a platform that dtrctl was never run on; none where there is no host.
 #[must_use]
 pub fn untested(host: Option<&Host>) -> Option<&'static platform::Untested> {

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::arguments::{Listed, filled};
 use crate::certs::{self, Pem, RegistryHost};
 use crate::contract::{
-    AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, AskResolve, DaemonInfo, Distribution, Host,
-    HostCheck, HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe, Resolved, Touches,
+    AskDistribution, AskError, AskHostCheck, AskHttp, AskInfo, AskResolve, Blame, DaemonInfo, Distribution,
+    Host, HostCheck, HttpAnswer, HttpTrust, Module, Plan, PlanError, Probe, Resolved, Touches,
 };
 use crate::platform::{self, Daemon};
 use outcome::{Outcome, Viewpoint};
@@ -131,12 +131,15 @@ impl Module for RegistryCheck {
         }
         let lines = failed.iter().map(|(from, outcome)| self.complaint(*from, outcome));
         let mut error = PlanError::new(lines.collect::<Vec<_>>().join("; "));
+        if failed.iter().any(|(from, _)| *from == Viewpoint::Daemon) {
+            error.blame = Blame::UnlessOwed;
+        }
         let mut helps: Vec<String> = Vec::new();
         for (_, outcome) in failed {
             helps.extend(outcome.help(self).filter(|help| !helps.contains(help)));
         }
         error.help = (!helps.is_empty()).then(|| helps.join("; "));
-        error.result = result;
+        error.result = Box::new(result);
         Err(error)
     }
 }

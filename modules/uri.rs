@@ -175,7 +175,7 @@ impl Module for Uri {
         };
         let result = response
             .result(&self.expected(), self.return_content)
-            .map_err(|(why, result)| PlanError { result, ..PlanError::new(why) })?;
+            .map_err(|(why, result)| PlanError { result: Box::new(result), ..PlanError::new(why) })?;
         let mut plan = Plan { result, ..Plan::default() };
         if let (Some(dest), Some(file)) = (&self.dest, state.file) {
             plan.set("path", dest.to_string());

@@ -111,14 +111,27 @@ fn masked(problem: &Problem) -> Problem {
     }
 }
 
-/// The exit code of a run. When several hold: interrupted, budget, rolled back, failed, unreachable, pending, done.
+/// What has ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It was through.
+    Through,
+    /// A gate: a budget, the canary, or nobody who said to go on.
+    Gate,
+    /// The operator.
+    Interrupt,
+}
+
+/// The exit code of a run. When several hold: interrupted, gate, rolled back, failed, unreachable, pending, done.
 #[must_use]
-pub fn exit_code(hosts: &BTreeMap<String, Recap>, interrupted: bool, check: bool, detailed: bool) -> u8 {
+pub fn exit_code(hosts: &BTreeMap<String, Recap>, end: End, check: bool, detailed: bool) -> u8 {
     let any = |states: &[State]| hosts.values().any(|recap| states.contains(&recap.state));
     let pending = check && hosts.values().any(|recap| recap.changed > 0);
     let open = hosts.values().any(|recap| recap.unknown > 0 || !recap.owed.is_empty());
-    if interrupted {
+    if end == End::Interrupt {
         130
+    } else if end == End::Gate {
+        5
     } else if any(&[State::RolledBack]) {
         6
     } else if any(&[State::Failed, State::Stale, State::Unsupported]) {

@@ -4,6 +4,7 @@ pub mod diff;
 mod masked;
 pub mod overview;
 mod planned;
+mod summary;
 #[cfg(test)]
 mod tests;
 pub mod visible;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 pub use planned::{PlannedChange, Sealed};
+pub use summary::Summary;
 
 /// The version of this format.
 pub const VERSION: u32 = 1;
@@ -54,6 +56,11 @@ pub enum Event {
         hosts: Vec<String>,
         /// The tasks that may follow, in order; handlers come last.
         tasks: Vec<TaskHead>,
+    },
+    /// A host begins its batch: nothing was asked of it in this batch before.
+    HostStarted {
+        /// Which host.
+        host: String,
     },
     /// A task's changes are known; nothing of it has been applied yet.
     Planned {
@@ -119,6 +126,17 @@ pub enum Event {
         /// Whether it is a warning.
         warning: bool,
     },
+    /// A gate has closed: no host begins any more, and those under way end the step in hand.
+    GateClosed {
+        /// Which gate: `max_fail`, `max_unreachable`, `canary`, `confirm` or `window`.
+        gate: String,
+        /// Why.
+        message: String,
+        /// The hosts that have closed it.
+        hosts: Vec<String>,
+        /// How to go on.
+        help: String,
+    },
     /// A host has gone through its batch, or left it: nothing more of it comes in this batch.
     HostFinished {
         /// Which host.
@@ -130,6 +148,8 @@ pub enum Event {
     RunFinished {
         /// Every selected host, by name.
         hosts: BTreeMap<String, Recap>,
+        /// How many of them stand how.
+        summary: Summary,
         /// The process's exit status.
         exit: u8,
     },

@@ -61,9 +61,16 @@ guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier ans
   answer "$id" "$@"
 }
 owing=
+# Where a guard is there ($undo), what is changed is kept first: guard.sh.
+undo=
 act() { # ID, then the call: the first that fails ends the script
   id=$1; shift
-  body=$("$@" 2>&1); rc=$?
+  rc=0
+  if [ -n "$undo" ]; then remember "$@" >"$undo/said" 2>&1; rc=$?; body=$(cat "$undo/said"); rm -f -- "$undo/said"; fi
+  if [ "$rc" = 0 ]; then
+    body=$("$@" 2>&1); rc=$?
+    [ -z "$undo" ] || recorded "$rc" "$@"
+  fi
   printf '%s %s %s\n' "$B" "$id" "$rc"
   printf '%s' "$body" | enc
   echo
@@ -75,7 +82,10 @@ act() { # ID, then the call: the first that fails ends the script
   finish
   exit 0
 }
-finish() { printf '%s end\n' "$B"; }
+finish() {
+  [ -z "$undo" ] || rests
+  printf '%s end\n' "$B"
+}
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
@@ -427,8 +437,13 @@ ask_shell() { # NAME=VALUE..., --, TEXT
   say stderr "$(enc <"$dir/err")"
   rm -rf -- "$dir"
 }
+state() { # the directory for what does
+  if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"; elif [ -n "$DTRCTL_STATE" ]; then echo "$DTRCTL_STATE"
+  elif [ "$(id -u)" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl; else echo /var/lib/dtrctl; fi
+  else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
+}
 runtime() { # the directory for what does not survive a reboot
-  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
+  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ -n "$DTRCTL_RUNTIME" ]; then echo "$DTRCTL_RUNTIME"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
   else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$(id -u)}/dtrctl"; fi
 }
 

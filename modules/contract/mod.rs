@@ -16,6 +16,7 @@ mod entry;
 mod evaluated;
 mod generate;
 mod glob;
+pub mod guard;
 mod host;
 mod lay_entry;
 mod link;
@@ -55,6 +56,7 @@ pub use generate::{
     CertificateKind, GenerateCertificate, KeyType, MadeCertificate, Signer, WantedCertificate,
 };
 pub use glob::AskGlob;
+pub use guard::{GuardAnswer, PutBack};
 pub use host::{ACCEPT_UNTESTED, DaemonKind, DaemonSite, Facts, Host, SETTINGS};
 pub use link::{BackUp, MakeLink, RemoveLink, Replaced, Touch};
 pub use local::{AskLocalTree, LocalEntry, LocalEntryKind, LocalFile, LocalTree};
@@ -62,7 +64,7 @@ pub use module::{ArgumentError, Entry, Module, Task};
 pub use overlay::Overlay;
 pub use path::{HostPath, HostPathError};
 pub use pause::AskPause;
-pub use plan::{Level, Note, Plan, PlanError};
+pub use plan::{Blame, Level, Note, Plan, PlanError};
 pub use probe::{Probe, Step};
 pub use registry_tls::{
     AskRegistryTls, CertificateFile, KeyBefore, KeyFile, LocalView, RegistryService, RegistryTls,

@@ -19,7 +19,7 @@ use super::touches::Doubt;
 use crate::certs;
 
 /// The changes that a host's earlier tasks have planned, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Overlay {
     changes: Vec<Change>,
     doubts: Vec<Doubt>,

@@ -87,13 +87,34 @@ pub struct PlanError {
     /// What to do.
     pub help: Option<String>,
     /// Fields of the registered result.
-    pub result: Map<String, Value>,
+    pub result: Box<Map<String, Value>>,
+    /// Whether what the run has changed on the host is to be put back.
+    pub blame: Blame,
+}
+
+/// Whether a failure shows that the host is not well with what a run has changed on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// It says nothing of the host.
+    #[default]
+    None,
+    /// It does, unless the host still owes something to its daemon, which then cannot know what was changed.
+    UnlessOwed,
+    /// It does: what was changed is put back.
+    Sure,
 }
 
 impl PlanError {
     /// A refusal.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, result: Map::new() }
+        Self { message: message.into(), help: None, result: Box::default(), blame: Blame::None }
+    }
+
+    /// The same refusal, of which what the run has changed on the host is the cause.
+    #[must_use]
+    pub const fn blames_run(mut self) -> Self {
+        self.blame = Blame::Sure;
+        self
     }
 
     /// The same refusal with what to do.

@@ -17,7 +17,11 @@ const RARE: &[&str] = &[
     include_str!("service.sh"),
     include_str!("net.sh"),
     include_str!("files.sh"),
+    GUARD,
 ];
+
+/// Sent where a run changes a host, and run beside it there.
+const GUARD: &str = include_str!("guard.sh");
 
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
@@ -29,6 +33,15 @@ fn sent(library: &str) -> String {
         .map(str::trim_start)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .fold(String::with_capacity(library.len()), |text, line| text + line + "\n")
+}
+
+/// The text of the library with what a guard needs of it, to be run by itself.
+pub(super) fn guard_library(header: &[(&'static str, String)]) -> String {
+    format!("{}{}{}", variables(header), *SENT, sent(GUARD))
+}
+
+fn variables(header: &[(&'static str, String)]) -> String {
+    header.iter().map(|(name, value)| format!("{name}={}\n", Arg::Word(value.clone()))).collect()
 }
 
 /// One script: the library, then calls, each of which prints one frame.
@@ -60,6 +73,14 @@ impl Frame {
     pub const LOOP: i32 = 97;
     /// Status where a link leads out of the sandbox.
     pub const OUTSIDE: i32 = 98;
+    /// Status where the guard of a host is not to be had.
+    pub const UNGUARDED: i32 = 87;
+    /// Status where a host is this run's now, after another run was waited for.
+    pub const WAITED: i32 = 88;
+    /// Status where what this run has changed was put back.
+    pub const REVERTED: i32 = 89;
+    /// Status where another run has the host.
+    pub const BUSY: i32 = 90;
     /// Status of a change that did not come to its end and was undone.
     pub const PUT_BACK: i32 = 92;
     /// Status of a write that came out short.
@@ -101,13 +122,7 @@ impl Script {
     }
 
     fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
-        let mut text = String::with_capacity(SENT.len() + 1024);
-        _ = writeln!(text, "B='{boundary}'\nT='{token}'");
-        for (name, value) in header {
-            _ = writeln!(text, "{name}={}", Arg::Word(value.clone()));
-        }
-        text += &SENT;
-        text
+        format!("B='{boundary}'\nT='{token}'\n{}{}", variables(header), *SENT)
     }
 
     /// Adds an ask.
@@ -128,6 +143,12 @@ impl Script {
         }
         let pairs = expected.iter().map(|(id, digest)| format!("{id}={digest} ")).collect::<String>();
         _ = writeln!(self.text, "guarded {id} {pairs}-- {call}");
+    }
+
+    /// Adds what is asked of the host's guard. Where it is refused, nothing that follows in the script is done.
+    pub fn guarding(&mut self, id: usize, call: &Call) {
+        self.count(call);
+        _ = writeln!(self.text, "guarding {id} {call}");
     }
 
     /// Adds a change. The first that fails ends the script.

@@ -26,7 +26,7 @@ pub fn plan(arguments: &RegistryTrust, seen: &Seen) -> Result<Plan, PlanError> {
     if arguments.expect == Some(Expect::Accepted) && !accepted {
         let mut error = PlanError::new(format!("{}: {}", report.complaint(verdict.status), verdict.reason));
         error.help = verdict.next;
-        error.result = plan.result;
+        error.result = Box::new(plan.result);
         return Err(error);
     }
     Ok(plan)

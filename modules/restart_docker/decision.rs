@@ -90,7 +90,9 @@ impl Decision {
         let verb = if self.need() == Some(Need::Restart) { "restart" } else { "reload" };
         let message =
             format!("a {verb} of the docker daemon is owed because {}; not done: {why}", self.reason());
-        PlanError::new(message).help(format!("correct {}; the daemon runs on as before", self.path))
+        PlanError::new(message)
+            .help(format!("correct {}; the daemon runs on as before", self.path))
+            .blames_run()
     }
 
     /// Whether there is something that a reload pays.

@@ -2,6 +2,9 @@
 
 mod decision;
 pub mod requested;
+mod verdict;
+
+pub use verdict::verdict;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -105,7 +108,10 @@ impl Module for RestartDocker {
             .and_then(move |((owed, (process, info)), (file, profile))| {
                 let found = Found { owed, process, info, file, profile, risk: None };
                 let decision = found.info.as_ref().map(|info| Decision::new(&found, info));
-                if !may_restart || decision.is_none_or(|decision| decision.need() != Some(Need::Restart)) {
+                // A file that no daemon starts with is refused whatever a restart would meet.
+                let restarts =
+                    |decision: Decision| decision.need() == Some(Need::Restart) && decision.broken.is_none();
+                if !may_restart || !decision.is_some_and(restarts) {
                     return Probe::ready(found);
                 }
                 let verdict = match found.question() {

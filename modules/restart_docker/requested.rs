@@ -86,7 +86,7 @@ fn survives(daemon: &Daemon, decision: Option<&Decision>) -> Result<(), PlanErro
     match decision.and_then(|decision| decision.broken.as_ref()) {
         Some(broken) => {
             let help = format!("correct {}; the daemon runs on as before", daemon.config);
-            Err(PlanError::new(format!("{broken}; the docker daemon is left alone")).help(help))
+            Err(PlanError::new(format!("{broken}; the docker daemon is left alone")).help(help).blames_run())
         }
         None => Ok(()),
     }

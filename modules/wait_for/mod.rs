@@ -141,7 +141,7 @@ impl Module for WaitFor {
             let message = self.msg.clone().unwrap_or_else(|| self.missed(waited.elapsed));
             PlanError::new(message)
         };
-        Err(PlanError { result, ..error })
+        Err(PlanError { result: Box::new(result), ..error })
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::gates::GateOptions;
 use super::mode::Mode;
 use super::options::InventoryOptions;
 use super::run::{ConnectionOptions, Job};
 use super::{Done, playbooks};
-use crate::engine::{Renderer, Selected, plays};
+use crate::engine::{Options, Renderer, Selected, plays};
 use crate::plan::Planning;
 use crate::playbook::one_task;
 
@@ -33,6 +34,8 @@ pub struct Run {
     mode: Mode,
     #[command(flatten)]
     connection: ConnectionOptions,
+    #[command(flatten)]
+    gates: GateOptions,
 }
 
 impl Run {
@@ -50,7 +53,10 @@ impl Run {
             .collect();
         let mut reports = self.mode.reports()?;
         let job = Job {
-            options: self.mode.options(&self.inventory, &self.connection)?,
+            options: Options {
+                gates: self.gates.gates(),
+                ..self.mode.options(&self.inventory, &self.connection)?
+            },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),
                 Some(Arc::clone(&inventory)),

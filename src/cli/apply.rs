@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::gates::GateOptions;
 use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
@@ -38,6 +39,8 @@ pub struct Apply {
     pub skip_tags: Vec<String>,
     #[command(flatten)]
     pub connection: ConnectionOptions,
+    #[command(flatten)]
+    pub gates: GateOptions,
     /// Runs handlers that were notified on hosts that have failed, too.
     #[arg(long)]
     pub force_handlers: bool,
@@ -113,6 +116,7 @@ impl Apply {
         Ok(Options {
             tags: Tags { only: self.tags.clone(), skip: self.skip_tags.clone() },
             force_handlers: self.force_handlers,
+            gates: self.gates.gates(),
             ..self.mode.options(&self.inventory, &self.connection)?
         })
     }

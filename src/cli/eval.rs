@@ -20,7 +20,7 @@ use crate::engine::{
 use crate::error::Failure;
 use crate::inventory::{Inventory, LOCALHOST, Pattern};
 use crate::plan::Planning;
-use crate::playbook::Play;
+use crate::playbook::{Gates, Play};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 use crate::vault;
 use crate::yaml::{Node, Source, Span, Style, Text, Value, suggest};
@@ -79,6 +79,7 @@ impl Eval {
             stop: Arc::new(AtomicBool::new(false)),
             planning: Planning::default(),
             events,
+            questions: None,
         });
         let node = node(&self.expression);
         let asked = Asked { node: &node, host: &self.host, play: &play, hosts: &hosts };
@@ -137,7 +138,10 @@ impl Eval {
             diff: false,
             verbosity: 0,
             force_handlers: false,
+            gates: Gates::default(),
             limits: Limits::default(),
+            lock_timeout: 0,
+            guard_timeout: 30,
         })
     }
 

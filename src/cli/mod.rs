@@ -6,6 +6,7 @@ mod cert;
 mod completions;
 mod demo;
 mod eval;
+mod gates;
 mod hosts;
 mod inventory;
 mod listing;

@@ -10,6 +10,7 @@ use super::output;
 use super::run::ConnectionOptions;
 use crate::engine::{Options, Tags};
 use crate::error::Failure;
+use crate::playbook::Gates;
 use crate::report::{self, DiffMode, Look, Progress, Report, Reports};
 
 /// Whether anything is changed, and what is shown.
@@ -64,7 +65,10 @@ impl Mode {
             diff: self.diff.map_or(self.check, |diff| diff != DiffMode::None),
             verbosity: self.verbose,
             force_handlers: false,
+            gates: Gates::default(),
             limits: connection.limits()?,
+            lock_timeout: connection.lock_timeout,
+            guard_timeout: connection.guard_timeout,
         })
     }
 

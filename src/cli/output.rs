@@ -65,6 +65,12 @@ pub fn note(text: &str) {
     _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Asks for an answer on the same line.
+pub fn ask(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
 #[cfg(test)]
 mod tests {
     use super::columns;

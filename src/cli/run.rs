@@ -1,6 +1,7 @@
 //! What every subcommand that reaches hosts has in common: how they are reached, and the run itself.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +15,11 @@ use super::output;
 use super::rehearse::rehearse;
 use super::settings::settings;
 use crate::engine::{
-    Access, Connections, Controller, Memory, Options, Parts, Renderer, RunName, Selected, Shared,
+    Access, Connections, Controller, Memory, Options, Parts, Question, Renderer, RunName, Selected, Shared,
     check_given, random,
 };
-use crate::error::{Failure, exit_code};
-use crate::event::{Event, Recap, VERSION};
+use crate::error::{End, Failure, exit_code};
+use crate::event::{Event, Recap, Summary, VERSION};
 use crate::inventory::Inventory;
 use crate::plan::Planning;
 use crate::report::Report;
@@ -51,6 +52,12 @@ pub struct ConnectionOptions {
     /// Bounds one script on a host, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_timeout: u64,
+    /// How long to wait for another run that is changing a host, in seconds; then it is said who has it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_timeout: u64,
+    /// After how many seconds without a word from this run a host puts back what the run has changed there.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub guard_timeout: u64,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
     /// refused.
     #[arg(long, value_enum, default_value_t = HostKeys::Strict, value_name = "HOW")]
@@ -170,10 +177,11 @@ impl Job<'_> {
         Ok(code)
     }
 
-    async fn go(mut self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
+    async fn go(self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
+        let (asking, mut questions) = mpsc::unbounded_channel();
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let pool =
@@ -181,7 +189,7 @@ impl Job<'_> {
         let now = OffsetDateTime::now_utc();
         let (check, detailed) = (self.options.check, self.detailed);
         let name = run_name(now);
-        let parts = |job: &Self, events| Parts {
+        let parts = |job: &Self, events, questions| Parts {
             name: name.clone(),
             controller: Controller::new(now, job.options.limits.connect),
             connections: Connections::new(access.clone(), Arc::clone(&pool)),
@@ -192,15 +200,16 @@ impl Job<'_> {
             stop: Arc::clone(&stop),
             planning: job.planning.clone(),
             events,
+            questions,
         };
         let dropped = match self.planning.reviewed.clone() {
             Some(reviewed) => {
                 let (sender, events) = mpsc::unbounded_channel();
-                rehearse(parts(&self, sender), events, &reviewed, &mut self.selected).await?
+                rehearse(parts(&self, sender, None), events, &reviewed, &self.selected).await?
             }
             None => BTreeMap::new(),
         };
-        let shared = Shared::new(parts(&self, sender));
+        let shared = Shared::new(parts(&self, sender, is_at_terminal().then_some(asking)));
         shared.preflight(&self.selected)?;
         shared.emit(Event::RunStarted {
             version: VERSION,
@@ -209,25 +218,38 @@ impl Job<'_> {
             check,
             dtrctl: env!("CARGO_PKG_VERSION").to_owned(),
         });
-        for (host, reason) in dropped.iter().filter_map(|(host, recap)| Some((host, recap.reason.as_ref()?)))
-        {
-            let (host, reason) = (host.clone(), reason.clone());
-            shared.emit(Event::HostFailed { host, reason });
-        }
+        shared.leave_alone(dropped);
         let selected = self.selected;
         let run = tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
             async move {
-                let mut hosts = shared.run(&selected).await;
-                hosts.extend(dropped);
-                let code = exit_code(&hosts, stop.load(Ordering::Relaxed), check, detailed);
-                shared.emit(Event::RunFinished { hosts: hosts.clone(), exit: code });
+                let hosts = shared.run(&selected).await;
+                let end = match stop.load(Ordering::Relaxed) {
+                    true => End::Interrupt,
+                    false if shared.is_closed() => End::Gate,
+                    false => End::Through,
+                };
+                let code = exit_code(&hosts, end, check, detailed);
+                let summary = Summary::of(&hosts, check);
+                shared.emit(Event::RunFinished { hosts: hosts.clone(), summary, exit: code });
                 (hosts, code)
             }
         });
         // Its sender of events must not outlive the run: one that panics would be waited for without end.
         drop(shared);
-        while let Some(event) = events.recv().await {
+        loop {
+            // What was said before a question is printed before it.
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                Some(question) = questions.recv() => {
+                    reports.pause();
+                    output::ask(&question.text);
+                    tokio::task::spawn_blocking(move || answer(question));
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             let last = matches!(event, Event::RunFinished { .. });
             reports.on(&event);
             if last {
@@ -240,6 +262,20 @@ impl Job<'_> {
         pool.finish().await;
         Ok(finished.1)
     }
+}
+
+/// Whether somebody can be asked: what is asked goes to standard error, and the answer comes from standard input.
+fn is_at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Waits for a line from the terminal; only a yes is one.
+fn answer(question: Question) {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let yes = read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    // Whoever has asked may have gone meanwhile.
+    _ = question.answer.send(yes);
 }
 
 /// The first ^C lets each host end the step in hand; the second ends the process.
@@ -266,7 +302,16 @@ pub fn run_name(now: OffsetDateTime) -> RunName {
     let id = format!("{}-{}", now.format(format).unwrap_or_default(), &random()[..6]);
     // Whoever has become root by sudo is named by the name that others know.
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|| account_of(rustix::process::getuid().as_raw()));
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     RunName { id, who: format!("{user}@{machine}") }
+}
+
+/// The name of a user by its number, as far as this machine's own list has it.
+fn account_of(uid: u32) -> String {
+    let number = uid.to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut own = fields.filter(|fields| fields.get(2).is_some_and(|uid| *uid == number));
+    own.next().map_or(number.clone(), |fields| fields[0].to_owned())
 }

@@ -16,7 +16,7 @@ use crate::engine::{Options, Renderer, Selected, Tags, plays};
 use crate::error::{Failure, overview_exit_code};
 use crate::inventory::Inventory;
 use crate::plan::Planning;
-use crate::playbook::Playbook;
+use crate::playbook::{Gates, Playbook};
 use crate::report::{DiffMode, Look, Progress, Question, Trust as Overview};
 
 /// Says who trusts a registry: by which certificate, where, until when, and whether the renewal of the registry's
@@ -85,7 +85,10 @@ impl Ask {
                 diff: false,
                 verbosity: 0,
                 force_handlers: false,
+                gates: Gates::default(),
                 limits: self.connection.limits()?,
+                lock_timeout: 0,
+                guard_timeout: 30,
             },
             renderer: Renderer::with_lookups(
                 PathBuf::new(),

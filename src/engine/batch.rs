@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 
 use super::connect::NoWay;
 use super::done::Done;
+use super::gates::PlayBatch;
+use super::guard::Guard;
 use super::host::{HostRun, KnownFacts, Looped, Reach};
 use super::magic;
 use super::meeting::Meeting;
@@ -44,6 +46,7 @@ impl Together {
     pub fn end(&self, shared: &Shared, host: &str, recap: &Recap) {
         let is_lost = recap.state.is_lost();
         if is_lost && recap.state != State::Aborted {
+            shared.count(host, recap.state);
             let lost = {
                 let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
                 lost.insert(host.to_owned());
@@ -71,6 +74,7 @@ impl Shared {
         let name = self.renderer.text(name, &scope).unwrap_or_else(|_| play.shown_name().to_owned());
         self.plays_begun.fetch_add(1, Ordering::Relaxed);
         self.emit(Event::PlayStarted { play: name, hosts: selected.hosts.clone() });
+        self.take_budgets(play);
         // What a host of an earlier play owes to this one is not there: Ansible would go on without it.
         if play.any_errors_fatal()
             && let Some(lost) = selected.hosts.iter().find(|host| !self.goes_on(host))
@@ -85,19 +89,27 @@ impl Shared {
                 return;
             }
         };
-        for batch in Play::batches(&sizes, &selected.hosts) {
+        for PlayBatch { hosts, window, is_canary } in self.batches(selected, &sizes).await {
             self.end_for_batch();
             if self.play_ended.load(Ordering::Relaxed) {
                 break;
             }
-            let batch: Vec<String> = batch.into_iter().filter(|host| self.goes_on(host)).collect();
-            if batch.is_empty() || self.stops() {
-                continue;
+            if self.is_interrupted() {
+                self.leave_out(&hosts);
             }
-            self.emit(Event::BatchStarted { hosts: batch.clone(), tasks: heads(play, &self.options.tags) });
-            self.batch(play, &batch, selected).await;
-            self.emit(Event::BatchFinished);
-            if !batch.iter().any(|host| self.goes_on(host)) {
+            let batch: Vec<String> = hosts.iter().filter(|host| self.goes_on(host)).cloned().collect();
+            if !batch.is_empty() && !self.stops() {
+                self.emit(Event::BatchStarted {
+                    hosts: batch.clone(),
+                    tasks: heads(play, &self.options.tags),
+                });
+                self.batch(play, &batch, window, selected).await;
+                self.emit(Event::BatchFinished);
+            }
+            if is_canary {
+                let others = selected.hosts.iter().filter(|host| self.goes_on(host) && !hosts.contains(host));
+                self.after_canary(play, &hosts, others.count()).await;
+            } else if !batch.is_empty() && !batch.iter().any(|host| self.goes_on(host)) {
                 // Ansible's rule: a batch that is lost whole ends the run, so that the next one is not lost too.
                 *self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner) = Some(batch);
             }
@@ -132,12 +144,18 @@ impl Shared {
         }
     }
 
-    async fn batch(self: &Arc<Self>, play: &Arc<Play>, batch: &[String], selected: &Selected) {
+    async fn batch(
+        self: &Arc<Self>,
+        play: &Arc<Play>,
+        batch: &[String],
+        window: Option<usize>,
+        selected: &Selected,
+    ) {
         let all: Arc<[String]> = selected.listed.iter().filter(|host| self.goes_on(host)).cloned().collect();
         let together = Together {
             lists: Arc::new(magic::lists_of(batch, &all, &selected.listed)),
             play: Arc::clone(play),
-            meeting: Arc::new(Meeting::new(batch.to_vec())),
+            meeting: Arc::new(Meeting::new(batch.to_vec(), window.is_some())),
             forks: Arc::new(Semaphore::new(self.options.forks.max(1))),
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
             is_cautious: is_cautious(play),
@@ -145,23 +163,54 @@ impl Shared {
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut hosts = JoinSet::new();
-        for name in batch {
-            let (shared, together) = (Arc::clone(self), together.clone());
-            let (name, all) = (name.clone(), Arc::clone(&all));
-            hosts.spawn(async move {
-                let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
-                let recap = Box::pin(shared.host(&together, &name, &all, slot)).await;
-                together.end(&shared, &name, &recap);
-                (name, recap)
-            });
-        }
-        while let Some(joined) = hosts.join_next().await {
-            match joined {
-                Ok((name, recap)) => self.keep_recap(&name, recap),
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => {}
+        let mut waiting = batch.iter();
+        // The places that are free: without a window, one for each.
+        let mut free = window.unwrap_or(batch.len());
+        let mut lost = Vec::new();
+        loop {
+            for name in waiting.by_ref().take(free) {
+                free -= 1;
+                let (shared, together) = (Arc::clone(self), together.clone());
+                let (name, all) = (name.clone(), Arc::clone(&all));
+                hosts.spawn(async move {
+                    let recap = shared.in_turn(&together, &name, &all).await;
+                    together.end(&shared, &name, &recap);
+                    (name, recap)
+                });
+            }
+            match hosts.join_next().await {
+                Some(Ok((name, recap))) => {
+                    if self.gives_back(recap.state) {
+                        free += 1;
+                    } else {
+                        lost.push(name.clone());
+                    }
+                    self.keep_recap(&name, recap);
+                }
+                Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Some(Err(_)) => {}
+                None => break,
             }
         }
+        if waiting.len() > 0 {
+            self.close_for_window(lost);
+        }
+    }
+
+    /// A host's way through its batch, once it has a place among those that run side by side; as it was where the run has ended
+    /// before that.
+    async fn in_turn(self: &Arc<Self>, together: &Together, name: &str, all: &Arc<[String]>) -> Recap {
+        let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
+        if self.lets_begin(name) {
+            return Box::pin(self.host(together, name, all, slot)).await;
+        }
+        self.leave_out(&[name.to_owned()]);
+        self.earlier(name)
+    }
+
+    /// What became of a host so far.
+    fn earlier(&self, name: &str) -> Recap {
+        self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
     }
 
     /// Whether the run ends for a host that is lost: the first of a play with `any_errors_fatal`, or the one that is more than
@@ -185,8 +234,7 @@ impl Shared {
         all: &Arc<[String]>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Recap {
-        let earlier =
-            self.recaps.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default();
+        let earlier = self.earlier(name);
         let play = &together.play;
         let (variables, _) = self.variables(play, name, &together.lists, Kept::default());
         // Nothing that a host has said can change how it is reached.
@@ -252,6 +300,7 @@ impl Shared {
             failing: BTreeSet::new(),
             roles: HashMap::new(),
             recap: earlier,
+            guard: Guard::default(),
             witnesses: Vec::new(),
         };
         Box::pin(run.run()).await
@@ -274,6 +323,7 @@ impl Shared {
 
     /// Ends the run where something would follow a batch that is lost whole.
     pub(super) fn end_for_batch(&self) {
+        self.close_for_canary();
         let lost = self.lost_batch.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(batch) = lost.filter(|_| !self.stops()) else { return };
         self.fatal.store(true, Ordering::Relaxed);
@@ -287,10 +337,11 @@ impl Shared {
     /// A host that is lost before anything was sent to it.
     fn lose(&self, name: &str, state: State, reason: Reason, earlier: Recap) -> Recap {
         let (host, why) = (name.to_owned(), reason.clone());
-        self.emit(match state {
+        let event = match state {
             State::Unreachable => Event::HostUnreachable { host, reason: why },
             _ => Event::HostFailed { host, reason: why },
-        });
+        };
+        self.say_lost(name, state, event);
         self.emit(Event::HostFinished { host: name.to_owned() });
         Recap { state, reason: Some(reason), ..earlier }
     }

@@ -1,7 +1,8 @@
 //! From a host's variables to a way to reach it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use modules::{Call, Facts, Script, Shell, decode_facts};
@@ -37,6 +38,9 @@ pub struct Connections {
     access: Access,
     pool: Arc<Pool>,
     local: Arc<Transport>,
+    /// The ways that are known by now, by their keys: whoever takes one again takes the same connection, even where a key
+    /// that was accepted on the way would name another one.
+    known: Mutex<HashMap<String, Arc<Transport>>>,
 }
 
 /// Why there is no way to a host.
@@ -64,7 +68,7 @@ impl Connections {
     #[must_use]
     pub fn new(access: Access, pool: Arc<Pool>) -> Self {
         let local = Local { password: access.become_password.clone() };
-        Self { access, pool, local: Arc::new(Transport::Local(local)) }
+        Self { access, pool, local: Arc::new(Transport::Local(local)), known: Mutex::default() }
     }
 
     /// The controller itself.
@@ -126,7 +130,11 @@ impl Connections {
             inventory::Transport::Sandbox { root } => {
                 Arc::new(Transport::Sandbox(Sandbox::new(PathBuf::from(root))))
             }
-            inventory::Transport::Ssh => Arc::new(Transport::Ssh(self.ssh(host, connection))),
+            inventory::Transport::Ssh => {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let made = || Arc::new(Transport::Ssh(self.ssh(host, connection)));
+                Arc::clone(known.entry(key.clone()).or_insert_with(made))
+            }
             inventory::Transport::Unsupported { name } => return Err(NoWay::Unsupported(unsupported(&name))),
         };
         Ok(Connection { transport, key, shown })

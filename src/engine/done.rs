@@ -1,7 +1,8 @@
 //! How a step ended, and what is kept and said of it.
 
 use modules::{
-    AskError, Change, Frame, Level, MakeRequest, Note, Plan, PlanError, ReplaceRegistryTls, Run, act_output,
+    AskError, Blame, Change, Frame, Level, MakeRequest, Note, Plan, PlanError, ReplaceRegistryTls, Run,
+    act_output,
 };
 use serde_json::{Map, Value as Json};
 
@@ -26,6 +27,10 @@ pub struct Done {
     pub(super) facts: Map<String, Json>,
     /// Variables from files, whose templates stay templates.
     pub(super) included: Vec<(String, Json)>,
+    /// Whether nothing was done, and the task has to be asked anew.
+    pub(super) is_void: bool,
+    /// Whether what the run has changed on the host is to be put back.
+    pub(super) blame: Blame,
     /// Why its result is not known though its outcome is, where a command would run or a certificate would be made.
     pub(super) unseen: Option<&'static str>,
 }
@@ -43,6 +48,8 @@ impl Done {
             is_told: false,
             facts: Map::new(),
             included: Vec::new(),
+            is_void: false,
+            blame: Blame::None,
             unseen: None,
         }
     }
@@ -120,7 +127,8 @@ impl Done {
         let mut done = Self::reason(Outcome::Failed, "plan", error.message, error.help);
         // Nothing has been touched: where `failed_when` lets it pass, it is no change.
         done.result.insert("changed".to_owned(), false.into());
-        done.result.extend(error.result);
+        done.result.extend(*error.result);
+        done.blame = error.blame;
         done
     }
 
@@ -266,7 +274,12 @@ fn refused_change(change: &Change, frame: &Frame, plan: Plan) -> Done {
             let message = named.unwrap_or_else(|| format!("`{}` leads out of the sandbox", change.summary()));
             Done::failed("sandbox", message)
         }
-        _ => Done::failed("change", format!("{} failed: {said}", change.summary())),
+        _ => {
+            // A daemon that was to come back and did not.
+            let touches_daemon = matches!(change, Change::ReloadDocker(_) | Change::RestartDocker(_));
+            let blame = if touches_daemon { Blame::Sure } else { Blame::None };
+            Done { blame, ..Done::failed("change", format!("{} failed: {said}", change.summary())) }
+        }
     };
     done.notes = plan.notes;
     if plan.changes.len() > 1 {

@@ -69,7 +69,7 @@ impl Shared {
         let (mut variables, mut magic) =
             self.variables(play, host, &lists_of(asked.hosts, asked.hosts, asked.hosts), Kept::default());
         let facts = self.facts_before(&mut variables, asked)?;
-        let meeting = Arc::new(Meeting::new(vec![host.to_owned()]));
+        let meeting = Arc::new(Meeting::new(vec![host.to_owned()], false));
         let view = Arc::new(HostView::new(self, host, &meeting, &Arc::new(BTreeSet::new())));
         view.see(true, &Position::default(), variables.kept());
         magic.set_hosts("hostvars", view as Arc<dyn Hosts>);

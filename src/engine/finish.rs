@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use modules::Blame;
 use serde_json::{Map, Value as Json};
 
 use super::done::Done;
@@ -11,7 +12,7 @@ use super::meeting::Told;
 use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
-use crate::event::{Event, Outcome, Reason};
+use crate::event::{Event, Outcome, Reason, State};
 use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
@@ -75,6 +76,15 @@ impl HostRun {
         if fails {
             self.recap.reason.clone_from(&done.reason);
             self.remember_failure(step, &done);
+            // Where a restart is owed, a daemon that does not know yet is no wonder.
+            let is_blamed = match done.blame {
+                Blame::Sure => true,
+                Blame::UnlessOwed => self.recap.owed.is_empty(),
+                Blame::None => false,
+            };
+            if is_blamed && done.outcome == Outcome::Failed {
+                self.guard.blame(done.reason.as_ref());
+            }
         }
         if done.owed_is_whole {
             self.recap.owed.clear();
@@ -98,7 +108,7 @@ impl HostRun {
                 self.count_step(done.outcome, last);
             }
             let result = if step.no_log { Map::new() } else { done.result };
-            self.shared.emit(Event::TaskFinished {
+            let event = Event::TaskFinished {
                 host: self.host.name.clone(),
                 task: step.head.clone(),
                 outcome: done.outcome,
@@ -106,7 +116,12 @@ impl HostRun {
                 notes: done.notes,
                 owed: done.owed,
                 reason: done.reason,
-            });
+            };
+            if done.outcome == Outcome::Failed {
+                self.shared.say_lost(&self.host.name, State::Failed, event);
+            } else {
+                self.shared.emit(event);
+            }
         }
         let failed = fails || self.looped.failed;
         if !last {

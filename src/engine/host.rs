@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::batch::Together;
 use super::done::Done;
+use super::guard::Guard;
 use super::meeting::Meeting;
 use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
@@ -72,6 +73,8 @@ pub struct HostRun {
     /// The roles of which a task has run, by their keys, each with whether it is through.
     pub(super) roles: HashMap<String, bool>,
     pub(super) recap: Recap,
+    /// What puts the host back where this play does not end well on it.
+    pub(super) guard: Guard,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
     /// that the next run knows their answers as they are after it.
     pub(super) witnesses: Vec<Witness>,
@@ -95,6 +98,8 @@ pub struct Reach {
     pub tolerant: bool,
     /// Why the host could not be reached.
     pub why: Option<Reason>,
+    /// Whether it is lost after it was heard: it has failed then.
+    pub lost: bool,
     /// Whether an earlier task has let that pass: what needs no answer of the host goes on.
     pub gone: bool,
 }
@@ -130,7 +135,8 @@ pub enum Left {
 impl HostRun {
     /// Runs the batch's tasks. The recap says how it went.
     pub async fn run(mut self) -> Recap {
-        if let Err(left) = self.go().await {
+        let left = self.go().await.err();
+        if let Some(left) = self.end_guard(left).await {
             self.leave(left);
         }
         self.take_from_others();
@@ -440,6 +446,10 @@ impl HostRun {
                 State::RolledBack
             }
             Left::Failed => State::Failed,
+            Left::Unreachable if self.reach.lost => {
+                self.recap.failed += 1;
+                State::Failed
+            }
             Left::Unreachable => {
                 self.recap.unreachable = 1;
                 State::Unreachable
@@ -466,17 +476,6 @@ impl HostRun {
         }
         self.host.facts = facts;
         self.facts.body = Some(body);
-    }
-
-    /// Says how a host cannot be reached.
-    pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
-        if self.reach.tolerant {
-            self.reach.why = Some(reason);
-            return Left::Unreachable;
-        }
-        self.recap.reason = Some(reason.clone());
-        self.shared.emit(Event::HostUnreachable { host: self.host.name.clone(), reason });
-        Left::Unreachable
     }
 
     /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.

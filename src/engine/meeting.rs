@@ -13,6 +13,8 @@ use crate::event::{Outcome, Position};
 /// The hosts of a batch, and how far each is.
 pub struct Meeting {
     hosts: Vec<String>,
+    /// Whether a host that has not begun is not waited for: it begins only as others end.
+    slides: bool,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -93,10 +95,10 @@ pub enum Told {
 }
 
 impl Meeting {
-    /// Of these hosts.
+    /// Of these hosts; where it `slides`, only so many of them are under way at once.
     #[must_use]
-    pub fn new(hosts: Vec<String>) -> Self {
-        Self { hosts, state: Mutex::default(), changed: Notify::new() }
+    pub fn new(hosts: Vec<String>, slides: bool) -> Self {
+        Self { hosts, slides, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// Its hosts, in order.
@@ -208,7 +210,7 @@ impl Meeting {
             let there = |host: &String| match state.at.get(host) {
                 Some(Progress::Left | Progress::Lost) => true,
                 Some(Progress::Before(at)) => at >= place,
-                None => false,
+                None => self.slides,
             };
             let first = come.load(Ordering::Relaxed);
             let now = first + self.hosts[first..].iter().take_while(|host| there(host)).count();

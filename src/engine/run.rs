@@ -10,17 +10,19 @@ use tokio::sync::{OwnedMutexGuard, Semaphore, mpsc};
 
 use super::connect::{Connections, NoWay};
 use super::controller::Controller;
+use super::gates::{Counted, Questions};
 use super::magic;
 use super::memory::Memory;
+use super::reaching::Reaching;
 use super::reading::Reading;
 use super::scope::{Renderer, problem_of};
 use super::site::Sites;
 use super::tags::Tags;
 use super::variables::{Kept, Variables, layer_of};
-use crate::event::{Event, Position, Reason, Recap};
+use crate::event::{Event, Position, Reason, Recap, State};
 use crate::inventory::Inventory;
 use crate::plan::Planning;
-use crate::playbook::{Play, Playbook};
+use crate::playbook::{Gates, Play, Playbook};
 use crate::template::{Layer, Scope};
 use crate::transport::Limits;
 use crate::yaml::Problems;
@@ -44,8 +46,14 @@ pub struct Options {
     pub verbosity: u8,
     /// `--force-handlers`: handlers run on hosts that have failed.
     pub force_handlers: bool,
+    /// What the command line says of gates.
+    pub gates: Gates,
     /// Bounds of one script.
     pub limits: Limits,
+    /// How long another run is waited for that has a host, in seconds.
+    pub lock_timeout: u64,
+    /// After how many seconds without a word from this run a host puts back what it has changed there.
+    pub guard_timeout: u64,
 }
 
 impl Options {
@@ -127,6 +135,12 @@ pub struct Shared {
     /// At which task that host was, in a play that goes task by task.
     pub(super) fatal_at: Mutex<Option<Position>>,
     pub(super) recaps: Mutex<BTreeMap<String, Recap>>,
+    /// What is known of the ways to all hosts.
+    pub(super) reaching: Reaching,
+    /// What is counted against the budgets.
+    pub(super) counted: Counted,
+    /// Where it is asked whether to go on.
+    pub(super) questions: Questions,
 }
 
 /// A play with the hosts that its pattern and the limit select.
@@ -162,6 +176,8 @@ pub struct Parts {
     pub planning: Planning,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
+    /// Where it is asked whether to go on.
+    pub questions: Questions,
 }
 
 impl Shared {
@@ -200,6 +216,9 @@ impl Shared {
             fatal: AtomicBool::new(false),
             fatal_at: Mutex::default(),
             recaps: Mutex::default(),
+            reaching: Reaching::default(),
+            counted: Counted::default(),
+            questions: parts.questions,
         })
     }
 
@@ -211,7 +230,7 @@ impl Shared {
     /// Whether hosts have to end before their next step.
     #[must_use]
     pub fn stops(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.fatal.load(Ordering::Relaxed)
+        self.is_interrupted() || self.fatal.load(Ordering::Relaxed)
     }
 
     /// Whether a host has to end before it begins the task at a place.
@@ -227,10 +246,10 @@ impl Shared {
         self.fatal.load(Ordering::Relaxed)
     }
 
-    /// Whether the operator has stopped the run.
+    /// Whether the operator has stopped the run, or a gate has.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || self.is_closed()
     }
 
     /// Says that the play ends here: no batch of it begins any more.
@@ -324,7 +343,7 @@ impl Shared {
     /// # Errors
     /// All that is wrong with them, each at its place.
     pub fn preflight(&self, plays: &[Selected]) -> Result<(), Problems> {
-        let mut problems = Problems::new();
+        let mut problems = self.check_gates(plays);
         let mut seen = BTreeSet::new();
         for Selected { play, hosts, .. } in plays {
             let lists = magic::lists_of(hosts, hosts, hosts);
@@ -349,13 +368,21 @@ impl Shared {
                 recaps.entry(host.clone()).or_default();
             }
         }
-        for selected in plays {
+        self.count_hosts(plays);
+        let ways = self.reach_all(plays);
+        for (number, selected) in plays.iter().enumerate() {
             self.end_for_batch();
-            if self.stops() {
-                break;
+            if self.is_interrupted() {
+                self.leave_out(&selected.hosts);
+            } else if !self.stops() {
+                if number > 0 {
+                    self.reaching.grow_old();
+                }
+                self.play(selected).await;
             }
-            self.play(selected).await;
         }
+        drop(ways);
+        self.tell_unreached();
         self.recaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -395,6 +422,19 @@ impl Shared {
         let inventory = self.layers.get(name).cloned().unwrap_or_default();
         let extra = Arc::clone(&self.extra);
         (Variables::new(play, vec![inventory], extra, magic.clone(), kept), magic)
+    }
+
+    /// Says of hosts that were begun with in an earlier play that they are left in the middle.
+    pub(super) fn leave_out(&self, hosts: &[String]) {
+        let mut recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
+        for host in hosts {
+            if let Some(recap) = recaps.get_mut(host)
+                && !recap.state.is_lost()
+                && recap.state != State::NotAttempted
+            {
+                recap.state = State::Aborted;
+            }
+        }
     }
 
     pub(super) fn goes_on(&self, host: &str) -> bool {

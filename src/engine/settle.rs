@@ -51,6 +51,10 @@ impl HostRun {
             Stage::Known(planned) => self.conclude(&mut step, *planned, window, queue).await?,
         };
         drop(throttle);
+        if done.is_void {
+            requeue(queue, std::iter::once(step).chain(window.drain(..)));
+            return Ok(());
+        }
         self.finish(step, done, window, queue).await
     }
 
@@ -92,6 +96,11 @@ impl HostRun {
         }
         if let Some(refusal) = self.beyond(step, &plan) {
             return Ok(Done::refused(refusal));
+        }
+        if let Some(broken) = self.breaks_daemon(step, &plan).await? {
+            let refusal = PlanError::new(format!("with this, {broken}"));
+            let help = "nothing was written; correct what is to be written, so that the daemon comes back when it is restarted";
+            return Ok(Done::refused(refusal.help(help)));
         }
         if let Some(untested) = modules::untested(self.acts_on(step)) {
             plan.warn(untested.warning);
@@ -176,6 +185,10 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        self.before_change(&step.work.place).await?;
+        if let Some(refused) = self.judge_ahead(step, &plan, window).await {
+            return Ok(refused);
+        }
         let mut heard = Vec::new();
         for change in plan.changes.iter().filter(|change| change.is_controllers()) {
             match self.shared.controller.apply(change, &step.work.task.around.files).await {
@@ -206,13 +219,21 @@ impl HostRun {
             Some(name) => Some(self.shared.turn(name).await),
             None => None,
         };
-        let mut acts = Acts { changes: &changes, identity: step.identity.clone(), frames: Vec::new() };
+        let mut acts = Acts::new(&changes, step.identity.clone());
         let (mut asked, proven) = self.prove_and_follow(step, &changes, queue).await?;
         let follow = asked.len();
         if queue.len() <= FOLLOWING && self.witnesses.len() <= FOLLOWING {
             asked.extend(self.witnesses.iter().filter_map(|witness| witness.ask(&self.host)));
         }
         self.exchange(&mut asked, Some(&mut acts)).await?;
+        if let Some(refused) = acts.refused {
+            asked.truncate(follow);
+            if proven {
+                asked.pop_front();
+            }
+            requeue(queue, asked.drain(..));
+            return Ok(refused.done());
+        }
         self.hear(asked.split_off(follow)).await;
         let reason = unseen(&plan);
         let mut done = acted(plan, &changes, &acts.frames);

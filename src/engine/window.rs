@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Shell, Step};
 
+use super::guard::Refused;
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
+use crate::event::{Event, State};
 use crate::playbook::Files;
 use crate::transport::{Identity, TransportError};
 
@@ -23,6 +25,15 @@ pub struct Acts<'c> {
     pub identity: Identity,
     /// Their frames, once they have come.
     pub frames: Vec<Option<Frame>>,
+    /// Why none of it was done, where the host is not this run's.
+    pub refused: Option<Refused>,
+}
+
+impl<'c> Acts<'c> {
+    /// Changes that are to be made.
+    pub const fn new(changes: &'c [Change], identity: Identity) -> Self {
+        Self { changes, identity, frames: Vec::new(), refused: None }
+    }
 }
 
 impl Ready {
@@ -136,6 +147,7 @@ impl HostRun {
             return Ok(true);
         }
         let mut scripts = Scripts::new(&self.host, self.transport.shell());
+        let guarding = self.hold(&mut scripts, acts.as_ref().map(|acts| &acts.identity));
         if let Some(acts) = &acts {
             for (i, change) in acts.changes.iter().enumerate() {
                 if let Some(call) = change.call() {
@@ -149,7 +161,9 @@ impl HostRun {
         }
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
         let frames = self.send(&scripts).await?;
+        let refused = self.held(&guarding, &frames)?;
         if let Some(acts) = &mut acts {
+            acts.refused = refused;
             acts.frames = (0..acts.changes.len()).map(|i| frames.get(ACTS + i).cloned()).collect();
         }
         if let Some(identity) = &unread
@@ -268,12 +282,21 @@ impl HostRun {
 
     pub(super) async fn send(&mut self, scripts: &Scripts) -> Result<Frames, Left> {
         let transport = std::sync::Arc::clone(&self.transport);
-        self.recap.trips += 1;
         let name = self.host.name.clone();
-        match scripts.run(&name, &transport, &self.shared).await {
-            Ok(frames) => Ok(frames),
-            Err(error) => Err(self.lost(&error)),
+        if let Some(reason) = self.shared.out_of_reach(&name).await {
+            return Err(self.unreachable(reason));
         }
+        self.recap.trips += 1;
+        self.guard.begins();
+        let ran = scripts.run(&name, &transport, &self.shared).await;
+        self.guard.rests();
+        if ran.as_ref().map_or_else(TransportError::may_have_started, |_| true) {
+            self.shared.count_reached(&name);
+        }
+        ran.map_err(|error| {
+            self.guard.loses(&error);
+            self.lost(&error)
+        })
     }
 
     /// Asks for the first step where it is delegated to.
@@ -306,7 +329,9 @@ impl HostRun {
         }
         self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        self.shared.emit(crate::event::Event::HostFailed { host: self.host.name.clone(), reason });
+        let host = self.host.name.clone();
+        let event = Event::HostFailed { host: host.clone(), reason };
+        self.shared.say_lost(&host, State::Failed, event);
         Left::Failed
     }
 

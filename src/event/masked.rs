@@ -21,8 +21,15 @@ impl Event {
 
     fn mask(&mut self) {
         match self {
-            Self::RunStarted { .. } | Self::BatchFinished | Self::HostFinished { .. } => {}
+            Self::RunStarted { .. }
+            | Self::BatchFinished
+            | Self::HostStarted { .. }
+            | Self::HostFinished { .. } => {}
             Self::PlayStarted { play: line, .. } | Self::Said { text: line, .. } => text(line),
+            Self::GateClosed { message, help, .. } => {
+                text(message);
+                text(help);
+            }
             Self::BatchStarted { tasks, .. } => tasks.iter_mut().for_each(head),
             Self::Planned { task, changes, .. } => {
                 head(task);

@@ -66,7 +66,18 @@ fn events() -> Vec<Event> {
         Event::Said { text: "said".to_owned(), warning: true },
         Event::HostFinished { host: host.clone() },
         Event::BatchFinished,
-        Event::RunFinished { hosts: BTreeMap::from([(host, recap())]), exit: 6 },
+        Event::HostStarted { host: host.clone() },
+        Event::GateClosed {
+            gate: "canary".to_owned(),
+            message: "no".to_owned(),
+            hosts: vec![host.clone()],
+            help: "go on".to_owned(),
+        },
+        Event::RunFinished {
+            summary: Summary { failed: 1, ..Summary::default() },
+            hosts: BTreeMap::from([(host, recap())]),
+            exit: 6,
+        },
     ]
 }
 

@@ -7,6 +7,7 @@ mod argument_specs;
 mod arguments;
 mod call;
 mod foreign;
+mod gates;
 mod import;
 mod keys;
 mod keywords;
@@ -29,6 +30,7 @@ mod words;
 
 pub use action::{Action, Meta};
 pub use arguments::{argument_place, completed, read_again, read_arguments};
+pub use gates::{Budget, Canary, Confirm, Gates, Share};
 pub use keywords::{Become, Keywords};
 pub use part::{Around, Block, Files, Part, Role};
 pub use play::{Batch, Play, Playbook, Serial};

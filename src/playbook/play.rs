@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::action::Action;
 use super::call::short;
+use super::gates::Gates;
 use super::import::{known_path, missing};
 use super::keys::{Keys, nodes, texts};
 use super::keywords::{Keywords, Level, flag};
@@ -48,6 +49,8 @@ pub struct Play {
     pub gather_facts: Option<Node>,
     /// The sizes of its batches; empty: all hosts at once.
     pub serial: Vec<Serial>,
+    /// What bounds its way over its hosts besides.
+    pub gates: Gates,
     /// The share of a batch's hosts, in percent, that may be lost.
     pub max_fail_percentage: Option<f64>,
     /// Whether handlers run on hosts that have failed.
@@ -234,7 +237,9 @@ impl Play {
         handlers.extend(reader.handlers());
         let (roles, unread) = (std::mem::take(&mut reader.roles), std::mem::take(&mut reader.unread));
         let complete = !reader.incomplete;
+        let gates = Gates::take(&mut keys, problems);
         let play = Self {
+            gates,
             name: keys.take("name").cloned(),
             place: node.place(),
             directory: library.playbook.clone(),

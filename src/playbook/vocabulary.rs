@@ -89,6 +89,32 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         Number,
         "The share of a batch's hosts, in percent, that may be lost.",
     ),
+    keyword(
+        "canary",
+        &[Play],
+        Texts,
+        "The hosts that go first, alone: a number, a percentage, or a pattern.",
+    ),
+    keyword("window", &[Play], Number, "How many hosts are under way at once, without batches."),
+    keyword("bake", &[Play], Number, "Seconds for which a restarted daemon is watched. Default: 10."),
+    keyword(
+        "max_fail",
+        &[Play],
+        Number,
+        "How many hosts of the whole run may fail: a number or a percentage.",
+    ),
+    keyword(
+        "max_unreachable",
+        &[Play],
+        Number,
+        "How many hosts of the whole run may be out of reach: a number or a percentage.",
+    ),
+    keyword(
+        "confirm",
+        &[Play],
+        OneOf(&["after_canary"]),
+        "When somebody is asked whether the other hosts follow.",
+    ),
     keyword("force_handlers", &[Play], Flag, "Whether handlers run on hosts that have failed."),
     keyword(
         "vars_files",

@@ -23,6 +23,8 @@ pub struct Human {
     batch: Batch,
     order: HashMap<String, usize>,
     failed: HashMap<String, String>,
+    /// Why a gate has closed, and how to go on.
+    closed: Option<(String, String)>,
     /// Whether the block before has more than a line; none after a heading.
     block: Option<bool>,
 }
@@ -47,6 +49,7 @@ impl Human {
             batch: Batch::default(),
             order: HashMap::new(),
             failed: HashMap::new(),
+            closed: None,
             block: None,
         }
     }
@@ -151,7 +154,12 @@ impl Human {
 }
 
 impl Report for Human {
+    fn pause(&mut self) {
+        self.progress.pause();
+    }
+
     fn on(&mut self, event: &Event) {
+        self.progress.go_on();
         match event {
             Event::RunStarted { run, playbooks, check, .. } => self.start(run, playbooks, *check),
             Event::PlayStarted { play, hosts } => self.play(play, hosts),
@@ -191,11 +199,17 @@ impl Report for Human {
             }
             Event::BatchFinished => self.flush(true),
             Event::Said { text, warning } => self.say(text, *warning),
-            Event::RunFinished { hosts, exit } => {
+            Event::HostStarted { .. } => {}
+            Event::GateClosed { message, help, .. } => {
+                self.say(message, true);
+                self.closed = Some((message.clone(), help.clone()));
+            }
+            Event::RunFinished { hosts, summary, exit } => {
                 // A run that was stopped may not have closed its batch.
                 self.flush(true);
                 self.progress.clear();
                 let (order, failed) = (std::mem::take(&mut self.order), std::mem::take(&mut self.failed));
+                let closed = self.closed.take();
                 let ending = Ending {
                     hosts,
                     exit: *exit,
@@ -203,6 +217,8 @@ impl Report for Human {
                     ran: self.ran,
                     order: &order,
                     failed: &failed,
+                    summary,
+                    closed: closed.as_ref(),
                 };
                 self.print(|page| recap::print(page, &ending));
             }

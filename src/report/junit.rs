@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 
-use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::{Report, ReportError, Sink};
-use crate::event::{Event, Outcome, PlannedChange, Reason, Recap, State, TaskHead, visible};
+use crate::event::{Event, Outcome, PlannedChange, Reason, Recap, State, Summary, TaskHead, visible};
 
 /// `JUnit` XML.
 pub struct Junit {
@@ -105,6 +105,15 @@ impl Junit {
             self.add(host, &state, status, "");
         }
     }
+
+    /// A suite without cases, as only suites have properties: how many hosts stand how.
+    fn summed_up(&mut self, summary: &Summary) {
+        let mut suite = TestSuite::new("summary");
+        for (name, count) in summary.counts() {
+            suite.add_property(Property::new(name, count.to_string()));
+        }
+        self.suites.push(suite);
+    }
 }
 
 /// XML cannot hold control characters, not even escaped: they are made visible.
@@ -152,7 +161,10 @@ impl Report for Junit {
             Event::HostUnreachable { host, reason } | Event::HostFailed { host, reason } => {
                 self.add(host, "connection", wrong(NonSuccessKind::Error, Some(reason)), "");
             }
-            Event::RunFinished { hosts, .. } => self.ended(hosts),
+            Event::RunFinished { hosts, summary, .. } => {
+                self.ended(hosts);
+                self.summed_up(summary);
+            }
             _ => {}
         }
     }

@@ -35,6 +35,9 @@ pub trait Report: Send {
     /// Takes an event. What cannot be written is kept for [`Report::finish`]: a run does not end for a report.
     fn on(&mut self, event: &Event);
 
+    /// Makes room for a question at the terminal; what is reported next comes after its answer.
+    fn pause(&mut self) {}
+
     /// Writes what is left.
     ///
     /// # Errors
@@ -49,6 +52,10 @@ pub struct Reports(pub Vec<Box<dyn Report>>);
 impl Report for Reports {
     fn on(&mut self, event: &Event) {
         self.0.iter_mut().for_each(|report| report.on(event));
+    }
+
+    fn pause(&mut self) {
+        self.0.iter_mut().for_each(|report| report.pause());
     }
 
     fn finish(&mut self) -> Result<(), ReportError> {

@@ -7,7 +7,7 @@ use super::fold;
 use super::group::likened;
 use super::page::{Page, Tone};
 use super::task::{alike, help};
-use crate::event::{Reason, Recap, State};
+use crate::event::{Reason, Recap, State, Summary};
 
 /// What a recap is made from.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub struct Ending<'a> {
     pub order: &'a HashMap<String, usize>,
     /// The task that failed last on a host.
     pub failed: &'a HashMap<String, String>,
+    /// How many hosts stand how.
+    pub summary: &'a Summary,
+    /// Why a gate has closed, and how to go on.
+    pub closed: Option<&'a (String, String)>,
 }
 
 type Row<'a> = (&'a str, &'a Recap);
@@ -60,7 +64,15 @@ pub fn print(page: &mut Page, ending: &Ending<'_>) {
         reasons(page, &rows, ending.failed);
     }
     page.gap();
+    if let Some((message, help)) = ending.closed {
+        page.headed(0, &[(Tone::Bad, "ended by a gate: ")], 2, Tone::Plain, message);
+        page.put(2, Tone::Plain, help);
+        page.gap();
+    }
     page.put(0, Tone::Plain, &format!("exit status {}: {}", ending.exit, meaning(ending)));
+    if ending.check {
+        page.put(0, Tone::Plain, &ending.summary.to_string());
+    }
 }
 
 fn names(rows: &[Row<'_>]) -> String {
@@ -187,6 +199,7 @@ fn meaning(ending: &Ending<'_>) -> String {
         }
         3 => "a host failed",
         4 => "a host was unreachable",
+        5 if ending.closed.is_some() => "ended by a gate",
         5 => "stopped by a budget",
         6 => "a host was put back as it was",
         130 => "interrupted; what was finished stays",

@@ -46,7 +46,12 @@ fn results(page: &mut Page, run: &TaskRun, group: &Group) {
 /// Prints the hosts that were lost, by reason.
 pub fn print_lost(page: &mut Page, lost: &[Lost], setting: Setting) {
     for (hosts, first) in lost_groups(lost) {
-        let label = label(if first.answers { "failed" } else { "unreachable" }, setting);
+        let fate = match (first.answers, first.reason.kind.as_str()) {
+            (_, "rolled_back") => "rolled back",
+            (true, _) => "failed",
+            (false, _) => "unreachable",
+        };
+        let label = label(fate, setting);
         page.headed(2, &[(Tone::Bad, &label)], 2 + label.len(), Tone::Plain, &fold(&hosts));
         page.put(BODY, Tone::Plain, &alike(&first.reason.message, &first.host, hosts.len()));
         if let Some(task) = &first.during {

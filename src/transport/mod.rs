@@ -71,6 +71,21 @@ impl Transport {
         })
     }
 
+    /// Sees to it that a connection stands; nothing is run. True where the host was heard in doing so: a connection that stood
+    /// already may lead nowhere by now, and one that logs nobody in has nobody to hear.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn connect(&self, host: &str, limits: &Limits) -> Result<bool, TransportError> {
+        let Self::Ssh(ssh) = self else { return Ok(false) };
+        ssh.connect(limits).await.map_err(|cause| TransportError {
+            host: host.to_owned(),
+            attempt: ssh.attempt(&cause),
+            cause: Box::new(cause),
+            partial: Vec::new(),
+        })
+    }
+
     /// Ends the connection, so that the next script logs in anew: what has changed about the user counts then. A way that logs
     /// nobody in has nothing to end.
     pub async fn reset(&self) {

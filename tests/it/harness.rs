@@ -96,6 +96,11 @@ impl World {
         self
     }
 
+    /// Its hosts, in order.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -228,6 +233,9 @@ impl Call<'_> {
             .env("HOME", self.world.path("home"))
             .env("XDG_CACHE_HOME", self.world.path("cache"))
             .env("XDG_STATE_HOME", self.world.path("state"))
+            // Where this machine is a host, its records are the test's own.
+            .env("DTRCTL_STATE", self.world.path("host-state"))
+            .env("DTRCTL_RUNTIME", self.world.path("host-runtime"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -104,6 +104,7 @@ fn events_go_to_a_file_too_and_the_report_to_people() {
                        tasks: 1 would change · 2 trips
 
     exit status 0: changes are pending (2 with `--detailed-exitcode`)
+    drift=1 owed=0 unknown=0 unreachable=0 failed=0 not_attempted=0 as_desired=0
     ");
     let events = std::fs::read_to_string(world.path("events.jsonl")).unwrap();
     assert!(events.lines().last().unwrap().contains("run_finished"));

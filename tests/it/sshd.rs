@@ -42,7 +42,7 @@ impl Sshd {
         let config = format!(
             "{lines}\nListenAddress 127.0.0.1\nPort {port}\nHostKey {d}/host\nAuthorizedKeysFile {d}/authorized_keys\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nLogLevel VERBOSE\n\
-             PidFile none\nMaxStartups 100\n",
+             PidFile none\nMaxStartups 100\nSetEnv DTRCTL_STATE={d}/state DTRCTL_RUNTIME={d}/run\n",
             d = dir.path().display()
         );
         fs::write(at("sshd_config"), config).unwrap();

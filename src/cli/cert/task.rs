@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::event::{Event, Outcome, PlannedChange, Reason};
 use crate::inventory::Inventory;
 use crate::plan::Planning;
-use crate::playbook::Playbook;
+use crate::playbook::{Gates, Playbook};
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings};
 
 /// How the task ended.
@@ -76,7 +76,10 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             diff: true,
             verbosity: 0,
             force_handlers: false,
+            gates: Gates::default(),
             limits,
+            lock_timeout: 0,
+            guard_timeout: 30,
         },
         inventory: Arc::new(Inventory::load::<&str>(&[], None)?),
         renderer: Renderer::with_lookups(std::path::PathBuf::new(), None, false),
@@ -84,6 +87,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
         stop: Arc::new(AtomicBool::new(false)),
         planning: Planning::default(),
         events: sender,
+        questions: None,
     });
     let selected = plays(&[playbook])
         .into_iter()

@@ -32,7 +32,7 @@ fn an_event_is_a_line_of_json() {
     {"event":"batch_started","hosts":["a"],"tasks":[]}
     {"event":"planned","host":"a","task":{"place":[0],"name":"greet","module":"copy"},"changes":[{"summary":"change /etc/motd","change":"write_file","path":"/etc/motd","before":{"content":{"text":"1\n","sha256":"4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865"},"attributes":{"mode":"0644","uid":0,"gid":0,"owner":"root","group":"root","size":0}},"content":{"text":"2\n","sha256":"53c234e5e8472b6ac51c1ae1cab3fe06fad053beb8ebfd8977b010655bfdd3c3"},"ownership":{"mode":null,"owner":null,"group":null},"diff":"--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-1\n+2\n"}]}
     {"event":"task_finished","host":"a","task":{"place":[0],"name":"greet","module":"copy"},"outcome":"changed","result":{},"owed":"a restart"}
-    {"event":"run_finished","hosts":{"a":{"ok":0,"changed":1,"failed":0,"skipped":0,"unreachable":0,"rescued":0,"unknown":0,"ignored":0,"state":"changed","owed":[],"trips":2}},"exit":0}
+    {"event":"run_finished","hosts":{"a":{"ok":0,"changed":1,"failed":0,"skipped":0,"unreachable":0,"rescued":0,"unknown":0,"ignored":0,"state":"changed","owed":[],"trips":2}},"summary":{"drift":1,"owed":0,"unknown":0,"unreachable":0,"failed":0,"not_attempted":0,"as_desired":0},"exit":0}
     "#);
 }
 
@@ -86,6 +86,17 @@ fn junit_escapes_what_xml_cannot_hold() {
             <testcase name="not attempted" classname="b">
                 <error message="not attempted"/>
             </testcase>
+        </testsuite>
+        <testsuite name="summary" tests="0" skipped="0" errors="0" failures="0">
+            <properties>
+                <property name="drift" value="0"/>
+                <property name="owed" value="0"/>
+                <property name="unknown" value="0"/>
+                <property name="unreachable" value="0"/>
+                <property name="failed" value="1"/>
+                <property name="not_attempted" value="1"/>
+                <property name="as_desired" value="0"/>
+            </properties>
         </testsuite>
     </testsuites>
     "#);

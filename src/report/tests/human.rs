@@ -84,6 +84,7 @@ fn a_check_shows_what_would_change() {
             help: move it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`
 
     exit status 3: a host failed
+    drift=3 owed=1 unknown=0 unreachable=2 failed=1 not_attempted=0 as_desired=0
     "#);
 }
 
@@ -215,6 +216,7 @@ fn every_colour_stands_beside_its_word() {
             ^[36mhelp: ^[0mmove it away: `mv /etc/docker/certs.d /etc/docker/certs.d.old`
 
     exit status 3: a host failed
+    drift=3 owed=1 unknown=0 unreachable=2 failed=1 not_attempted=0 as_desired=0
     "#);
 }
 

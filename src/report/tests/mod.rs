@@ -14,7 +14,7 @@ use modules::{Attributes, Before, Change, Content, HostPath, Level, Mode, Note, 
 use serde_json::Map;
 
 use super::{DiffMode, Human, Look, Progress, Report};
-use crate::event::{Event, Outcome, PlannedChange, Position, Reason, Recap, State, TaskHead};
+use crate::event::{Event, Outcome, PlannedChange, Position, Reason, Recap, State, Summary, TaskHead};
 
 /// A writer whose text can be read.
 #[derive(Debug, Clone, Default)]
@@ -149,5 +149,6 @@ pub fn state(state: State, trips: u32) -> Recap {
 }
 
 pub fn finished(exit: u8, hosts: impl IntoIterator<Item = (String, Recap)>) -> Event {
-    Event::RunFinished { hosts: hosts.into_iter().collect::<BTreeMap<_, _>>(), exit }
+    let hosts = hosts.into_iter().collect::<BTreeMap<_, _>>();
+    Event::RunFinished { summary: Summary::of(&hosts, true), hosts, exit }
 }

@@ -52,10 +52,10 @@ fn the_bad_ones_come_last() {
 }
 
 #[test]
-fn the_last_line_says_what_the_exit_status_means() {
+fn a_line_says_what_the_exit_status_means() {
     let last = |check, exit, recap_of: Recap| {
         let text = recap(check, exit, vec![("a", recap_of)]);
-        text.lines().last().unwrap_or_default().to_owned()
+        text.lines().find(|line| line.starts_with("exit status")).unwrap_or_default().to_owned()
     };
     let changed = || Recap { changed: 1, ..state(State::Changed, 1) };
     let owing = || Recap { owed: vec!["a restart".to_owned()], ..state(State::Ok, 1) };
@@ -76,5 +76,33 @@ fn the_last_line_says_what_the_exit_status_means() {
     exit status 2: something is pending, owed or unknown
     exit status 4: a host was unreachable
     exit status 130: interrupted; what was finished stays
+    ");
+}
+
+#[test]
+fn a_check_ends_with_its_numbers_and_a_gate_with_how_to_go_on() {
+    let hosts = || vec![("a", state(State::Ok, 1)), ("b", state(State::NotAttempted, 0))];
+    let last = |check| recap(check, 0, hosts()).lines().last().unwrap_or_default().to_owned();
+    assert_eq!(last(true), "drift=0 owed=0 unknown=0 unreachable=0 failed=0 not_attempted=1 as_desired=1");
+    assert_eq!(last(false), "exit status 0: every host is as desired");
+    let closed = Event::GateClosed {
+        gate: "max_fail".to_owned(),
+        message: "2 of 9 hosts have failed, more than `max_fail: 1` permits: c, d".to_owned(),
+        hosts: vec!["c".to_owned(), "d".to_owned()],
+        help: "to go on with what is not done: dtrctl resume X".to_owned(),
+    };
+    let hosts = hosts().into_iter().map(|(host, recap)| (host.to_owned(), recap));
+    let (out, err) = printed(look(80, DiffMode::None), &[run(false), closed, finished(5, hosts)]);
+    insta::assert_snapshot!(out.split_inclusive('\n').skip(2).collect::<String>() + &err, @"
+    recap
+      ok             1  a
+                        1 trip
+      not attempted  1  b
+
+    ended by a gate: 2 of 9 hosts have failed, more than `max_fail: 1` permits: c, d
+      to go on with what is not done: dtrctl resume X
+
+    exit status 5: ended by a gate
+    warning: 2 of 9 hosts have failed, more than `max_fail: 1` permits: c, d
     ");
 }

@@ -78,6 +78,18 @@ impl Ssh {
         judge(&seen, &words.mark, script, limits, &used.log())
     }
 
+    /// See [`Transport::connect`](super::Transport::connect).
+    pub(super) async fn connect(&self, limits: &Limits) -> Result<bool, Cause> {
+        let link = self.link()?;
+        let stood = master::is_alive(&link.socket).await;
+        let used = self.pool.connect(link, limits).await?;
+        // A socket may be there without anybody behind it.
+        if !stood && !master::is_alive(&link.socket).await {
+            self.pool.reconnect(link, limits, &used, false).await?;
+        }
+        Ok(!stood)
+    }
+
     /// See [`Transport::reset`](super::Transport::reset).
     pub(super) async fn reset(&self) {
         if let Ok(link) = self.link() {

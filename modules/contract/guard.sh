@@ -1,0 +1,499 @@
+# The guard of a host: sent where a run changes something, and run beside it on the host. It is the host's lock, keeps
+# what was there before each change, and puts it back where it is not told by its deadline that all is well. Read with
+# library.sh and daemon.sh before it. Times are those since the boot: a clock that is set moves no deadline.
+
+moment_now() { if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi; }
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
+lock() { echo "$(runtime)/guard"; }
+holder() { readlink -- "$(lock)" 2>/dev/null; } # PID:START:RUN
+lives() { # PID:START:...
+  of=${1%%:*} since=${1#*:} since=${since%:*}
+  case $of in '' | *[!0-9]*) return 1 ;; esac
+  # One that is dead and not yet buried does nothing any more.
+  case $(sed 's/.*) //' "/proc/$of/stat" 2>/dev/null) in '' | Z*) return 1 ;; esac
+  [ "$(started "$of")" = "$since" ]
+}
+this_shell() { echo "$$:$(started $$):"; }
+
+# --- what a script calls -------------------------------------------------------------------------------------------
+
+guarding() { # ID, then the call: where it fails, nothing of the script is done
+  id=$1; shift
+  said=
+  "$@"; rc=$?
+  printf '%s %s %s\n' "$B" "$id" "$rc"
+  printf '%s' "$said" | enc
+  echo
+  [ "$rc" = 0 ] || { finish; exit 0; }
+}
+# 0 where the host is this run's alone from here on; what an earlier run has left unconfirmed is said. 88 where that was
+# waited for, so that what was asked before may not hold; 89 where this run was put back already; 90 where another run
+# has the host.
+guard_hold() { # RUN, WHO, seconds to wait for another run, seconds of silence, TEXT of the guard for the first change of a play
+  dir=$(state)/runs/$1 guard_window=$4
+  if [ ! -r /proc/self/stat ] || ! { has setsid || by_systemd; }; then
+    said='neither systemd-run nor setsid is there to start a guard'; return 0
+  fi
+  other=$(holder)
+  # Another user of this run may be the same by its number.
+  if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
+    undo=$dir; begins; return 0
+  fi
+  if [ -n "$5" ]; then
+    top=$(state)
+    { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
+    # An earlier play of this run is confirmed: what it has kept stays.
+    (cd -- "$dir" && rm -rf -- decided outcome wanted held begun daemon mark ran reloaded stopped refresh left *.path *.link)
+    { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh"; } 2>/dev/null ||
+      { said="$dir cannot be written: is the disk full?"; return 94; }
+    # A daemon that this user may not ask is none of its business.
+    if [ -w "$socket" ] && { has docker || curl_is_new; } && daemon; then started "$pid"; else echo none; fi >"$dir/boot"
+  elif [ -f "$dir/outcome" ]; then
+    said=$(cat "$dir/outcome"); : >"$dir/heard"; return 89
+  fi
+  rm -f -- "$dir/held"
+  undo=$dir; begins
+  launch "$dir" "$3"
+  tries=0
+  until [ -s "$dir/held" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt $((($3 + 20) * 20)) ] || { said='the guard does not start'; undo=; return 87; }
+    nap 0.05
+  done
+  case $(cat "$dir/held") in
+  held) unconfirmed "$1"; return 0 ;;
+  waited) unconfirmed "$1"; return 88 ;;
+  busy*)
+    said=$(sed 's/^busy //' "$dir/held"); undo=
+    [ -s "$dir/entries" ] || rm -rf -- "$dir"
+    return 90
+    ;;
+  esac
+  said=$(cat "$dir/held"); undo=
+  return 87
+}
+by_systemd() { [ -z "$R" ] && [ "$(id -u)" = 0 ] && is_systemd && has systemd-run; }
+launch() { # DIRECTORY, seconds to wait for the lock
+  if by_systemd; then
+    name=dtrctl-guard-${1##*/}
+    systemctl reset-failed "$name" 2>/dev/null
+    systemd-run --quiet --collect --unit="$name" --description='puts back what dtrctl has changed, unless it is confirmed' \
+      --setenv=PATH="$PATH" sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 && return 0
+  fi
+  (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 &)
+}
+# A script that runs is waited for; after it the deadline counts.
+begins() { this_shell >"$undo/busy"; extend; }
+extend() { echo $(($(moment_now) + guard_window)) >"$undo/deadline.$T" && mv -f -- "$undo/deadline.$T" "$undo/deadline"; }
+rests() { if [ -d "$undo" ]; then extend; rm -f -- "$undo/busy"; fi; }
+# What nobody has heard yet: records that were put back after their run was gone, and those that neither were confirmed
+# nor put back, as their guard died too.
+unconfirmed() { # RUN
+  runs=${undo%/*}
+  for d in "$runs"/*; do
+    if [ "$d" = "$undo" ] || [ ! -f "$d/who" ] || [ -f "$d/heard" ]; then continue; fi
+    case $(head -n 1 "$d/outcome" 2>/dev/null) in
+    confirmed | cut) continue ;;
+    rolled_back) : >"$d/heard"; news="back ${d##*/} of $(cat "$d/who"): $(sed -n 2p "$d/outcome")" ;;
+    *)
+      echo cut >"$d/outcome"
+      close_record "$d"
+      news="cut ${d##*/} of $(cat "$d/who"): $(paths_of "$d")"
+      ;;
+    esac
+    said="$said
+$news"
+  done
+  prune "$runs" 10
+}
+paths_of() { # RECORD: the files that it says were changed
+  [ -f "$1/begun" ] || return 0
+  while read -r n _; do
+    p=$(cat "$1/$n.path")
+    printf '%s ' "${p%.}"
+  done <"$1/begun"
+}
+close_record() { # RECORD: what was begun and not said to be done is recorded as that
+  [ -f "$1/begun" ] || return 0
+  while read -r n rest; do
+    case $rest in *' quiet') continue ;; esac
+    grep -q "^$n " "$1/entries" 2>/dev/null || printf '%s %s ?\n' "$n" "$rest" >>"$1/entries"
+  done <"$1/begun"
+}
+prune() { # DIRECTORY of records, how many stay: names begin with the time
+  for d in "$1"/*; do [ ! -d "$d" ] || echo "$d"; done | sort -r | tail -n "+$(($2 + 1))" |
+    while read -r d; do [ "$d" = "$undo" ] || [ ! -f "$d/outcome" ] || rm -rf -- "$d"; done
+}
+
+# --- what was there before -------------------------------------------------------------------------------------------
+
+kept=
+remember() { # the call of a change: what it is about is kept
+  kept=
+  case $1 in
+  do_write | do_write_over_link | do_remove | do_remove_dir | do_remove_tree | do_remove_other | do_remove_link | \
+    do_make_link | do_set_mode | do_touch | do_download) keep "$2" "$1" ;;
+  do_make_dir) keep_above "$2" && keep "$2" "$1" ;;
+  do_pair) keep "$2" "$1" && keep "$9" "$1" ;;
+  do_back_up) keep "$4" "$1" ;;
+  do_owe) keep "$(record "$2")" quiet ;;
+  do_refresh) shift; keep_refresh "$@" ;;
+  do_reload) : >"$undo/reloaded" && keep_daemon ;;
+  do_service)
+    case $4/$6 in docker*/stop*) : >"$undo/stopped" ;; docker*) rm -f -- "$undo/stopped" ;; esac
+    keep_daemon
+    ;;
+  do_restart | do_run | do_script | do_own) keep_daemon ;;
+  esac
+}
+keep_above() { # PATH of a directory: those above it are made too
+  above=${1%/*}
+  if [ -z "$above" ] || [ "$above" = "$R" ] || [ -e "$above" ]; then return 0; fi
+  (keep_above "$above") && keep "$above" do_make_dir
+}
+keep() { # PATH, the function that changes it or `quiet`
+  entry "$1" 2>/dev/null || return 0
+  keep_one "$entry" "$2" || return
+  if [ -L "$entry" ] && real "$1" 2>/dev/null && [ "$real" != "$entry" ]; then keep_one "$real" "$2"; fi
+}
+keep_one() { # PATH, as keep
+  n=$(($(cat "$undo/number" 2>/dev/null || echo 0) + 1))
+  echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
+  stat=- before=-
+  if [ -L "$1" ]; then
+    kind='link'; to=$(readlink -- "$1" && echo .); before=$(word "${to%??}"); printf '%s.' "${to%??}" >"$undo/$n.link"
+  elif [ -f "$1" ]; then
+    kind='file'; stat=$(stat -c %a,%u,%g -- "$1"); before=$(digest <"$1")
+    { cp -p -- "$1" "$undo/$n.image" && flush "$undo/$n.image"; } 2>/dev/null || {
+      rm -f -- "$undo/$n.image"; echo "there is no room in $undo to keep what is there"; return 94
+    }
+  elif [ -d "$1" ]; then
+    kind=dir; stat=$(stat -c %a,%u,%g -- "$1")
+    if [ "$2" = do_remove_tree ]; then
+      kind=tree
+      # What is large is not kept: a full disk is worse than a directory that cannot be put back.
+      if [ "$(du -sk -- "$1" | cut -f 1)" -gt 65536 ] || ! cp -a -- "$1" "$undo/$n.image" 2>/dev/null; then
+        rm -rf -- "$undo/$n.image"; kind=unkept
+      fi
+    fi
+  elif [ -e "$1" ]; then kind=unkept
+  else kind=absent; fi
+  line="$(word "${1#"$ROOT"}") $kind $stat $before"
+  if [ "$2" = quiet ]; then line="$line quiet"; else kept="$kept $n"; fi
+  echo "$n $line" >>"$undo/begun"
+}
+quoted() { for w in "$@"; do printf "'%s' " "$(printf '%s' "$w" | sed "s/'/'\\\\''/g")"; done; }
+keep_refresh() { # as do_refresh
+  refresh="do_refresh $(quoted "$1" "$2" '' '')"; shift 4
+  refresh="$refresh$(quoted "$@")"
+  grep -qxF -- "$refresh" "$undo/refresh" 2>/dev/null || printf '%s\n' "$refresh" >>"$undo/refresh"
+}
+# Before whatever may stop it for the first time: which daemon runs, and what runs in it.
+keep_daemon() {
+  for f in "$(runtime)/$owed_name"/*; do [ ! -f "$f" ] || keep "$f" quiet || return; done
+  [ ! -e "$undo/daemon" ] || return 0
+  if daemon; then
+    containers >"$undo/ran" 2>/dev/null
+    mark
+    printf '%s\n' "$cursor" "$since" "$log_file" "$log_size" >"$undo/mark"
+  fi
+  : >"$undo/daemon"
+}
+standing() { # PATH: what stands there, as a record says it
+  if [ -L "$1" ]; then to=$(readlink -- "$1" && echo .); echo "link:$(word "${to%??}")"
+  elif [ -f "$1" ]; then echo "file:$(digest <"$1"):$(stat -c %a,%u,%g -- "$1")"
+  elif [ -d "$1" ]; then echo "dir:$(stat -c %a,%u,%g -- "$1")"
+  elif [ -e "$1" ]; then echo '?'
+  else echo absent; fi
+}
+was() { # KIND, STAT, BEFORE: the same of what a record keeps
+  case $1 in file) echo "file:$3:$2" ;; link) echo "link:$3" ;; dir | tree) echo "dir:$2" ;; absent) echo absent ;; *) echo ? ;; esac
+}
+recorded() { # STATUS of the change, its call
+  status=$1; shift
+  about=
+  for n in $kept; do
+    path=$(cat "$undo/$n.path"); path=${path%.}
+    line=$(grep "^$n " "$undo/begun" | tail -n 1)
+    now=$(standing "$path")
+    # shellcheck disable=SC2086
+    set -- "$1" $line
+    old=$(was "$4" "$5" "$6")
+    if [ "$now" = "$old" ]; then rm -rf -- "$undo/$n.image"
+    else
+      echo "$line $now" >>"$undo/entries"
+      about="$about ${path#"$ROOT"} $old -> $now"
+    fi
+  done
+  kept=
+  if [ -z "$R" ] && has logger; then
+    logger -t dtrctl -- "run=${undo##*/} who=$(cat "$undo/who") ${1#do_}$about status=$status" 2>/dev/null
+  fi
+  return 0
+}
+
+# --- how it ends -----------------------------------------------------------------------------------------------------
+
+# All went well: the daemon is watched for so many seconds from its start, then nothing is put back any more.
+guard_confirm() { # RUN, SECONDS
+  undo=$(state)/runs/$1
+  [ -d "$undo" ] || { undo=; return 0; }
+  if [ -f "$undo/outcome" ]; then
+    said=$(cat "$undo/outcome"); : >"$undo/heard"; undo=
+    [ "$said" != confirmed ] || return 0
+    return 89
+  fi
+  begins
+  # Whoever makes this directory decides what becomes of the run: its guard may have done so a moment ago.
+  if why=$(unwell "$2") && mkdir -- "$undo/decided" 2>/dev/null; then
+    echo confirmed >"$undo/outcome"
+    dismiss
+    return 0
+  fi
+  have_put_back "$why"
+  return 89
+}
+guard_put_back() { # RUN, WHY
+  undo=$(state)/runs/$1
+  [ -d "$undo" ] || { said='its record is gone'; undo=; return 87; }
+  [ ! -f "$undo/outcome" ] || { said=$(cat "$undo/outcome"); : >"$undo/heard"; undo=; return 89; }
+  begins
+  have_put_back "$2"
+  return 89
+}
+# The guard does it, whatever becomes of this script; one that was killed is started again.
+have_put_back() { # WHY
+  printf '%s\n' "$1" >"$undo/wanted"
+  tries=0
+  until [ -f "$undo/outcome" ] || [ "$tries" -ge 600 ]; do
+    other=$(holder)
+    if [ "$((tries % 20))" = 0 ] && ! { [ "${other##*:}" = "${undo##*/}" ] && lives "$other"; }; then launch "$undo" 10; fi
+    tries=$((tries + 1))
+    extend; nap 0.2
+  done
+  said=$(cat "$undo/outcome" 2>/dev/null || echo 'it does not say what became of the host')
+  : >"$undo/heard"
+  tries=0
+  while [ -d "$undo/decided" ] && [ "$tries" -lt 40 ]; do tries=$((tries + 1)); nap 0.05; done
+  undo=
+}
+# Ends the guard, and removes what only it needs.
+dismiss() {
+  other=$(holder)
+  if [ "${other##*:}" = "${undo##*/}" ]; then
+    kill "${other%%:*}" 2>/dev/null
+    tries=0
+    while [ -L "$(lock)" ] && [ "$tries" -lt 40 ]; do tries=$((tries + 1)); nap 0.05; done
+    if [ "$(holder)" = "$other" ] && ! lives "$other"; then rm -f -- "$(lock)"; fi
+  fi
+  tidy
+  undo=
+}
+tidy() {
+  (cd -- "$undo" && rm -rf -- guard.sh held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
+  # Where nothing was changed, nothing is left over.
+  if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then rm -rf -- "$undo"; fi
+  rmdir -- "$(runtime)" 2>/dev/null || :
+}
+# The daemon, where this run may have touched it: 0 where it is well, else why not.
+unwell() { # SECONDS that it has to live
+  boot=$(cat "$undo/boot")
+  if [ "$boot" = none ] || [ ! -e "$undo/daemon" ]; then return 0; fi
+  tries=0
+  until daemon && answers; do
+    if ! daemon && is_stopped; then return 0; fi
+    tries=$((tries + 1))
+    if [ "$tries" -ge 30 ] || { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = failed ]; }; then
+      echo "the docker daemon does not answer$(last_words)"; return 1
+    fi
+    begins; sleep 1
+  done
+  now=$(started "$pid")
+  if [ "$now" = "$boot" ] && [ ! -e "$undo/reloaded" ]; then return 0; fi
+  watched=0
+  until [ "$(age "$pid")" -ge "$1" ] && { [ "$now" != "$boot" ] || [ "$watched" -ge 2 ]; }; do
+    begins; sleep 1; watched=$((watched + 1))
+    if ! daemon || [ "$(started "$pid")" != "$now" ]; then
+      echo "the docker daemon did not live for $1 seconds after its start$(last_words)"; return 1
+    fi
+  done
+  answers || { echo "the docker daemon does not answer any more$(last_words)"; return 1; }
+}
+# Whether somebody has stopped it on purpose, such as a task of this run.
+is_stopped() { [ -e "$undo/stopped" ] || { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = inactive ]; }; }
+# The last of what the daemon has complained of since it was touched, after a colon.
+last_words() {
+  [ -f "$undo/mark" ] || return 0
+  { read -r cursor; read -r since; read -r log_file; read -r log_size; } <"$undo/mark"
+  words=$(logged | grep -E 'level=(error|fatal)|^unable|^failed|panic' | tail -n 1)
+  if [ -n "$words" ]; then printf ': %s' "$words"; fi
+}
+age() { # PID: seconds since it was started
+  ticks=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)
+  echo $(($(moment_now) - ${ticks:-0} / $(getconf CLK_TCK 2>/dev/null || echo 100)))
+}
+# Puts everything back, the last change first: files, what is made from them, the daemon, and what ran in it.
+revert() { # WHY
+  umask 022
+  : >"$undo/left"
+  if [ -s "$undo/begun" ]; then
+    sed '1!G;h;$!d' "$undo/begun" | while read -r n _ kind stat before _; do
+      restore "$n" "$kind" "$stat" "$before" || { p=$(cat "$undo/$n.path"); echo "${p%.}" >>"$undo/left"; }
+    done
+  fi
+  if [ -s "$undo/refresh" ]; then
+    while read -r line; do (eval "$line" >/dev/null 2>&1) || echo "(the trust store: $line)" >>"$undo/left"; done <"$undo/refresh"
+  fi
+  state_of=$(daemon_back)
+  {
+    echo rolled_back
+    printf '%s\n' "$1" | head -n 1
+    echo "daemon $state_of"
+    sed 's/^/left /' "$undo/left"
+  } >"$undo/outcome.$T"
+  flush "$undo/outcome.$T"
+  mv -f -- "$undo/outcome.$T" "$undo/outcome"
+  rm -f -- "$undo/left"
+  forget
+  if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} put back: $1" 2>/dev/null; fi
+}
+forget() { # what was put back: the record keeps what earlier plays of the run have changed
+  if [ -s "$undo/begun" ] && [ -f "$undo/entries" ]; then
+    awk 'NR == FNR { gone[$1] = 1; next } !($1 in gone)' "$undo/begun" "$undo/entries" >"$undo/entries.$T"
+    mv -f -- "$undo/entries.$T" "$undo/entries"
+  fi
+  while read -r n _; do rm -rf -- "$undo/$n.image"; done 2>/dev/null <"$undo/begun"
+}
+restore() { # NUMBER, KIND, STAT, BEFORE
+  p=$(cat "$undo/$1.path"); p=${p%.}
+  [ "$(standing "$p")" != "$(was "$2" "$3" "$4")" ] || return 0
+  # What somebody else may have written since is kept.
+  if [ -f "$p" ] && [ ! -L "$p" ] && ! grep -q "^$1 .*file:$(digest <"$p"):" "$undo/entries" 2>/dev/null; then
+    cp -p -- "$p" "$undo/$1.found" 2>/dev/null
+  fi
+  case $2 in
+  absent)
+    if [ -d "$p" ] && [ ! -L "$p" ]; then rmdir -- "$p" 2>/dev/null; else rm -f -- "$p"; fi
+    ;;
+  file)
+    if [ -d "$p" ] && [ ! -L "$p" ]; then return 1; fi
+    new=${p%/*}/.dtrctl-$T-back
+    if ! { mkdir -p -- "${p%/*}" && cp -p -- "$undo/$1.image" "$new" 2>/dev/null && set_stat "$new" "$3" &&
+      label "$new" "$p" && flush "$new" && mv -f -- "$new" "$p"; }; then rm -f -- "$new"; return 1; fi
+    ;;
+  link)
+    if [ -d "$p" ] && [ ! -L "$p" ]; then return 1; fi
+    to=$(cat "$undo/$1.link") && rm -f -- "$p" && ln -s -- "${to%.}" "$p"
+    ;;
+  dir) mkdir -p -- "$p" && set_stat "$p" "$3" ;;
+  tree) if [ -d "$p" ]; then set_stat "$p" "$3"; else cp -a -- "$undo/$1.image" "$p"; fi ;;
+  *) return 1 ;;
+  esac
+  rc=$?
+  flush_dir "${p%/*}"
+  return "$rc"
+}
+set_stat() { # FILE, MODE,UID,GID
+  ids=${2#*,}; who=${ids%,*}:${ids#*,}
+  [ "$(stat -c %u:%g -- "$1")" = "$who" ] || chown -- "$who" "$1" || return
+  chmod -- "${2%%,*}" "$1"
+}
+# The daemon with what was put back: `as it was`, `up`, or `down` and why. What ran in it before runs again.
+daemon_back() {
+  boot=$(cat "$undo/boot")
+  if [ "$boot" = none ] || [ -n "$R" ]; then echo 'as it was'; return 0; fi
+  if daemon && [ "$(started "$pid")" = "$boot" ] && answers; then
+    if [ -e "$undo/reloaded" ]; then reload_daemon; echo 'told to read what was put back'; else echo 'as it was'; fi
+    return 0
+  fi
+  mark
+  start_again
+  tries=0
+  until daemon && answers && [ "$(age "$pid")" -ge 4 ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 50 ]; then echo "down$(last_words)"; return 1; fi
+    if [ "$tries" = 20 ]; then start_again; fi
+    sleep 1
+  done
+  ran=$(cat "$undo/ran" 2>/dev/null)
+  tries=0
+  while lost=$(missing ''); [ -n "$lost" ] && [ "$tries" -lt 20 ]; do
+    tries=$((tries + 1))
+    # Its policy starts the one, we the other.
+    if [ "$tries" = 3 ] || [ "$tries" = 10 ]; then for name in $lost; do start_container "$name"; done; fi
+    sleep 1
+  done
+  if [ -n "$lost" ]; then echo "up, without these containers that ran before: $lost"; else echo up; fi
+}
+start_again() {
+  if is_systemd && [ -n "$units" ]; then
+    # A file of its unit may be among what was put back.
+    if [ "$(ctl show -p NeedDaemonReload --value "$(unit)")" = yes ]; then ctl daemon-reload; fi
+    # shellcheck disable=SC2086
+    ctl reset-failed $units 2>/dev/null
+  fi
+  restart_daemon >/dev/null 2>&1
+}
+start_container() { # NAME
+  if has docker; then bounded 30 docker -H "unix://$socket" start "$1" >/dev/null 2>&1
+  else bounded 35 curl -sS --max-time 30 -X POST --unix-socket "$socket" "http://localhost/containers/$1/start" >/dev/null 2>&1; fi
+}
+
+# --- the guard itself ------------------------------------------------------------------------------------------------
+
+watch_over() { # RECORD, seconds to wait for another run
+  undo=$1 T=guard-$$
+  trap 'kill $! 2>/dev/null; release; exit 0' TERM INT HUP
+  me=$$:$(started $$):${undo##*/}
+  take "$2" || exit 0
+  while [ -d "$undo" ] && [ ! -f "$undo/outcome" ]; do
+    if [ -f "$undo/wanted" ]; then why=$(cat "$undo/wanted")
+    elif lives "$(cat "$undo/busy" 2>/dev/null)" || [ "$(moment_now)" -lt "$(cat "$undo/deadline")" ]; then why=
+    else why="nobody has confirmed within $guard_window seconds that all is well"; fi
+    # A guard before this one may have been killed while it put things back.
+    if [ -n "$why" ] && { mkdir -- "$undo/decided" 2>/dev/null || [ -f "$undo/wanted" ]; }; then
+      trap '' TERM INT HUP
+      revert "$why"
+      break
+    fi
+    sleep 1 &
+    wait $!
+  done
+  trap '' TERM INT HUP
+  release
+  if [ -d "$undo" ]; then tidy; fi
+  exit 0
+}
+release() { if [ "$(holder)" = "$me" ]; then rm -f -- "$(lock)"; fi; }
+# A link is the lock: it is made with its holder's name in it or not at all.
+take() { # SECONDS
+  end=$(($(moment_now) + $1)) how=held stuck=0 failed=0
+  until mkdir -p -- "$(runtime)" && ln -s "$me" "$(lock)" 2>/dev/null && [ "$(holder)" = "$me" ]; do
+    other=$(holder)
+    if [ -z "$other" ]; then
+      failed=$((failed + 1))
+      [ "$failed" -lt 20 ] || { tell "the lock $(lock) cannot be made"; return 1; }
+      nap 0.05
+    elif lives "$other"; then
+      if [ "$(moment_now)" -ge "$end" ]; then
+        tell "busy ${other##*:} $(cat "${undo%/*}/${other##*:}/who" 2>/dev/null)"; return 1
+      fi
+      how=waited; extend; sleep 1
+    else bury "$other"; fi
+  done
+  tell "$how"
+}
+tell() { printf '%s\n' "$1" >"$undo/held.$T" && mv -f -- "$undo/held.$T" "$undo/held"; }
+# Only one at a time may take a dead holder's lock away, and only that holder's.
+bury() { # HOLDER
+  grave=$(lock).$(printf '%s' "$1" | digest | cut -c1-16)
+  if mkdir -- "$grave" 2>/dev/null; then
+    if [ "$(holder)" = "$1" ]; then rm -f -- "$(lock)"; fi
+    rmdir -- "$grave"
+    return
+  fi
+  stuck=$((stuck + 1))
+  # Its digger was killed.
+  if [ "$stuck" -ge 5 ]; then rmdir -- "$grave" 2>/dev/null; stuck=0; fi
+  sleep 1
+}

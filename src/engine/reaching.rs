@@ -1,0 +1,209 @@
+//! All hosts of a run are connected to before the first change, so that a fleet half of which is out of reach is known as such
+//! while nothing has happened yet.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+use super::connect::NoWay;
+use super::host::{HostRun, Left};
+use super::magic;
+use super::reach;
+use super::run::{Selected, Shared};
+use super::variables::Kept;
+use crate::event::{Event, Position, Reason, Recap, State};
+use crate::playbook::Play;
+use crate::template::Layer;
+use crate::transport::Transport;
+
+/// How often whoever waits looks whether the run has been stopped.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What is known of the ways to the hosts of a run.
+#[derive(Default)]
+pub struct Reaching {
+    known: Mutex<Known>,
+    changed: Notify,
+    /// Whether what the start has found out no longer counts: a later play tries its hosts anew.
+    is_old: AtomicBool,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The hosts that are still being connected to.
+    open: HashSet<String>,
+    /// Those that were out of reach when the run began, each with why.
+    unreachable: HashMap<String, Reason>,
+    /// Those that were heard in this run.
+    heard: HashSet<String>,
+}
+
+impl Reaching {
+    fn settle(&self, host: &str, unreachable: Option<Reason>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.open.remove(host);
+        if let Some(reason) = unreachable {
+            known.unreachable.insert(host.to_owned(), reason);
+        }
+        drop(known);
+        self.changed.notify_waiters();
+    }
+
+    /// Says that a host was heard.
+    pub fn hear(&self, host: &str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.heard.contains(host) {
+            known.heard.insert(host.to_owned());
+        }
+    }
+
+    /// Whether a host was heard in this run: one that is lost after that is no host that was never reached.
+    #[must_use]
+    pub fn was_heard(&self, host: &str) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).heard.contains(host)
+    }
+
+    /// Why a host was out of reach when the run began.
+    #[must_use]
+    pub fn why_not(&self, host: &str) -> Option<Reason> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).unreachable.get(host).cloned()
+    }
+
+    /// Says that the first play is over.
+    pub fn grow_old(&self) {
+        self.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until no host is being connected to that `which` means, or the run has been stopped.
+    async fn settled(&self, shared: &Shared, which: impl Fn(&HashSet<String>) -> bool) {
+        loop {
+            // Registered before the look, so that nothing that happens in between is missed.
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if !which(&self.known.lock().unwrap_or_else(PoisonError::into_inner).open)
+                || shared.is_interrupted()
+            {
+                return;
+            }
+            _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+}
+
+impl Shared {
+    /// Waits until every host of the run is connected or known to be out of reach, before something is changed. In check
+    /// mode there is nothing to wait for. Where that ends the run, [`is_interrupted`](Self::is_interrupted) says so.
+    pub async fn all_are_reached(&self) {
+        self.reaching.settled(self, |open| !open.is_empty()).await;
+    }
+
+    /// Why a host is out of reach, where the start of the run has found that out and it still counts; waits for it.
+    pub(super) async fn out_of_reach(&self, host: &str) -> Option<Reason> {
+        if self.reaching.is_old.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.reaching.settled(self, |open| open.contains(host)).await;
+        self.reaching.why_not(host)
+    }
+
+    /// Begins to connect to all hosts of a run, side by side; what is not done when this is dropped is left.
+    pub(super) fn reach_all(self: &Arc<Self>, plays: &[Selected]) -> JoinSet<()> {
+        let mut ways = JoinSet::new();
+        if self.options.check {
+            return ways;
+        }
+        let places = Arc::new(Semaphore::new(self.options.forks.max(1)));
+        let gone: HashSet<&String> =
+            plays.iter().flat_map(|play| &play.hosts).filter(|host| !self.goes_on(host)).collect();
+        let mut known = self.reaching.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for Selected { play, hosts, .. } in plays {
+            let lists = Arc::new(magic::lists_of(hosts, hosts, hosts));
+            let wanted = hosts.iter().filter(|host| !gone.contains(host));
+            for host in wanted.filter(|host| !known.open.contains(*host)).cloned().collect::<Vec<_>>() {
+                known.open.insert(host.clone());
+                let (shared, play, places) = (Arc::clone(self), Arc::clone(play), Arc::clone(&places));
+                let lists = Arc::clone(&lists);
+                ways.spawn(async move {
+                    let _place = places.acquire_owned().await;
+                    let why =
+                        if shared.is_interrupted() { None } else { shared.reach(&play, &host, &lists).await };
+                    if why.is_some() {
+                        shared.count(&host, State::Unreachable);
+                    }
+                    shared.reaching.settle(&host, why);
+                });
+            }
+        }
+        ways
+    }
+
+    /// Connects to a host. Says why it is out of reach; what else is wrong is said when its turn comes.
+    async fn reach(&self, play: &Play, host: &str, lists: &Layer) -> Option<Reason> {
+        let scope = Arc::new(self.variables(play, host, lists, Kept::default()).0.scope());
+        let transport = match self.connections.to(host, &self.inventory, &self.renderer, &scope) {
+            Ok(connection) => connection.transport,
+            Err(NoWay::Unreachable(reason)) => return Some(reason),
+            Err(NoWay::Wrong(_) | NoWay::Unsupported(_)) => return None,
+        };
+        if !matches!(*transport, Transport::Ssh(_)) {
+            return None;
+        }
+        match transport.connect(host, &self.options.limits).await {
+            Ok(heard) => {
+                if heard {
+                    self.reaching.hear(host);
+                }
+                None
+            }
+            Err(error) if reach::is_unreachable(&error.cause) => Some(reach::reason(&error)),
+            Err(_) => None,
+        }
+    }
+
+    /// Says of hosts whose turn never came that they are out of reach, where that is known.
+    pub(super) fn tell_unreached(&self) {
+        let mut recaps = self.recaps.lock().unwrap_or_else(PoisonError::into_inner);
+        for (host, recap) in recaps.iter_mut().filter(|(_, recap)| recap.state == State::NotAttempted) {
+            let Some(reason) = self.reaching.why_not(host) else { continue };
+            self.emit(Event::HostUnreachable { host: host.clone(), reason: reason.clone() });
+            let reason = Some(reason);
+            *recap = Recap { state: State::Unreachable, unreachable: 1, reason, ..std::mem::take(recap) };
+        }
+    }
+}
+
+impl HostRun {
+    /// Says how a host cannot be reached.
+    pub(super) fn unreachable(&mut self, reason: Reason) -> Left {
+        if self.reach.tolerant {
+            self.reach.why = Some(reason);
+            return Left::Unreachable;
+        }
+        let host = self.host.name.clone();
+        self.reach.lost = self.shared.reaching.was_heard(&host);
+        if self.reach.lost {
+            let message = format!("contact with the host was lost: {}", reason.message);
+            let reason = Reason { message, ..reason };
+            self.recap.reason = Some(reason.clone());
+            let event = Event::HostFailed { host: host.clone(), reason };
+            self.shared.say_lost(&host, State::Failed, event);
+        } else {
+            self.recap.reason = Some(reason.clone());
+            let event = Event::HostUnreachable { host: host.clone(), reason };
+            self.shared.say_lost(&host, State::Unreachable, event);
+        }
+        Left::Unreachable
+    }
+
+    /// Waits until something may be changed at a place: not before all hosts are reached, and not where the run ends.
+    pub(super) async fn before_change(&self, place: &Position) -> Result<(), Left> {
+        self.shared.all_are_reached().await;
+        let ends = self.closing.is_none() && self.shared.stops_before(place);
+        if ends || self.shared.is_interrupted() { Err(Left::Stopped) } else { Ok(()) }
+    }
+}
