@@ -9,15 +9,15 @@ use tokio::sync::mpsc;
 
 use crate::engine::{Options, Parts, Selected, Shared};
 use crate::error::Failure;
-use crate::event::{Event, Outcome, Recap, State, Summary};
+use crate::event::{Event, Outcome, Reason, Recap, State, Summary};
 use crate::plan::{Collector, HostPlan, Reviewed, moved, stale};
 
-/// Leaves out of the plays the hosts that are not where the plan has them, or cannot be asked. Gives what became of these.
+/// Finds the hosts that are not where the plan has them, or cannot be asked, and gives what became of these.
 pub async fn rehearse(
     parts: Parts,
     mut events: mpsc::UnboundedReceiver<Event>,
     reviewed: &Reviewed,
-    plays: &mut [Selected],
+    plays: &[Selected],
 ) -> Result<BTreeMap<String, Recap>, Failure> {
     let mut dropped = gone(reviewed, plays);
     let stop = Arc::clone(&parts.stop);
@@ -51,10 +51,6 @@ pub async fn rehearse(
         };
         dropped.extend(verdict(saved, fresh, recap).map(|recap| (host.clone(), recap)));
     }
-    for play in plays {
-        play.hosts.retain(|host| !dropped.contains_key(host));
-        play.listed.retain(|host| !dropped.contains_key(host));
-    }
     Ok(dropped)
 }
 
@@ -62,9 +58,17 @@ pub async fn rehearse(
 fn verdict(saved: &HostPlan, fresh: &HostPlan, recap: &Recap) -> Option<Recap> {
     let kept = Recap { trips: recap.trips, unreachable: recap.unreachable, ..Recap::default() };
     let a_task_failed = fresh.tasks.iter().any(|task| task.outcome == Outcome::Failed);
-    let is_lost = recap.state.is_lost() || recap.state == State::NotAttempted;
+    if recap.state == State::NotAttempted {
+        let reason = Reason {
+            kind: "stale".to_owned(),
+            message: "this host was not looked at, as that ended at others before".to_owned(),
+            help: None,
+            place: None,
+        };
+        return Some(Recap { state: State::Aborted, reason: Some(reason), ..kept });
+    }
     // One that is lost for a reason that is no task's own is that, whatever its plan is.
-    if is_lost && !a_task_failed {
+    if recap.state.is_lost() && !a_task_failed {
         return Some(Recap {
             state: recap.state,
             reason: recap.reason.clone(),

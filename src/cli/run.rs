@@ -205,7 +205,7 @@ impl Job<'_> {
         Ok(code)
     }
 
-    async fn go(mut self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
+    async fn go(self, access: Access, reports: &mut dyn Report) -> Result<u8, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         watch_signals(Arc::clone(&stop));
         let (sender, mut events) = mpsc::unbounded_channel();
@@ -234,7 +234,7 @@ impl Job<'_> {
         let dropped = match self.planning.reviewed.clone() {
             Some(reviewed) => {
                 let (sender, events) = mpsc::unbounded_channel();
-                rehearse(parts(&self, sender, None), events, &reviewed, &mut self.selected).await?
+                rehearse(parts(&self, sender, None), events, &reviewed, &self.selected).await?
             }
             None => BTreeMap::new(),
         };
@@ -251,17 +251,12 @@ impl Job<'_> {
             check,
             dtrctl: env!("CARGO_PKG_VERSION").to_owned(),
         });
-        for (host, reason) in dropped.iter().filter_map(|(host, recap)| Some((host, recap.reason.as_ref()?)))
-        {
-            let (host, reason) = (host.clone(), reason.clone());
-            shared.emit(Event::HostFailed { host, reason });
-        }
+        shared.leave_alone(dropped);
         let selected = self.selected;
         let run = tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
             async move {
-                let mut hosts = shared.run(&selected).await;
-                hosts.extend(dropped);
+                let hosts = shared.run(&selected).await;
                 let end = match stop.load(Ordering::Relaxed) {
                     true => End::Interrupt,
                     false if shared.is_closed() => End::Gate,

@@ -118,10 +118,13 @@ impl Shared {
             return ways;
         }
         let places = Arc::new(Semaphore::new(self.options.forks.max(1)));
+        let gone: HashSet<&String> =
+            plays.iter().flat_map(|play| &play.hosts).filter(|host| !self.goes_on(host)).collect();
         let mut known = self.reaching.known.lock().unwrap_or_else(PoisonError::into_inner);
         for Selected { play, hosts, .. } in plays {
             let lists = Arc::new(magic::lists_of(hosts, hosts, hosts));
-            for host in hosts.iter().filter(|host| !known.open.contains(*host)).cloned().collect::<Vec<_>>() {
+            let wanted = hosts.iter().filter(|host| !gone.contains(host));
+            for host in wanted.filter(|host| !known.open.contains(*host)).cloned().collect::<Vec<_>>() {
                 known.open.insert(host.clone());
                 let (shared, play, places) = (Arc::clone(self), Arc::clone(play), Arc::clone(&places));
                 let lists = Arc::clone(&lists);

@@ -1,6 +1,7 @@
 //! What a run has to do with a plan file: changes are sealed as they are shown, and held to the reviewed ones before they are
 //! made.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use modules::Plan;
@@ -8,11 +9,28 @@ use modules::Plan;
 use super::host::{HostRun, Left, Looped};
 use super::run::Shared;
 use super::step::Ready;
-use crate::event::{Event, PlannedChange};
+use crate::event::{Event, PlannedChange, Recap, State};
 use crate::plan::Maker;
 use crate::transport::Identity;
 
 impl Shared {
+    /// Leaves out hosts that are lost before the run begins, and says why. One that is not where the plan has it was left as it
+    /// is: that counts against no budget.
+    pub fn leave_alone(&self, lost: BTreeMap<String, Recap>) {
+        for (host, recap) in lost {
+            let state = recap.state;
+            if let Some(reason) = recap.reason.clone() {
+                let name = host.clone();
+                let event = match state {
+                    State::Unreachable => Event::HostUnreachable { host: name, reason },
+                    _ => Event::HostFailed { host: name, reason },
+                };
+                if state == State::Stale { self.emit(event) } else { self.say_lost(&host, state, event) }
+            }
+            self.keep_recap(&host, recap);
+        }
+    }
+
     /// The number of the play in hand, from 1.
     pub(super) fn play_number(&self) -> u32 {
         self.plays_begun.load(Ordering::Relaxed)

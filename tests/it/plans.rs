@@ -472,3 +472,32 @@ fn a_host_that_cannot_be_reached_is_that() {
     let ran = apply(&world, &[]).code(4).run();
     assert_eq!(["web1", "web2", "web3"].map(|host| state(&ran, host)), ["changed", "changed", "unreachable"]);
 }
+
+#[test]
+fn a_named_canary_that_has_moved_holds_up_the_rest() {
+    for (canary, others) in [("web1", "not_attempted"), ("1", "changed")] {
+        let world =
+            world().playbook(&format!("- hosts: docker\n  canary: {canary}\n  tasks:\n{}", indented(TASKS)));
+        planned(&world, &[]);
+        fs::write(world.root("web1").join("etc/motd"), "moved\n").unwrap();
+        let ran = apply(&world, &[]).any_code().run();
+        assert_eq!(
+            (state(&ran, "web1").as_str(), state(&ran, "web3").as_str()),
+            ("stale", others),
+            "{canary}"
+        );
+    }
+}
+
+#[test]
+fn hosts_that_have_moved_use_up_no_budget() {
+    let world = world().playbook(&format!("- hosts: docker\n  max_fail: 0\n  tasks:\n{}", indented(TASKS)));
+    planned(&world, &[]);
+    fs::write(world.root("web1").join("etc/motd"), "moved\n").unwrap();
+    let ran = apply(&world, &[]).code(3).run();
+    assert_eq!((state(&ran, "web1").as_str(), state(&ran, "web3").as_str()), ("stale", "changed"));
+}
+
+fn indented(tasks: &str) -> String {
+    tasks.lines().map(|line| format!("    {line}\n")).collect()
+}
