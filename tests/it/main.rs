@@ -8,9 +8,14 @@ mod dtr;
 mod engine_library;
 mod engine_rules;
 mod examples;
+mod faults;
+#[path = "../faults/figure.rs"]
+mod figure;
 mod file_modules;
 mod files;
 mod files_library;
+#[path = "../faults/form.rs"]
+mod form;
 mod harness;
 mod hostile;
 mod imports;

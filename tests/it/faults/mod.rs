@@ -1,0 +1,7 @@
+//! Faults made on purpose, for what `tests/faults/promises.tsv` promises.
+
+mod calls;
+mod errors;
+mod mounts;
+mod order;
+mod site;
