@@ -14,7 +14,17 @@ pub struct Real {
 
 impl Real {
     pub fn new(test: &str) -> Option<Self> {
-        let Some(sshd) = Sshd::start() else {
+        Self::with(test, "")
+    }
+
+    /// The same without what the user's own start files do at each login: where shells are killed, no lock of somebody
+    /// else's program is left behind.
+    pub fn away_from_home(test: &str) -> Option<Self> {
+        Self::with(test, "SetEnv HOME=/nonexistent")
+    }
+
+    fn with(test: &str, lines: &str) -> Option<Self> {
+        let Some(sshd) = Sshd::with(lines) else {
             eprintln!("skipped: {test}: no sshd");
             return None;
         };

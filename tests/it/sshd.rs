@@ -107,6 +107,24 @@ impl Sshd {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// The client's masters: they stand apart from who has started them.
+    pub fn masters(&self) -> Vec<i32> {
+        let needle = format!("ControlPath={}", self.dir.path().display());
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            line.contains(&needle) && !line.starts_with("dtrctl")
+        })
+        .collect()
+    }
+
+    /// All processes below the server.
+    pub fn below(&self) -> Vec<i32> {
+        below(self.child.id().try_into().unwrap())
+    }
+
     /// Processes whose arguments name this server's directory, but for the server itself.
     pub fn processes(&self) -> Vec<String> {
         let needle = self.dir.path().to_string_lossy().into_owned();
@@ -125,6 +143,20 @@ impl Drop for Sshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processes that a process has started, and those that they have.
+pub fn below(pid: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return found };
+    for task in tasks.flatten() {
+        let Ok(children) = fs::read_to_string(task.path().join("children")) else { continue };
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            found.push(child);
+            found.extend(below(child));
+        }
+    }
+    found
 }
 
 /// The command line of each process.
