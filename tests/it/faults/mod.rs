@@ -4,6 +4,7 @@ mod calls;
 mod cuts;
 mod ends;
 mod errors;
+mod hanging;
 mod mounts;
 mod order;
 mod site;
