@@ -1,6 +1,7 @@
 //! Faults made on purpose, for what `tests/faults/promises.tsv` promises.
 
 mod calls;
+mod corpus;
 mod cuts;
 mod ends;
 mod errors;
