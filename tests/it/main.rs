@@ -27,6 +27,8 @@ mod outcomes;
 mod overview;
 mod own_modules;
 mod pki;
+#[path = "../faults/readers.rs"]
+mod readers;
 mod reference;
 mod registry_library;
 mod registry_tls;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::figure::figure;
 use crate::harness::{Ran, World};
 use crate::sshd::Sshd;
 
@@ -153,6 +154,7 @@ fn connections_are_kept_and_end_by_themselves() {
     assert_eq!(real.sshd.logins(), 1);
     let gone = || real.sshd.sockets().is_empty() && real.sshd.processes().is_empty();
     assert!(crate::sshd::eventually(15, gone), "{:?} {:?}", real.sshd.sockets(), real.sshd.processes());
+    figure("R14", "connections_are_kept_and_end_by_themselves", "masters_left=0 of=1 sockets_left=0");
 }
 
 #[test]
@@ -175,4 +177,5 @@ fn an_unknown_host_key_stops_before_anything_is_sent() {
     let ran = real.call(&["--host-key-checking", "accept-new"]).code(4).run();
     assert_eq!(ran.recap("real")["reason"]["kind"], "host_key");
     assert_eq!(real.sshd.logins(), logins);
+    figure("S5", "an_unknown_host_key_stops_before_anything_is_sent", "logins=0 of=2");
 }

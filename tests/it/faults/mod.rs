@@ -1,5 +1,6 @@
 //! Faults made on purpose, for what `tests/faults/promises.tsv` promises.
 
+mod bytes;
 mod calls;
 mod corpus;
 mod cuts;
