@@ -116,8 +116,12 @@ fn a_certificate_that_is_given_twice_is_written_once() {
     let (anchor, other) = (self_signed(&[HOST]), self_signed(&["other.example.com"]));
     let mut world = World::new();
     let plan = apply(&mut world, given(&[&anchor, &other, &anchor], json!({}))).unwrap();
-    let written: Vec<String> =
-        plan.changes.iter().filter(|change| matches!(change, Change::WriteFile(_))).map(Change::summary).collect();
+    let written: Vec<String> = plan
+        .changes
+        .iter()
+        .filter(|change| matches!(change, Change::WriteFile(_)))
+        .map(Change::summary)
+        .collect();
     assert_eq!(
         written,
         [format!("create {}", in_certs_d(&anchor)), format!("create {}", in_certs_d(&other))]

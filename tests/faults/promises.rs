@@ -51,10 +51,20 @@ impl Measure {
         self.test.rsplit("::").next().unwrap_or(&self.test)
     }
 
-    /// Whether what it needs is here.
+    /// The folder, or the file, that its test stands in.
+    pub fn source(&self) -> String {
+        match self.target.split_once(':') {
+            Some((_, file)) => format!("modules/tests/{file}.rs"),
+            None if self.target == "lib" => "src".to_owned(),
+            None => format!("tests/{}", self.target),
+        }
+    }
+
+    /// What it needs and is not here.
     pub fn missing(&self) -> Option<&str> {
         self.needs.iter().map(String::as_str).find(|need| match *need {
             "corpus" => std::env::var_os("DTRCTL_CORPUS").is_none(),
+            "heavy" => false,
             "root" => !rustix::process::geteuid().is_root(),
             // Its test is still to be written, or needs hosts that are not always up.
             "later" | "lab" => true,
@@ -74,8 +84,8 @@ pub fn figures(report: &str) -> BTreeMap<(String, String), Figure> {
         let (mut by, mut form, mut rest) = (String::new(), "short".to_owned(), Vec::new());
         for word in words {
             match word.split_once('=') {
-                Some(("by", test)) => by = test.to_owned(),
-                Some(("form", name)) => form = name.to_owned(),
+                Some(("by", test)) => test.clone_into(&mut by),
+                Some(("form", name)) => name.clone_into(&mut form),
                 _ => rest.push(word),
             }
         }

@@ -4,9 +4,7 @@
 use dtrctl::inventory::{Inventory, Pattern};
 use dtrctl::yaml::{Source, parse};
 use modules::daemon_config::edit::{Edit, apply, read, strict_json};
-use modules::{
-    Answer, Ask, Attributes, Facts, File, FileKind, Host, Mode, Process, Step, Validation, certs,
-};
+use modules::{Answer, Ask, Attributes, Facts, File, FileKind, Host, Mode, Process, Step, Validation, certs};
 use serde_json::json;
 
 /// A reader of bytes.
@@ -51,7 +49,7 @@ pub fn daemon_json(bytes: &[u8]) {
     }
 }
 
-/// Boot2Docker's `profile`, to which a flag is added.
+/// A profile of `Boot2Docker`, to which a flag is added.
 pub fn profile(bytes: &[u8]) {
     let entry = modules::find("boot2docker_profile").expect("the module is listed");
     let facts = Facts { id: "boot2docker".into(), version_id: "19.03.5".into(), ..Facts::default() };
@@ -68,8 +66,15 @@ pub fn profile(bytes: &[u8]) {
 
 fn answer(ask: &Ask, profile: &[u8]) -> Answer {
     let owner = || "root".to_owned();
-    let attributes =
-        Attributes { mode: Mode::new(0o644), uid: 0, gid: 0, owner: owner(), group: owner(), size: 0, mtime: 0 };
+    let attributes = Attributes {
+        mode: Mode::new(0o644),
+        uid: 0,
+        gid: 0,
+        owner: owner(),
+        group: owner(),
+        size: 0,
+        mtime: 0,
+    };
     match ask {
         Ask::File(ask) if ask.path.as_str() == "/var/lib/boot2docker/profile" => Answer::File(File {
             path: ask.path.clone(),
@@ -80,9 +85,7 @@ fn answer(ask: &Ask, profile: &[u8]) -> Answer {
         Ask::File(ask) => {
             Answer::File(File { path: ask.path.clone(), target: None, link: None, kind: FileKind::Absent })
         }
-        Ask::Process(_) => {
-            Answer::Process(Process { installed: true, running: None, units: Vec::new() })
-        }
+        Ask::Process(_) => Answer::Process(Process { installed: true, running: None, units: Vec::new() }),
         Ask::Owed(_) => Answer::Owed(Vec::new()),
         Ask::Syntax(_) => Answer::Syntax(Validation { accepted: true, message: String::new() }),
         other => panic!("nobody has said what to answer to {other:?}"),

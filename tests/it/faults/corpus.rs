@@ -18,16 +18,16 @@ fn corpus(test: &str, folder: &str) -> Option<Vec<(String, Vec<u8>)>> {
     };
     let folder = PathBuf::from(root).join(folder);
     let mut files = Vec::new();
-    let folders = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let folders =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     for folder in folders {
         files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     }
     files.sort();
     // In the short form each third.
     let files = files.into_iter().step_by(times(3, 1));
-    let read = |path: PathBuf| {
-        (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())
-    };
+    let read =
+        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap());
     Some(files.map(read).collect())
 }
 
@@ -148,7 +148,8 @@ fn each_anchor_is_installed_once() {
     says(test, &three(&world), files.len());
 }
 
-const BOOT2DOCKER: &str = "NAME=Boot2Docker\nVERSION=19.03.12\nID=boot2docker\nID_LIKE=tcl\nVERSION_ID=19.03.12\n";
+const BOOT2DOCKER: &str =
+    "NAME=Boot2Docker\nVERSION=19.03.12\nID=boot2docker\nID_LIKE=tcl\nVERSION_ID=19.03.12\n";
 
 #[test]
 fn each_profile_is_edited_once() {

@@ -117,7 +117,12 @@ fn fault(real: Real, way: Way, limit: usize, then: Then) -> Real {
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}, {when}", begin.elapsed());
     judge(&real, &ran, &when);
     let real = real.on_port(port);
-    let tidy = || fs::read_dir(real.target()).unwrap().flatten().all(|e| !e.file_name().to_string_lossy().starts_with('.'));
+    let tidy = || {
+        fs::read_dir(real.target())
+            .unwrap()
+            .flatten()
+            .all(|e| !e.file_name().to_string_lossy().starts_with('.'))
+    };
     assert!(eventually(15, tidy), "the host does not come to rest, {when}");
     real.call(&FLAGS).run();
     assert_eq!(fs::read_to_string(real.target().join("file")).unwrap(), new(), "a rerun converges, {when}");

@@ -30,7 +30,8 @@ fn where_a_call_fails_the_old_bytes_are_kept() {
     let many = points.len() / times(ERRORS.len(), 1);
     let (mut refused, mut held) = (0, 0);
     for turn in 0..many {
-        let (index, call, number, error) = &points[turn * points.len() / many + turn % times(ERRORS.len(), 1)];
+        let (index, call, number, error) =
+            &points[turn * points.len() / many + turn % times(ERRORS.len(), 1)];
         let site = &sites[*index];
         site.reset();
         let ended = site.run(Whose::Touching, &["-e", &format!("inject={call}:error={error}:when={number}")]);
@@ -41,7 +42,10 @@ fn where_a_call_fails_the_old_bytes_are_kept() {
         let said = act_output(&frame.body);
         if frame.status == 0 {
             assert_eq!(state, State::New, "{when}");
-            assert!(call != "fsync" || *error == "EROFS", "what is not on the disk is said to be done: {when}");
+            assert!(
+                call != "fsync" || *error == "EROFS",
+                "what is not on the disk is said to be done: {when}"
+            );
             held += 1;
             eprintln!("done all the same: {site:?}, call {number} of `{call}` fails with {error}");
         } else {

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bombs::peak;
 use crate::figure::figure;
 use crate::harness::{Ran, World};
 use crate::sshd::Sshd;
@@ -15,7 +16,9 @@ use crate::sshd::Sshd;
 fn server(serve: fn(TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || listener.incoming().flatten().for_each(|stream| _ = thread::spawn(move || serve(stream))));
+    thread::spawn(move || {
+        listener.incoming().flatten().for_each(|stream| _ = thread::spawn(move || serve(stream)));
+    });
     port
 }
 
@@ -59,13 +62,6 @@ fn world(good: &Sshd, flood: &Sshd) -> World {
     fs::create_dir_all(&target).unwrap();
     let dest = target.join("{{ inventory_hostname }}").display().to_string();
     world.playbook(&format!("- hosts: fleet\n  tasks:\n    - copy: {{dest: '{dest}', content: x}}\n"))
-}
-
-/// The most memory that a process has had, in KiB.
-fn peak(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 #[test]

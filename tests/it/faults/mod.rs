@@ -1,7 +1,9 @@
 //! Faults made on purpose, for what `tests/faults/promises.tsv` promises.
 
+mod bombs;
 mod bytes;
 mod calls;
+mod connection;
 mod corpus;
 mod cuts;
 mod ends;
@@ -9,4 +11,5 @@ mod errors;
 mod hanging;
 mod mounts;
 mod order;
+mod secrets;
 mod site;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use modules::{Change, Content, HostPath, Ownership, Script, WriteFile, act_output};
 use modules::{Attributes, Before, Mode};
+use modules::{Change, Content, HostPath, Ownership, Script, WriteFile, act_output};
 
 use super::site::{has, shells};
 use crate::figure::figure;
@@ -19,7 +19,11 @@ const DISKS: [(&str, &str, &str); 4] = [
     ("full", "head -c 2000000 /dev/zero >at/filler 2>/dev/null; rm -f at/none; :", "is the disk full"),
     ("read-only", "mount -o remount,ro at", "Read-only file system"),
     ("a mount of its own", "mount --bind at/file at/file", "Device or resource busy"),
-    ("immutable", "umount at && printf '%s\\n' 'the old content' >at/file && chattr +i at/file", "Operation not permitted"),
+    (
+        "immutable",
+        "umount at && printf '%s\\n' 'the old content' >at/file && chattr +i at/file",
+        "Operation not permitted",
+    ),
 ];
 
 fn script(folder: &Path) -> Script {
@@ -83,5 +87,9 @@ fn a_disk_that_takes_no_write_keeps_the_old_file() {
         }
     }
     assert!(count > 0);
-    figure("R3", "a_disk_that_takes_no_write_keeps_the_old_file", &format!("torn=0 stray_files=0 of={count}"));
+    figure(
+        "R3",
+        "a_disk_that_takes_no_write_keeps_the_old_file",
+        &format!("torn=0 stray_files=0 of={count}"),
+    );
 }

@@ -10,13 +10,13 @@ fn names(line: &str, path: &str) -> bool {
 
 /// The renames of temporary files in a trace; each has its flushes around it.
 fn renames(trace: &str, folder: &str) -> usize {
-    let lines: Vec<&str> = trace.lines().filter(|line| line.ends_with("= 0") || !line.contains(" = ")).collect();
+    let lines: Vec<&str> =
+        trace.lines().filter(|line| line.ends_with("= 0") || !line.contains(" = ")).collect();
     let mut count = 0;
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("rename")) {
         let Some(from) = line.split('"').nth(1).filter(|from| from.contains("/.dtrctl-")) else { continue };
-        let flushed = |lines: &[&str], path: &str| {
-            lines.iter().any(|line| line.contains("sync(") && names(line, path))
-        };
+        let flushed =
+            |lines: &[&str], path: &str| lines.iter().any(|line| line.contains("sync(") && names(line, path));
         assert!(flushed(&lines[..index], from), "the bytes of {from} are not flushed:\n{trace}");
         let next = lines[index..].iter().skip(1).position(|line| line.contains("rename"));
         let until = next.map_or(lines.len(), |next| index + 1 + next);
@@ -24,6 +24,38 @@ fn renames(trace: &str, folder: &str) -> usize {
         count += 1;
     }
     count
+}
+
+/// The mode and the owner that a temporary file is born with: `openat` says what is asked for, the umask what is left of it.
+#[test]
+fn each_temporary_file_is_born_private() {
+    if !has("strace") {
+        eprintln!("skipped: each_temporary_file_is_born_private: no strace");
+        return;
+    }
+    let mut count = 0;
+    for site in shells().iter().flat_map(|shell| KINDS.map(|kind| Site::new(shell, kind))) {
+        let ended = site.run(Whose::Each, &["-e", "trace=/^(open(at)?|umask|f?chmod(at)?)$"]);
+        // Each process of the write has the mask of the shell that has begun it.
+        let mut mask = String::new();
+        for line in ended.trace.lines() {
+            if let Some((_, rest)) = line.split_once("umask(")
+                && let Some(set) = rest.split(')').next()
+            {
+                set.clone_into(&mut mask);
+            }
+            if line.contains("/.dtrctl-") && line.contains("O_CREAT") {
+                assert!(line.contains("O_EXCL") && mask == "077", "{site:?}: umask {mask}: {line}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 0);
+    figure(
+        "S7",
+        "each_temporary_file_is_born_private",
+        &format!("wider_than_0600=0 not_exclusive=0 of={count}"),
+    );
 }
 
 #[test]

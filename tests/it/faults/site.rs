@@ -199,7 +199,8 @@ impl Site {
         let temporary = format!(".dtrctl-{}", &BOUNDARY[..12]);
         let names = self.names().iter().map(ToString::to_string);
         let all = names.chain([temporary.clone(), temporary + "-key", String::new()]);
-        all.map(|name| PathBuf::from(format!("{}/{name}", self.folder().display()).trim_end_matches('/'))).collect()
+        all.map(|name| PathBuf::from(format!("{}/{name}", self.folder().display()).trim_end_matches('/')))
+            .collect()
     }
 
     /// What stands there: whole, with the mode and owner that it shall have, or the test fails.
@@ -218,8 +219,7 @@ impl Site {
         let path = self.folder().join(name);
         let found = fs::read_to_string(&path).ok()?;
         let metadata = fs::metadata(&path).unwrap();
-        let (uid, gid) =
-            if self.kind == Kind::Anew { (metadata.uid(), metadata.gid()) } else { owner() };
+        let (uid, gid) = if self.kind == Kind::Anew { (metadata.uid(), metadata.gid()) } else { owner() };
         assert_eq!(
             (metadata.mode() & 0o7777, metadata.uid(), metadata.gid()),
             (0o604, uid, gid),
