@@ -1,5 +1,6 @@
 //! The guard of a host: what a script asks of it, and what it answers. What it does stands in `guard.sh`.
 
+use super::change::digest;
 use super::decode::act_output;
 use super::script::{Frame, guard_library};
 use super::text::{Arg, Call};
@@ -71,13 +72,25 @@ fn put_back_of(text: &str) -> Option<PutBack> {
     Some(put_back)
 }
 
+/// The name of what a run keeps on a host: a machine may be in the inventory under several names.
+#[must_use]
+pub fn record(run: &str, host: &str) -> String {
+    format!("{run}-{}", &digest(host.as_bytes())[..6])
+}
+
+/// The run that a record is of.
+#[must_use]
+pub fn run_of(record: &str) -> &str {
+    record.rsplit_once('-').map_or(record, |(run, _)| run)
+}
+
 /// Takes a host for a run, or says that the run still has it. With `program` its guard is started: before the first change
 /// of a play. `wait` bounds, in seconds, how long another run is waited for; after `silence` seconds without a word from
 /// this one the host is put back.
 #[must_use]
-pub fn hold(run: &str, who: &str, wait: u64, silence: u64, program: Option<&str>) -> Call {
+pub fn hold(record: &str, who: &str, wait: u64, silence: u64, program: Option<&str>) -> Call {
     Call::new("guard_hold")
-        .word(run)
+        .word(record)
         .word(who)
         .word(wait.to_string())
         .word(silence.to_string())
@@ -86,14 +99,14 @@ pub fn hold(run: &str, who: &str, wait: u64, silence: u64, program: Option<&str>
 
 /// Confirms what a run has changed, once the daemon has lived for so many seconds.
 #[must_use]
-pub fn confirm(run: &str, seconds: u64) -> Call {
-    Call::new("guard_confirm").word(run).word(seconds.to_string())
+pub fn confirm(record: &str, seconds: u64) -> Call {
+    Call::new("guard_confirm").word(record).word(seconds.to_string())
 }
 
 /// Puts back what a run has changed since it was confirmed last.
 #[must_use]
-pub fn put_back(run: &str, why: &str) -> Call {
-    Call::new("guard_put_back").word(run).word(why.lines().next().unwrap_or_default())
+pub fn put_back(record: &str, why: &str) -> Call {
+    Call::new("guard_put_back").word(record).word(why.lines().next().unwrap_or_default())
 }
 
 /// The text of a guard, which runs on the host by itself. `header` is that of scripts; after `silence` seconds without a word

@@ -29,12 +29,13 @@ guarding() { # ID, then the call: where it fails, nothing of the script is done
 # 0 where the host is this run's alone from here on; what an earlier run has left unconfirmed is said. 88 where that was
 # waited for, so that what was asked before may not hold; 89 where this run was put back already; 90 where another run
 # has the host.
-guard_hold() { # RUN, WHO, seconds to wait for another run, seconds of silence, TEXT of the guard for the first change of a play
+guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silence, TEXT of the guard for the first change of a play
   dir=$(state)/runs/$1 guard_window=$4
   if [ ! -r /proc/self/stat ] || ! { has setsid || by_systemd; }; then
     said='neither systemd-run nor setsid is there to start a guard'; return 0
   fi
   other=$(holder)
+  if shares "$other" "$1"; then return 0; fi
   # Another user of this run may be the same by its number.
   if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
     undo=$dir; begins; return 0
@@ -64,6 +65,7 @@ guard_hold() { # RUN, WHO, seconds to wait for another run, seconds of silence, 
   held) unconfirmed "$1"; return 0 ;;
   waited) unconfirmed "$1"; return 88 ;;
   busy*)
+    if shares "$(holder)" "$1"; then undo=; rm -rf -- "$dir"; return 0; fi
     said=$(sed 's/^busy //' "$dir/held"); undo=
     [ -s "$dir/entries" ] || rm -rf -- "$dir"
     return 90
@@ -71,6 +73,15 @@ guard_hold() { # RUN, WHO, seconds to wait for another run, seconds of silence, 
   esac
   said=$(cat "$dir/held"); undo=
   return 87
+}
+# Whether a holder is this run under another name of the same machine: it waits for no other host, so that they must not wait
+# for each other.
+shares() { # HOLDER, RECORD
+  case ${1##*:} in
+  "$2") return 1 ;;
+  "${2%-*}"-*) if lives "$1"; then said=shared; return 0; fi ;;
+  esac
+  return 1
 }
 by_systemd() { [ -z "$R" ] && [ "$(id -u)" = 0 ] && is_systemd && has systemd-run; }
 launch() { # DIRECTORY, seconds to wait for the lock
@@ -235,7 +246,7 @@ recorded() { # STATUS of the change, its call
 # --- how it ends -----------------------------------------------------------------------------------------------------
 
 # All went well: the daemon is watched for so many seconds from its start, then nothing is put back any more.
-guard_confirm() { # RUN, SECONDS
+guard_confirm() { # RECORD, SECONDS
   undo=$(state)/runs/$1
   [ -d "$undo" ] || { undo=; return 0; }
   if [ -f "$undo/outcome" ]; then
@@ -253,7 +264,7 @@ guard_confirm() { # RUN, SECONDS
   have_put_back "$why"
   return 89
 }
-guard_put_back() { # RUN, WHY
+guard_put_back() { # RECORD, WHY
   undo=$(state)/runs/$1
   [ -d "$undo" ] || { said='its record is gone'; undo=; return 87; }
   [ ! -f "$undo/outcome" ] || { said=$(cat "$undo/outcome"); : >"$undo/heard"; undo=; return 89; }
@@ -338,6 +349,7 @@ revert() { # WHY
   : >"$undo/left"
   if [ -s "$undo/begun" ]; then
     sed '1!G;h;$!d' "$undo/begun" | while read -r n _ kind stat before _; do
+      sweep "$n"
       bring_back "$n" "$kind" "$stat" "$before" || { p=$(cat "$undo/$n.path"); echo "${p%.}" >>"$undo/left"; }
     done
   fi
@@ -356,6 +368,13 @@ revert() { # WHY
   rm -f -- "$undo/left"
   forget_begun
   if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} put back: $1" 2>/dev/null; fi
+}
+# What a script that was killed has begun beside a file.
+sweep() { # NUMBER
+  p=$(cat "$undo/$1.path"); p=${p%.}
+  for f in "${p%/*}"/.dtrctl-*; do
+    case $f in *"-$T"*) ;; *) if [ -f "$f" ] && [ ! -L "$f" ]; then rm -f -- "$f"; fi ;; esac
+  done
 }
 forget_begun() { # what was put back: the record keeps what earlier plays of the run have changed
   if [ -s "$undo/begun" ] && [ -f "$undo/entries" ]; then

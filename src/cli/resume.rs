@@ -41,6 +41,9 @@ pub struct Resume {
     journal: JournalOptions,
 }
 
+/// How long it takes at most until a host is put back whose run was killed, in seconds.
+const PUT_BACK: u64 = 90;
+
 /// What an earlier run has left.
 pub struct Resumed {
     run: String,
@@ -67,13 +70,16 @@ impl Resume {
         let sealed: Sealed = serde_json::from_str(&secrets).unwrap_or_default();
         let journal = JournalOptions { journal: Some(place) };
         let options = left.record.asked.options.clone();
+        let mut connection = self.connection.clone();
+        // A run that was killed may not be put back everywhere yet.
+        connection.lock_timeout.get_or_insert(PUT_BACK);
         match left.record.asked.command.as_str() {
             "apply" => {
                 let mut apply: Apply = read(&name, options)?;
                 let resumed = self.resumed(left, apply.inventory.limit.take())?;
                 apply.inventory.limit = self.limit;
                 apply.inventory.extra_vars = sealed.extra_vars;
-                apply.connection = self.connection.over(apply.connection);
+                apply.connection = connection.over(apply.connection);
                 apply.allow_empty = true;
                 (apply.mode, apply.journal) = (self.mode, journal);
                 apply.resume(Some(&resumed))
@@ -84,7 +90,7 @@ impl Resume {
                 run.inventory.limit = self.limit;
                 run.inventory.extra_vars = sealed.extra_vars;
                 (run.words, run.args) = (sealed.words, sealed.args);
-                run.connection = self.connection.over(run.connection);
+                run.connection = connection.over(run.connection);
                 (run.mode, run.journal) = (self.mode, journal);
                 run.go(Some(&resumed))
             }

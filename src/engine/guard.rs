@@ -14,6 +14,9 @@ use super::scripts::Scripts;
 use crate::event::{Event, Outcome, ROLLED_BACK, Reason, State, UNCONFIRMED};
 use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 
+/// What a guard says where this run has the machine already, under another name: it is not waited for, nor guarded twice.
+const SHARED: &str = "shared";
+
 /// The ids of what guards are asked begin here.
 const GUARDS: usize = 900_000;
 
@@ -125,7 +128,9 @@ impl HostRun {
             if program.is_some() {
                 scripts.patience += self.shared.options.lock_timeout;
             }
-            scripts.of(identity).guarding(GUARDS + i, &hold_call(&self.shared, program.as_deref()));
+            scripts
+                .of(identity)
+                .guarding(GUARDS + i, &hold_call(&self.shared, &self.host, program.as_deref()));
         }
         all
     }
@@ -155,11 +160,19 @@ impl HostRun {
 
     /// Takes over a guard that is there, and says what it has found: what runs before it have left.
     fn is_held(&mut self, identity: &Identity, said: &[String]) {
+        if said.iter().any(|line| line == SHARED) {
+            return;
+        }
         for line in said {
             let host = &self.host.name;
+            let named = |told: &str| match told.split_once(' ') {
+                Some((record, rest)) => format!("{} {rest}", guard::run_of(record)),
+                None => told.to_owned(),
+            };
             let text = match line.split_once(' ') {
                 Some(("cut", run)) => format!(
-                    "{host}: an earlier run was cut off here, and its guard with it, so that what it had changed stands: {run}"
+                    "{host}: an earlier run was cut off here, and its guard with it, so that what it had changed stands: {}",
+                    named(run)
                 ),
                 Some(("back", run)) => {
                     format!(
@@ -219,8 +232,9 @@ impl HostRun {
             let mut scripts = Scripts::new(&self.host, self.transport.shell());
             scripts.patience += bake + 150;
             for (i, identity) in held.iter().enumerate() {
-                let run = &self.shared.name.id;
-                let call = why.map_or_else(|| guard::confirm(run, bake), |why| guard::put_back(run, why));
+                let record = guard::record(&self.shared.name.id, &self.host.name);
+                let confirm = || guard::confirm(&record, bake);
+                let call = why.map_or_else(confirm, |why| guard::put_back(&record, why));
                 scripts.of(identity).guarding(GUARDS + i, &call);
             }
             self.recap.trips += 1;
@@ -307,9 +321,10 @@ fn is_news(line: &str) -> bool {
     line.starts_with("cut ") || line.starts_with("back ")
 }
 
-fn hold_call(shared: &Shared, program: Option<&str>) -> modules::Call {
+fn hold_call(shared: &Shared, host: &Host, program: Option<&str>) -> modules::Call {
     let options = &shared.options;
-    guard::hold(&shared.name.id, &shared.name.who, options.lock_timeout, options.guard_timeout, program)
+    let record = guard::record(&shared.name.id, &host.name);
+    guard::hold(&record, &shared.name.who, options.lock_timeout, options.guard_timeout, program)
 }
 
 /// Lets the guards of a host that waits know that it is only waiting.
@@ -328,7 +343,7 @@ async fn keep(
         }
         let mut scripts = Scripts::new(&host, transport.shell());
         for (i, identity) in held.iter().enumerate() {
-            scripts.of(identity).guarding(GUARDS + i, &hold_call(&shared, None));
+            scripts.of(identity).guarding(GUARDS + i, &hold_call(&shared, &host, None));
         }
         // What it answers is heard by the next script that has something to say.
         if scripts.run(&host.name, &transport, &shared).await.is_ok() {
@@ -338,7 +353,8 @@ async fn keep(
 }
 
 fn busy(holder: &str) -> Reason {
-    let (run, who) = holder.split_once(' ').unwrap_or((holder, "somebody"));
+    let (record, who) = holder.split_once(' ').unwrap_or((holder, "somebody"));
+    let run = guard::run_of(record);
     let help = "nothing was changed; wait for it with `--lock-timeout SECONDS`, or run again later; where that run is dead, the \
                 host puts back what it had changed, and is then free";
     Reason {

@@ -43,6 +43,10 @@ impl PlannedChange {
     #[must_use]
     pub fn new(change: &Change, no_log: bool) -> Self {
         let mut change = if no_log { without_values(change) } else { change.clone() };
+        if let Change::Run(run) = &mut change {
+            // It is where secrets are handed over.
+            run.environment.iter_mut().for_each(|(_, value)| HIDDEN.clone_into(value));
+        }
         let (mut summary, mut diff) = (visible::line(&change.summary()), diff::diff(&change));
         if vault::has_secrets() {
             masked::hide(&mut change);

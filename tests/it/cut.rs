@@ -63,7 +63,7 @@ pub fn was_heard(ran: &Ran, host: &str) -> bool {
 }
 
 /// Whether a host is said to be put back, now or in a moment.
-fn is_put_back(ran: &Ran) -> bool {
+pub fn is_put_back(ran: &Ran) -> bool {
     let reason = ran.recap("real")["reason"].clone();
     reason["kind"] == "unconfirmed" || reason["kind"] == "rolled_back"
 }

@@ -49,6 +49,9 @@ impl Site {
         let output = Command::new("timeout")
             .args(["-k", "1", "30", env!("CARGO_BIN_EXE_dtrctl")])
             .current_dir(self.0.path())
+            // Where this machine is the host, its records are the test's own.
+            .env("DTRCTL_STATE", self.path("host-state"))
+            .env("DTRCTL_RUNTIME", self.path("host-runtime"))
             .args([
                 "apply",
                 "site.yml",

@@ -58,7 +58,9 @@ impl World {
         let mut inventory = String::from("docker:\n  hosts:\n");
         for host in hosts {
             let root = world.root(host);
-            for folder in ["etc/docker", "etc/ssl/certs", "usr/local/share/ca-certificates", "run", "tmp"] {
+            for folder in
+                ["etc/docker", "etc/ssl/certs", "usr/local/share/ca-certificates", "run", "tmp", "var/lib"]
+            {
                 fs::create_dir_all(root.join(folder)).unwrap();
             }
             fs::write(root.join("etc/os-release"), OS_RELEASE).unwrap();
@@ -235,7 +237,6 @@ impl Call<'_> {
             // Where this machine is a host, its records are the test's own.
             .env("DTRCTL_STATE", self.world.path("host-state"))
             .env("DTRCTL_RUNTIME", self.world.path("host-runtime"))
-            .env("XDG_STATE_HOME", self.world.path("state"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -5,7 +5,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Every path below a folder.
+/// The records that a run leaves of what it has changed: they are there to stay.
+const RECORDS: &str = "var/lib/dtrctl";
+
+/// Every path below a folder, but for records of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree(BTreeMap<PathBuf, Entry>);
 
@@ -47,6 +50,9 @@ fn walk(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
     let mut here = vec![folder.to_path_buf()];
     here.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     for (index, path) in here.into_iter().enumerate() {
+        if path == root.join(RECORDS) {
+            continue;
+        }
         let metadata = fs::symlink_metadata(&path).unwrap();
         if metadata.is_dir() && index > 0 {
             walk(root, &path, entries);
@@ -62,7 +68,11 @@ fn walk(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
         let entry = Entry {
             mode: metadata.mode(),
             inode: metadata.ino(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            modified: if path == root.join("var/lib") {
+                (0, 0)
+            } else {
+                (metadata.mtime(), metadata.mtime_nsec())
+            },
             content,
         };
         entries.insert(path.strip_prefix(root).unwrap().to_path_buf(), entry);

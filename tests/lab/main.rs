@@ -5,6 +5,11 @@
 
 mod ansible;
 mod boot2docker;
+#[path = "../faults/figure.rs"]
+mod figure;
+#[path = "../faults/form.rs"]
+mod form;
+mod guard;
 mod insecure;
 mod killed;
 mod lab;

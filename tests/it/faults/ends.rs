@@ -69,7 +69,10 @@ fn true_to(ran: &Ran, done: usize, when: &str) -> Json {
         assert_eq!(done, FILES, "{state}, {when}");
     }
     let said = ran.outcomes("real").iter().filter(|outcome| outcome.ends_with(": changed")).count();
-    assert!(said <= done, "{said} changes are said to be made, {done} are, {when}");
+    assert!(
+        said <= done || crate::cut::is_put_back(ran),
+        "{said} changes are said to be made, {done} are, {when}"
+    );
     recap
 }
 
@@ -135,8 +138,8 @@ fn interrupted(real: &Real, when: Duration, signal: Signal, twice: bool) -> bool
     let (status, ran, took) = end(child);
     let when = format!("{signal:?} after {when:?}, twice: {twice}: {status}\n{}\n{}", ran.stdout, ran.stderr);
     assert!(took < PATIENCE, "it took {took:?}, {when}");
-    let settled = || names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
-    assert!(eventually(10, settled), "left over: {:?}, {when}", names(&folder));
+    let settled = || real.is_free() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
+    assert!(eventually(60, settled), "left over: {:?}, {when}", names(&folder));
     let done = news(&folder, Duration::ZERO);
     let reported = ran.stdout.lines().last().is_some_and(|line| line.contains("run_finished"));
     match status.code() {

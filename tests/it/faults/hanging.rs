@@ -73,6 +73,8 @@ fn hosts_that_hang_or_flood_do_not_hinder_the_others() {
     let config = world.path("ssh_config").display().to_string();
     let args = ["apply", "site.yml", "-i", "real.yml", "--format", "jsonl", "--ssh-config", &config];
     let call = world.dtrctl(&args).args(&["-T", "3", "--task-timeout", "20", "--ssh-persist", "0"]);
+    // The good ones are one machine, which they have one after the other.
+    let call = call.args(&["--lock-timeout", "60"]);
     let runtime = good.path("").display().to_string();
     let mut command = call.env("XDG_RUNTIME_DIR", runtime.trim_end_matches('/')).command();
     let begin = Instant::now();

@@ -98,10 +98,10 @@ fn the_key_goes_from_the_job_that_plans_to_the_one_that_applies() {
             .env("DTRCTL_PLAN_KEY", key)
     };
     plan("here.key").run();
-    assert!(!world.path("state").exists(), "no other key is made");
+    assert!(!world.path("home/.local/state/dtrctl/plan.key").exists(), "no other key is made");
     let ran = apply(&world, &PASSWORD).code(1).any_stderr().run();
     assert!(
-        ran.stderr.contains("sealed with a key, and there is no `$WORLD/state/dtrctl/plan.key`"),
+        ran.stderr.contains("sealed with a key, and there is no `$WORLD/home/.local/state/dtrctl/plan.key`"),
         "{}",
         ran.stderr
     );

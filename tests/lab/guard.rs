@@ -1,0 +1,252 @@
+//! Runs that do not end well on real hosts: each host is put back, with its daemon and what ran in it.
+
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::figure::figure;
+use crate::form::times;
+use crate::lab::{Lab, Run};
+
+/// What breaks the daemon, and how: files that a task writes without dtrctl knowing what they are for, then a restart.
+const FAULTS: &[(&str, &str)] = &[
+    // Flag and file say the same key: beside /etc/docker/daemon.json, so that nothing can foresee it.
+    (
+        "conflict",
+        "
+    - copy: {dest: /etc/docker/other.json, content: '{\"hosts\": [\"unix:///var/run/docker.sock\"]}'}
+    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --config-file /etc/docker/other.json\\n\"
+    - command: systemctl daemon-reload
+    - command: systemctl restart docker
+",
+    ),
+    (
+        "unknown key",
+        "
+    - copy: {dest: /etc/docker/other.json, content: '{\"no-such-key\": 1}'}
+    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --config-file /etc/docker/other.json\\n\"
+    - command: systemctl daemon-reload
+    - command: systemctl restart docker
+",
+    ),
+    (
+        "port in use",
+        "
+    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:22\\n\"
+    - command: systemctl daemon-reload
+    - command: systemctl restart docker
+",
+    ),
+    (
+        "dies after three seconds",
+        "
+    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\nExecStartPost=/bin/sh -c '(sleep 3; kill -9 $(cat /run/docker.pid)) &'\\n\"
+    - command: systemctl daemon-reload
+    - command: systemctl restart docker
+",
+    ),
+    (
+        "start limit",
+        "
+    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\nEnvironment=LAB=1\\n\"
+    - command: systemctl daemon-reload
+    - shell: for i in 1 2 3 4 5; do systemctl restart docker; done
+",
+    ),
+];
+
+fn begin(lab: &Lab, host: &str) -> (Vec<String>, String) {
+    lab.reset(host);
+    Lab::lab(&["load", host]);
+    lab.on(host, "docker run -d --restart=always --name always idle:1; docker run -d --name once idle:1");
+    (files(lab, host), containers(lab, host))
+}
+
+fn files(lab: &Lab, host: &str) -> Vec<String> {
+    let mut lines = lab.snapshot(host);
+    lines.retain(|line| !line.contains("/var/lib/dtrctl") && !line.contains("/run/dtrctl"));
+    lines
+}
+
+fn containers(lab: &Lab, host: &str) -> String {
+    lab.on(host, "docker ps --format '{{.Names}}' | sort | xargs")
+}
+
+fn broken(lab: &Lab, host: &str, tasks: &str) -> Run {
+    let play = format!("- hosts: {host}\n  become: true\n  tasks:{tasks}");
+    let playbook = lab.file("broken.yml", &play);
+    lab.apply(&playbook.display().to_string(), &["--format", "jsonl"])
+}
+
+#[test]
+fn faults_r9_a_bad_restart_puts_the_old_state_back() {
+    let Some(lab) = Lab::up("faults_r9_a_bad_restart_puts_the_old_state_back") else { return };
+    let (mut slowest, mut tried) = (Duration::ZERO, 0);
+    let rounds = times(1, 10);
+    for host in if rounds == 1 { &["web1"][..] } else { &["web1", "deb28"] } {
+        let (before, running) = begin(&lab, host);
+        for (name, tasks) in FAULTS.iter().cycle().take(FAULTS.len() * rounds) {
+            let started = Instant::now();
+            let run = broken(&lab, host, tasks).ends(6);
+            slowest = slowest.max(started.elapsed());
+            tried += 1;
+            let recap = run.recap(host);
+            assert_eq!(recap["state"], "rolled_back", "{name}: {recap}");
+            let message = recap["reason"]["message"].as_str().unwrap_or_default();
+            assert!(message.contains("the docker daemon is up"), "{name}: {message}");
+            assert_eq!(files(&lab, host), before, "{name}: every file is as it was");
+            assert_eq!(containers(&lab, host), running, "{name}: what ran before runs again");
+            assert_eq!(
+                lab.on(host, "systemctl is-active docker docker.socket | xargs").trim(),
+                "active active"
+            );
+            assert_eq!(
+                lab.on(host, "ls -A /run/dtrctl 2>/dev/null; systemctl list-units --all | grep dtrctl")
+                    .trim(),
+                ""
+            );
+            let log = lab.on(host, "journalctl -t dtrctl -o cat | tail -n 20");
+            assert!(log.contains("put back: "), "{name}: {log}");
+        }
+        lab.reset(host);
+    }
+    figure(
+        "R9",
+        "faults_r9_a_bad_restart_puts_the_old_state_back",
+        &format!("not_rolled_back=0 of={tried} slowest_seconds={}", slowest.as_secs()),
+    );
+}
+
+#[test]
+fn what_the_daemon_would_refuse_is_not_written_by_any_task() {
+    let Some(lab) = Lab::up("what_the_daemon_would_refuse_is_not_written_by_any_task") else { return };
+    let (before, running) = begin(&lab, "web1");
+    let tasks = "
+    - copy: {dest: /etc/docker/daemon.json, content: '{\"hosts\": [\"unix:///var/run/docker.sock\"]}'}
+    - command: systemctl restart docker
+";
+    broken(&lab, "web1", tasks).ends(3).says("specified both as a flag and in the configuration file");
+    assert_eq!(files(&lab, "web1"), before);
+    assert_eq!(containers(&lab, "web1"), running);
+}
+
+#[test]
+fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() {
+    let Some(lab) = Lab::up("a_controller_that_dies_between_write_and_restart") else { return };
+    let (before, running) = begin(&lab, "web1");
+    let play = lab.file(
+        "dies.yml",
+        "- hosts: web1
+  become: true
+  tasks:
+    - daemon_json: {merge: {debug: true, labels: [lab=1]}}
+    - restart_docker: {containers: stop}
+    - pause: {seconds: 60}
+",
+    );
+    let home = lab.file("home", "").with_file_name("");
+    let start = || {
+        Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+            .args(["apply", &play.display().to_string(), "-i", lab.get("INVENTORY")])
+            .args(["--ssh-config", lab.get("SSH_CONFIG"), "--guard-timeout", "5"])
+            .env("HOME", &home)
+            .env("XDG_CACHE_HOME", home.join("cache"))
+            .env("XDG_STATE_HOME", home.join("state"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dtrctl runs")
+    };
+    let written = "test -f /etc/docker/daemon.json && echo yes";
+    let wait = |what: &str, command: &str, wanted: &str| {
+        let begin = Instant::now();
+        while lab.on("web1", command).trim() != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(90), "{what}");
+            sleep(Duration::from_millis(200));
+        }
+    };
+    // The controller is killed, then sshd with every session on the host.
+    for blow in ["controller", "sshd"] {
+        let mut child = start();
+        wait("the file is written", written, "yes");
+        if blow == "controller" {
+            child.kill().expect("it runs");
+        } else {
+            lab.on("web1", "pkill -9 -x sshd; systemctl restart ssh");
+        }
+        _ = child.wait();
+        wait("the guard ends", "ls -A /run/dtrctl 2>/dev/null | wc -l", "0");
+        assert_eq!(files(&lab, "web1"), before, "{blow}: every file is as it was");
+        assert_eq!(containers(&lab, "web1"), running, "{blow}");
+        assert_eq!(
+            lab.on("web1", "docker info 2>/dev/null | grep -c lab=1").trim(),
+            "0",
+            "{blow}: the daemon, too"
+        );
+    }
+    lab.reset("web1");
+}
+
+#[test]
+fn faults_r12_runs_at_once_take_turns() {
+    let Some(lab) = Lab::up("faults_r12_runs_at_once_take_turns") else { return };
+    lab.reset("web1");
+    let home = lab.file("home", "").with_file_name("");
+    let (rounds, mut refused, mut waited) = (times(3, 50), 0, 0);
+    for round in 0..rounds {
+        let runs: Vec<_> = (0..4)
+            .map(|i| {
+                let play = format!(
+                    "- hosts: web1\n  become: true\n  tasks:\n    - copy: {{dest: /etc/lab-a, content: '{round}-{i}'}}\n    - copy: {{dest: /etc/lab-b, content: '{round}-{i}'}}\n"
+                );
+                let playbook = lab.file(&format!("run{i}.yml"), &play);
+                Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+                    .args(["apply", &playbook.display().to_string(), "-i", lab.get("INVENTORY")])
+                    .args(["--ssh-config", lab.get("SSH_CONFIG"), "--format", "jsonl"])
+                    .args(["--lock-timeout", if i % 2 == 0 { "120" } else { "0" }])
+                    .env("HOME", &home)
+                    .env("XDG_CACHE_HOME", home.join("cache"))
+                    .env("XDG_STATE_HOME", home.join("state"))
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .expect("dtrctl runs")
+            })
+            .collect();
+        for (i, child) in runs.into_iter().enumerate() {
+            let output = child.wait_with_output().expect("it ends");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            match output.status.code() {
+                Some(0) => waited += 1,
+                Some(3) if i % 2 == 1 => {
+                    assert!(text.contains("another run is changing this host: 20"), "{text}");
+                    refused += 1;
+                }
+                other => panic!("{other:?}: {text}{}", String::from_utf8_lossy(&output.stderr)),
+            }
+        }
+        let (a, b) = (lab.on("web1", "cat /etc/lab-a"), lab.on("web1", "cat /etc/lab-b"));
+        assert_eq!(a, b, "the last run has written both");
+    }
+    assert!(waited >= rounds * 2, "whoever waits gets its turn");
+    figure(
+        "R12",
+        "faults_r12_runs_at_once_take_turns",
+        &format!("mixed=0 of={} refused={refused}", rounds * 4),
+    );
+}
