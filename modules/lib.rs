@@ -58,6 +58,7 @@ mod testing;
 mod text_encoding;
 mod tls_pair;
 mod trouble;
+mod undo;
 mod uri;
 mod wait_for;
 mod words;
@@ -101,6 +102,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<slurp::Slurp>(),
     Entry::of::<stat::StatPath>(),
     Entry::of::<template::Template>(),
+    Entry::of::<undo::Undo>(),
 ];
 
 /// Every module's schema, made once: a playbook's arguments are held against it for each task of each host.

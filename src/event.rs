@@ -26,6 +26,12 @@ pub const RAN: &str = "ran: `check_mode` is false";
 /// The note of a task that has not run though the run applies.
 pub const ONLY_PLANNED: &str = "only planned: `check_mode` is true";
 
+/// The kind of a [`Reason`] for a host that was put back as it was.
+pub const ROLLED_BACK: &str = "rolled_back";
+
+/// The kind of a [`Reason`] for a host of which nobody knows yet whether it was put back.
+pub const UNCONFIRMED: &str = "unconfirmed";
+
 /// One event. `--format jsonl` prints each as a line, and reads back as the same event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -188,6 +194,12 @@ impl Position {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.len()
+    }
+
+    /// Its own number in the innermost list.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().copied()
     }
 
     /// The place of what this is in.

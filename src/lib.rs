@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod issue;
+pub mod journal;
 pub mod net;
 pub mod plan;
 pub mod playbook;

@@ -14,6 +14,7 @@ use super::resolve::Resolved;
 use super::service::ServiceState;
 use super::text::Mode;
 use super::tree::Tree;
+use super::undo::UndoRecord;
 use super::wait::Waited;
 
 /// The answer to an [`Ask`](super::Ask) of the same name.
@@ -29,6 +30,8 @@ pub enum Answer {
     Stat(Stat),
     /// To `Tree`.
     Tree(Tree),
+    /// To `Undo`.
+    Undo(UndoRecord),
     /// To `TrustStore`.
     TrustStore(TrustStore),
     /// To `Process`.

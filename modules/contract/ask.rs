@@ -20,6 +20,7 @@ use super::service::{AskService, ServiceState};
 use super::syntax::AskSyntax;
 use super::text::Call;
 use super::tree::{AskTree, Tree};
+use super::undo::{AskUndo, UndoRecord};
 use super::wait::{AskWait, Waited};
 use crate::certs::RegistryHost;
 
@@ -37,6 +38,8 @@ pub enum Ask {
     Stat(AskStat),
     /// See [`AskTree`].
     Tree(AskTree),
+    /// See [`AskUndo`].
+    Undo(AskUndo),
     /// See [`AskTrustStore`].
     TrustStore(AskTrustStore),
     /// See [`AskProcess`].
@@ -125,6 +128,7 @@ questions! {
     AskGlob, Glob, Vec<HostPath>;
     AskStat, Stat, Stat;
     AskTree, Tree, Tree;
+    AskUndo, Undo, UndoRecord;
     AskTrustStore, TrustStore, TrustStore;
     AskProcess, Process, Process;
     AskInfo, Info, Option<DaemonInfo>;
@@ -351,6 +355,7 @@ impl Ask {
             Self::Glob(ask) => Call::new("ask_glob").path(&ask.pattern),
             Self::Stat(ask) => ask.call(),
             Self::Tree(ask) => ask.call(),
+            Self::Undo(ask) => ask.call(),
             Self::TrustStore(ask) => {
                 let call = Call::new("ask_trust_store").word(ask.known.join(" ")).path(&ask.directory);
                 ask.bundles.iter().fold(call, Call::path)

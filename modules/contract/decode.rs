@@ -48,6 +48,7 @@ impl Ask {
             Self::Glob(_) => Answer::Glob(lines.all("match").map(path).collect::<Result<_, _>>()?),
             Self::Stat(ask) => Answer::Stat(stat(&ask.path, lines)?),
             Self::Tree(ask) => Answer::Tree(tree(ask, lines)?),
+            Self::Undo(_) => Answer::Undo(super::undo::record(lines)?),
             Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
             Self::Process(_) => Answer::Process(process(lines)?),
             Self::Info(_) => Answer::Info(info(lines)?),
@@ -105,6 +106,10 @@ pub(super) fn garbled(what: &str) -> AskError {
 }
 
 /// Undoes the host's `enc`.
+pub(super) fn decoded(word: &str) -> Result<Vec<u8>, AskError> {
+    bytes(word)
+}
+
 fn bytes(word: &str) -> Result<Vec<u8>, AskError> {
     let decoded = match word.split_once(':') {
         Some(("b", text)) => STANDARD.decode(text).ok(),

@@ -338,7 +338,7 @@ revert() { # WHY
   : >"$undo/left"
   if [ -s "$undo/begun" ]; then
     sed '1!G;h;$!d' "$undo/begun" | while read -r n _ kind stat before _; do
-      restore "$n" "$kind" "$stat" "$before" || { p=$(cat "$undo/$n.path"); echo "${p%.}" >>"$undo/left"; }
+      bring_back "$n" "$kind" "$stat" "$before" || { p=$(cat "$undo/$n.path"); echo "${p%.}" >>"$undo/left"; }
     done
   fi
   if [ -s "$undo/refresh" ]; then
@@ -354,17 +354,17 @@ revert() { # WHY
   flush "$undo/outcome.$T"
   mv -f -- "$undo/outcome.$T" "$undo/outcome"
   rm -f -- "$undo/left"
-  forget
+  forget_begun
   if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} put back: $1" 2>/dev/null; fi
 }
-forget() { # what was put back: the record keeps what earlier plays of the run have changed
+forget_begun() { # what was put back: the record keeps what earlier plays of the run have changed
   if [ -s "$undo/begun" ] && [ -f "$undo/entries" ]; then
     awk 'NR == FNR { gone[$1] = 1; next } !($1 in gone)' "$undo/begun" "$undo/entries" >"$undo/entries.$T"
     mv -f -- "$undo/entries.$T" "$undo/entries"
   fi
   while read -r n _; do rm -rf -- "$undo/$n.image"; done 2>/dev/null <"$undo/begun"
 }
-restore() { # NUMBER, KIND, STAT, BEFORE
+bring_back() { # NUMBER, KIND, STAT, BEFORE
   p=$(cat "$undo/$1.path"); p=${p%.}
   [ "$(standing "$p")" != "$(was "$2" "$3" "$4")" ] || return 0
   # What somebody else may have written since is kept.

@@ -17,6 +17,7 @@ const RARE: &[&str] = &[
     include_str!("service.sh"),
     include_str!("net.sh"),
     include_str!("files.sh"),
+    include_str!("undo.sh"),
     GUARD,
 ];
 

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use super::gates::GateOptions;
+use super::journal::{Draft, JournalOptions, Sealed};
 use super::listing::Listing;
 use super::mode::Mode;
 use super::options::InventoryOptions;
+use super::resume::Resumed;
 use super::review::{Review, ReviewOptions, plan_in};
 use super::run::{ConnectionOptions, Job};
 use super::{Done, output, playbooks};
@@ -22,7 +25,7 @@ use crate::report::Report;
 use crate::yaml::{Problem, Problems};
 
 /// Applies playbooks: asks each host, shows what has to change, and makes exactly that so.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct Apply {
     /// The playbooks, in order; or one plan that `dtrctl plan` has saved.
     #[arg(required = true, value_name = "PLAYBOOK")]
@@ -30,6 +33,7 @@ pub struct Apply {
     #[command(flatten)]
     pub inventory: InventoryOptions,
     #[command(flatten)]
+    #[serde(skip)]
     pub mode: Mode,
     /// Only tasks with one of these tags.
     #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
@@ -50,12 +54,16 @@ pub struct Apply {
     #[command(flatten)]
     pub review: ReviewOptions,
     #[command(flatten)]
+    #[serde(skip)]
+    pub journal: JournalOptions,
+    #[command(flatten)]
+    #[serde(skip)]
     pub listing: Listing,
 }
 
 /// What a run has to do with a plan file.
 #[derive(Default)]
-pub struct Going {
+pub struct Going<'a> {
     /// What the engine has to do with it.
     pub planning: Planning,
     /// `-l`, as templates see it.
@@ -64,24 +72,34 @@ pub struct Going {
     pub review: Option<Review>,
     /// What else hears of everything.
     pub report: Option<Box<dyn Report>>,
+    /// What an earlier run has left, where this one goes on with it.
+    pub resumed: Option<&'a Resumed>,
+    /// What was asked, where the plan says more than that.
+    pub recorded: Option<&'a Apply>,
 }
 
 impl Apply {
     pub fn run(self) -> Done {
+        self.resume(None)
+    }
+
+    /// Runs it, or what an earlier run has left of it.
+    pub fn resume(self, resumed: Option<&Resumed>) -> Done {
         if let Some((path, plan)) = plan_in(&self.playbooks)? {
             let (review, apply) = Review::of(path, plan, &self)?;
-            return apply.go(review.going(self.review.key_file()?)?);
+            let going = review.going(self.review.key_file()?)?;
+            return apply.go(Going { resumed, recorded: Some(&self), ..going });
         }
         self.review.refuse("belongs to a plan, and a playbook is applied here")?;
-        self.go(Going { limit: self.inventory.limit.clone(), ..Going::default() })
+        self.go(Going { limit: self.inventory.limit.clone(), resumed, ..Going::default() })
     }
 
     /// Runs what it says.
-    pub fn go(&self, going: Going) -> Done {
+    pub fn go(&self, going: Going<'_>) -> Done {
         self.inventory.vault.unlock()?;
         let playbooks = playbooks::read(&self.playbooks)?;
         let directory = self.playbooks.first().and_then(|path| path.parent()).map(Path::to_path_buf);
-        let options = Options { limit: going.limit, ..self.options()? };
+        let mut options = Options { limit: going.limit, ..self.options()? };
         self.refuse_unknown_tags(&playbooks, &options.tags)?;
         if self.listing.any() {
             output::print(&self.listed(&playbooks, directory.as_deref(), &options)?);
@@ -93,13 +111,20 @@ impl Apply {
             Some(Arc::clone(&inventory)),
             self.connection.becomes()?,
         );
+        let mut draft = self.draft(going.recorded.unwrap_or(self), &playbooks)?;
         let mut selected = self.select(&playbooks, &inventory, &renderer, &options)?;
         if let Some(review) = &going.review {
             review.narrow(&mut selected)?;
         }
+        if let Some(resumed) = going.resumed {
+            resumed.narrow(&mut draft, &mut selected)?;
+            options.limit.clone_from(&resumed.limit);
+        }
+        let journal = Some(draft);
         let mut reports = self.mode.reports()?;
         reports.0.extend(going.report);
         let job = Job {
+            journal,
             options,
             inventory,
             renderer,
@@ -110,6 +135,16 @@ impl Apply {
             planning: going.planning,
         };
         job.run(&mut reports)
+    }
+
+    /// What is kept of the run.
+    fn draft(&self, asked: &Self, playbooks: &[Playbook]) -> Result<Draft, Failure> {
+        let mut draft = Draft::new(&self.journal, "apply", self.mode.check, asked)?;
+        draft.playbooks(playbooks);
+        draft.inventory(&self.inventory)?;
+        draft.becomes(self.connection.becomes()?);
+        draft.seal(&Sealed { extra_vars: self.inventory.extra_vars.clone(), ..Sealed::default() });
+        Ok(draft)
     }
 
     fn options(&self) -> Result<Options, Failure> {

@@ -80,6 +80,7 @@ impl Eval {
             planning: Planning::default(),
             events,
             questions: None,
+            history: None,
         });
         let node = node(&self.expression);
         let asked = Asked { node: &node, host: &self.host, play: &play, hosts: &hosts };

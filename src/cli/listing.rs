@@ -9,7 +9,7 @@ use crate::engine::Tags;
 use crate::playbook::{Part, Play, Playbook, Task};
 
 /// What is listed in the place of a run.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Listing {
     /// Lists the hosts of each play and ends.
     #[arg(long)]

@@ -9,6 +9,7 @@ mod eval;
 mod gates;
 mod hosts;
 mod inventory;
+mod journal;
 mod listing;
 mod mode;
 mod modules;
@@ -17,11 +18,14 @@ mod output;
 mod plan;
 mod playbooks;
 mod rehearse;
+mod resume;
 mod review;
 mod run;
+mod runs;
 mod schema;
 mod settings;
 mod trust;
+mod undo;
 mod validate;
 mod vars;
 mod vault;
@@ -53,6 +57,9 @@ enum Command {
     Modules(modules::Modules),
     Schema(schema::Schema),
     Trust(Box<trust::Trust>),
+    Runs(runs::Runs),
+    Resume(Box<resume::Resume>),
+    Undo(Box<undo::Undo>),
     Cert(cert::Cert),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -81,6 +88,9 @@ pub fn main() -> ExitCode {
         Command::Modules(modules) => modules.run(),
         Command::Schema(schema) => schema.run(),
         Command::Trust(trust) => trust.run(),
+        Command::Runs(runs) => runs.run(),
+        Command::Resume(resume) => resume.run(),
+        Command::Undo(undo) => undo.run(),
         Command::Cert(cert) => cert.run(),
         Command::Demo(demo::Demo {}) => demo::Demo::run(),
         Command::Completions(completions) => completions.run(),

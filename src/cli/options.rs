@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::output;
@@ -24,7 +25,7 @@ pub enum Format {
 }
 
 /// Where hosts come from.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct InventoryOptions {
     /// An inventory: a file in YAML, INI or JSON, a program that lists hosts, a directory of these, docker-machine's store, or
     /// a list such as `web1,web2,`. May be given again.
@@ -37,6 +38,7 @@ pub struct InventoryOptions {
     pub limit: Option<String>,
     /// A variable that overrules all others: `NAME=VALUE`, a YAML mapping, or `@FILE`. May be given again.
     #[arg(short, long = "extra-vars", value_name = "K=V|@FILE")]
+    #[serde(skip)]
     pub extra_vars: Vec<String>,
 }
 

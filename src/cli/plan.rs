@@ -54,8 +54,8 @@ impl Plan {
         let code = apply.go(Going {
             planning: Planning { sealer: Some(Arc::clone(&sealer)), reviewed: None },
             limit: apply.inventory.limit.clone(),
-            review: None,
             report: Some(Box::new(Gatherer(Arc::clone(&gathered)))),
+            ..Going::default()
         })?;
         if code == INTERRUPTED {
             output::note("no plan was saved, as the run was interrupted");

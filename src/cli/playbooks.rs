@@ -1,5 +1,6 @@
 //! Playbooks, for the subcommands that take some.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::settings::settings;
@@ -23,6 +24,19 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Playbook>, Failure> {
         all.extend(problems);
     }
     Ok(all.or(playbooks)?)
+}
+
+/// A digest of a playbook and of all files that it names beforehand: imported playbooks and tasks, and roles.
+pub fn digest(playbook: &Playbook) -> String {
+    let mut sources = BTreeMap::new();
+    for play in &playbook.plays {
+        let places = play.tasks().chain(&play.handlers).map(|task| &task.place.source);
+        for source in places.chain([&play.hosts.source]) {
+            sources.insert(source.path.clone(), modules::digest(source.text.as_bytes()));
+        }
+    }
+    let lines = sources.iter().map(|(path, digest)| format!("{digest}  {}\n", path.display()));
+    modules::digest(lines.collect::<String>().as_bytes())
 }
 
 /// The playbook that a subcommand writes for what its command line asks.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use super::apply::{Apply, Going};
 use super::output;
@@ -16,7 +17,7 @@ use crate::plan::{KeyFile, Made, Named, NoPlan, PlanFile, Planning, Reviewed, Se
 use crate::report::fold;
 
 /// What concerns plan files.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct ReviewOptions {
     /// Applies a plan of which not all is known, too: it may hold commands, and what depends on them.
     #[arg(long)]
@@ -128,7 +129,7 @@ impl Review {
         apply.force_handlers = made.force_handlers;
         // A limit may leave a play without hosts.
         apply.allow_empty = true;
-        review.say_what_changed(given.mode.verbose > 0);
+        review.say_what_changed(given.mode.shown.verbose > 0);
         Ok((review, apply))
     }
 
@@ -152,14 +153,14 @@ impl Review {
     }
 
     /// What the run is to do with the plan.
-    pub fn going(self, key: KeyFile) -> Result<Going, Failure> {
+    pub fn going(self, key: KeyFile) -> Result<Going<'static>, Failure> {
         let sealer = Arc::new(self.sealer(key)?);
         let reviewed = Arc::new(Reviewed::new(self.plan.hosts.clone(), !self.limited));
         Ok(Going {
             planning: Planning { sealer: Some(sealer), reviewed: Some(reviewed) },
             limit: self.plan.made.limit.clone(),
             review: Some(self),
-            report: None,
+            ..Going::default()
         })
     }
 

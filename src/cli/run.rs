@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::journal::Draft;
 use super::output;
 use super::rehearse::rehearse;
 use super::settings::settings;
@@ -26,7 +28,7 @@ use crate::report::Report;
 use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
 
 /// How hosts are reached.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct ConnectionOptions {
     /// How many hosts side by side. Default: 50.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -49,22 +51,22 @@ pub struct ConnectionOptions {
     /// Bounds connecting to a host, in seconds. Default: 10.
     #[arg(short = 'T', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
-    /// Bounds one script on a host, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
-    pub task_timeout: u64,
-    /// How long to wait for another run that is changing a host, in seconds; then it is said who has it.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub lock_timeout: u64,
-    /// After how many seconds without a word from this run a host puts back what the run has changed there.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=3600))]
-    pub guard_timeout: u64,
+    /// Bounds one script on a host, in seconds. Default: 300.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub task_timeout: Option<u64>,
+    /// How long to wait for another run that is changing a host, in seconds; then it is said who has it. Default: 0.
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_timeout: Option<u64>,
+    /// After how many seconds without a word from this run a host puts back what the run has changed there. Default: 30.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub guard_timeout: Option<u64>,
     /// What to do with a host whose key is not known: refuse it, or accept it and remember it. A changed key is always
-    /// refused.
-    #[arg(long, value_enum, default_value_t = HostKeys::Strict, value_name = "HOW")]
-    pub host_key_checking: HostKeys,
-    /// How long connections are kept for the next run, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub ssh_persist: u64,
+    /// refused. Default: strict.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub host_key_checking: Option<HostKeys>,
+    /// How long connections are kept for the next run, in seconds. Default: 60.
+    #[arg(long, value_name = "SECONDS")]
+    pub ssh_persist: Option<u64>,
     /// The configuration file for ssh, instead of ~/.ssh/config.
     #[arg(long, value_name = "FILE")]
     pub ssh_config: Option<PathBuf>,
@@ -75,7 +77,7 @@ pub struct ConnectionOptions {
 }
 
 /// What to do with an unknown host key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum HostKeys {
     /// Refuse it.
     Strict,
@@ -87,7 +89,7 @@ impl ConnectionOptions {
     pub fn limits(&self) -> Result<Limits, Failure> {
         Ok(Limits {
             connect: Duration::from_secs(self.timeout.or(settings()?.timeout).unwrap_or(10)),
-            task: Duration::from_secs(self.task_timeout),
+            task: Duration::from_secs(self.task_timeout.unwrap_or(300)),
             ..Limits::default()
         })
     }
@@ -102,6 +104,30 @@ impl ConnectionOptions {
         Ok(self.r#become || settings()?.r#become)
     }
 
+    /// These options, and where they say nothing, those of an earlier run.
+    #[must_use]
+    pub fn over(self, earlier: Self) -> Self {
+        let own_password = self.ask_become_pass || self.become_password_file.is_some();
+        Self {
+            forks: self.forks.or(earlier.forks),
+            r#become: self.r#become || earlier.r#become,
+            user: self.user.or(earlier.user),
+            ask_become_pass: self.ask_become_pass || (!own_password && earlier.ask_become_pass),
+            become_password_file: self
+                .become_password_file
+                .or_else(|| earlier.become_password_file.filter(|_| !own_password)),
+            private_key: self.private_key.or(earlier.private_key),
+            timeout: self.timeout.or(earlier.timeout),
+            task_timeout: self.task_timeout.or(earlier.task_timeout),
+            lock_timeout: self.lock_timeout.or(earlier.lock_timeout),
+            guard_timeout: self.guard_timeout.or(earlier.guard_timeout),
+            host_key_checking: self.host_key_checking.or(earlier.host_key_checking),
+            ssh_persist: self.ssh_persist.or(earlier.ssh_persist),
+            ssh_config: self.ssh_config.or(earlier.ssh_config),
+            cache: self.cache.or(earlier.cache),
+        }
+    }
+
     pub fn access(&self) -> Result<Access, Failure> {
         let settings = settings()?;
         Ok(Access {
@@ -109,10 +135,10 @@ impl ConnectionOptions {
             key: self.private_key.clone().or_else(|| settings.private_key_file.clone()),
             become_password: self.become_password()?,
             host_key_checking: match self.host_key_checking {
-                HostKeys::Strict => HostKeyChecking::Strict,
-                HostKeys::AcceptNew => HostKeyChecking::AcceptNew,
+                None | Some(HostKeys::Strict) => HostKeyChecking::Strict,
+                Some(HostKeys::AcceptNew) => HostKeyChecking::AcceptNew,
             },
-            persist: Duration::from_secs(self.ssh_persist),
+            persist: Duration::from_secs(self.ssh_persist.unwrap_or(60)),
             ssh_config: self.ssh_config.clone(),
         })
     }
@@ -161,6 +187,8 @@ pub struct Job<'a> {
     pub detailed: bool,
     /// What it has to do with a plan file.
     pub planning: Planning,
+    /// What is kept of it in the journal; none for what only looks.
+    pub journal: Option<Draft>,
 }
 
 impl Job<'_> {
@@ -199,6 +227,7 @@ impl Job<'_> {
             renderer: job.renderer.clone(),
             stop: Arc::clone(&stop),
             planning: job.planning.clone(),
+            history: job.journal.as_ref().and_then(|draft| draft.history.clone()),
             events,
             questions,
         };
@@ -211,6 +240,10 @@ impl Job<'_> {
         };
         let shared = Shared::new(parts(&self, sender, is_at_terminal().then_some(asking)));
         shared.preflight(&self.selected)?;
+        let mut recorder = match self.journal {
+            Some(draft) => draft.begin(&name, &self.selected, now)?,
+            None => None,
+        };
         shared.emit(Event::RunStarted {
             version: VERSION,
             run: name.id.clone(),
@@ -251,6 +284,9 @@ impl Job<'_> {
             };
             let Some(event) = event else { break };
             let last = matches!(event, Event::RunFinished { .. });
+            if let Some(Err(warning)) = recorder.as_mut().map(|recorder| recorder.on(&event)) {
+                output::note(&warning);
+            }
             reports.on(&event);
             if last {
                 break;

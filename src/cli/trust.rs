@@ -101,6 +101,7 @@ impl Ask {
             playbooks: Vec::new(),
             detailed: false,
             planning: Planning::default(),
+            journal: None,
         };
         job.run(&mut report)?;
         Ok(report.exit())

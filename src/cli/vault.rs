@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use super::options::standard_input;
 use super::settings::settings;
@@ -11,7 +12,7 @@ use crate::error::Failure;
 use crate::vault::{self, Password, Unreadable};
 
 /// The passwords of encrypted files and values.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub struct VaultOptions {
     /// Asks for the password of what ansible-vault has encrypted.
     #[arg(short = 'J', long = "ask-vault-pass", visible_alias = "ask-vault-password")]

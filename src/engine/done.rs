@@ -11,6 +11,17 @@ use super::step::Skip;
 use crate::event::{ONLY_PLANNED, Outcome, RAN, Reason, visible};
 use crate::yaml::Problem;
 
+/// What an earlier run, with which this one goes on, has to do with a step's end.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// Whether it is as that run has recorded it, and is judged no more.
+    pub(super) is_recorded: bool,
+    /// Whether that run has made a change that is not needed any more.
+    pub(super) has_changed: bool,
+    /// What is to be said of it, whatever else is hidden.
+    pub(super) note: Option<Note>,
+}
+
 /// How a step ended.
 pub struct Done {
     pub(super) outcome: Outcome,
@@ -21,6 +32,8 @@ pub struct Done {
     pub(super) reason: Option<Reason>,
     /// What `register` keeps of a task that is left out.
     pub(super) skip: Map<String, Json>,
+    /// What an earlier run has to do with it.
+    pub(super) earlier: Earlier,
     /// Whether another host has done it for this one.
     pub(super) is_told: bool,
     /// Variables that it sets for later tasks.
@@ -45,6 +58,7 @@ impl Done {
             owed_is_whole: false,
             reason: None,
             skip: Map::new(),
+            earlier: Earlier::default(),
             is_told: false,
             facts: Map::new(),
             included: Vec::new(),
@@ -135,7 +149,9 @@ impl Done {
     /// `no_log`: what was said beside the plan may hold what must not be seen.
     pub(super) fn hide(&mut self) {
         self.notes.retain(|note| [RAN, ONLY_PLANNED].contains(&note.text.as_str()));
-        if let Some(reason) = self.reason.as_mut().filter(|_| self.outcome != Outcome::Skipped) {
+        if let Some(reason) =
+            self.reason.as_mut().filter(|reason| self.outcome != Outcome::Skipped && reason.kind != "resume")
+        {
             "why is hidden by `no_log`".clone_into(&mut reason.message);
             reason.help = None;
         }

@@ -37,14 +37,16 @@ impl HostRun {
             queue.push_front(Work::Task(work));
             return Ok(());
         }
-        if done.outcome == Outcome::Changed && !done.is_told {
+        self.take_up(&step, &mut done);
+        if (done.outcome == Outcome::Changed || done.earlier.has_changed) && !done.is_told {
             self.notify(&step, &mut done);
         }
         self.notify_in_doubt(&step, &done);
         if step.no_log {
             done.hide();
         }
-        if done.outcome == Outcome::Failed {
+        done.notes.extend(done.earlier.note.take());
+        if done.outcome == Outcome::Failed && !done.earlier.is_recorded {
             if self.ignored(&step) {
                 done.outcome = Outcome::Ignored;
             } else if Self::is_rescued(window, queue) {
@@ -179,7 +181,8 @@ impl HostRun {
     /// `changed_when`, then `failed_when`, which sees what the first has said.
     fn judge(&self, step: &Ready, done: &mut Done) -> Result<(), Box<Done>> {
         let task = step.task();
-        let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
+        let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed)
+            && !done.earlier.is_recorded;
         let playbook_is_wrong = done.reason.as_ref().is_some_and(|reason| reason.kind == "playbook");
         if !judged || playbook_is_wrong || (task.changed_when.is_empty() && task.failed_when.is_empty()) {
             return Ok(());
@@ -260,7 +263,8 @@ impl HostRun {
     /// How long to wait until the task is done again, where `until` wants that.
     fn repeats(&self, step: &Ready, done: &mut Done) -> Option<Duration> {
         let task = step.task();
-        let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed);
+        let judged = matches!(done.outcome, Outcome::Ok | Outcome::Changed | Outcome::Failed)
+            && !done.earlier.is_recorded;
         if (task.until.is_empty() && task.retries.is_none()) || !judged {
             return None;
         }
@@ -327,6 +331,7 @@ impl HostRun {
         let failed = matches!(done.outcome, Outcome::Failed | Outcome::Ignored | Outcome::Rescued);
         // A command that failed has run, and may have changed something: its result says so, as in Ansible.
         let changed = done.outcome == Outcome::Changed
+            || done.earlier.has_changed
             || (failed && done.result.get("changed") == Some(&Json::Bool(true)));
         for (name, value) in [("changed", changed), ("failed", failed)] {
             done.result.insert(name.to_owned(), value.into());
@@ -488,7 +493,10 @@ impl HostRun {
                 done.has_changed();
                 return;
             }
-            self.notified.extend(found);
+            let again = done.earlier.has_changed;
+            let left = found.into_iter().filter(|handler| !again || !self.was_handled(step, *handler));
+            let left: Vec<usize> = left.collect();
+            self.notified.extend(left);
         }
     }
 

@@ -195,8 +195,8 @@ impl Shared {
         let gates = self.gates(&selected.play);
         let all = selected.hosts.len();
         let canary = match &gates.canary {
-            Some(canary) => self.canary(selected, canary).await,
-            None => Vec::new(),
+            Some(canary) if !self.canary_has_passed() => self.canary(selected, canary).await,
+            _ => Vec::new(),
         };
         let first: HashSet<&String> = canary.iter().collect();
         let rest: Vec<String> = selected.hosts.iter().filter(|host| !first.contains(host)).cloned().collect();
@@ -274,6 +274,8 @@ impl Shared {
         }
         if let Some(Canary::Pattern(node)) = &given.canary
             && !given_names_one
+            // Those of a run that this one goes on with may be done.
+            && self.history.is_none()
         {
             let problem = Problem::new("no play has one of these hosts", node.place());
             problems.push(problem.help("name hosts that the plays and `-l` select"));

@@ -11,7 +11,7 @@ use super::done::Done;
 use super::host::{HostRun, Left};
 use super::run::Shared;
 use super::scripts::Scripts;
-use crate::event::{Event, Outcome, Reason};
+use crate::event::{Event, Outcome, ROLLED_BACK, Reason, State, UNCONFIRMED};
 use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 
 /// The ids of what guards are asked begin here.
@@ -274,7 +274,7 @@ impl HostRun {
         // Where a task has said why, its report stands right before this.
         let why = Some(&put_back.why).filter(|why| self.guard.fault.as_ref() != Some(*why));
         let why_too = format!("{}; {message}", put_back.why);
-        let left = self.lose_guarded("rolled_back", why.map_or(message, |_| why_too.clone()), help);
+        let left = self.lose_guarded(ROLLED_BACK, why.map_or(message, |_| why_too.clone()), help);
         self.recap.reason.iter_mut().for_each(|reason| reason.message.clone_from(&why_too));
         left
     }
@@ -287,7 +287,7 @@ impl HostRun {
             "the host puts back what this run has changed by itself, within {seconds} seconds; once it can be reached, see with \
              `--check` what is left to do"
         );
-        self.lose_guarded("unconfirmed", message, &help);
+        self.lose_guarded(UNCONFIRMED, message, &help);
         left.filter(|left| *left == Left::Unreachable).unwrap_or(Left::Failed)
     }
 
@@ -295,7 +295,9 @@ impl HostRun {
         let reason = Reason { kind: kind.to_owned(), message, help: Some(help.to_owned()), place: None };
         self.recap.owed.clear();
         self.recap.reason = Some(reason.clone());
-        self.shared.emit(Event::HostFailed { host: self.host.name.clone(), reason });
+        let state = if kind == ROLLED_BACK { State::RolledBack } else { State::Failed };
+        let host = self.host.name.clone();
+        self.shared.say_lost(&host, state, Event::HostFailed { host: host.clone(), reason });
         Left::Failed
     }
 }

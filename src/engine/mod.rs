@@ -32,6 +32,7 @@ mod program;
 mod reach;
 mod reaching;
 mod reading;
+mod resume;
 mod review;
 mod run;
 mod scope;

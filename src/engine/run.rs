@@ -21,6 +21,7 @@ use super::tags::Tags;
 use super::variables::{Kept, Variables, layer_of};
 use crate::event::{Event, Position, Reason, Recap, State};
 use crate::inventory::Inventory;
+use crate::journal::History;
 use crate::plan::Planning;
 use crate::playbook::{Gates, Play, Playbook};
 use crate::template::{Layer, Scope};
@@ -126,6 +127,8 @@ pub struct Shared {
     /// What it has to do with a plan file.
     pub(super) planning: Planning,
     pub(super) events: mpsc::UnboundedSender<Event>,
+    /// What earlier runs have done, for one that goes on with them.
+    pub(super) history: Option<Arc<History>>,
     pub(super) overlays: Mutex<HashMap<String, Overlay>>,
     /// Of what hosts have planned, what all others see too.
     pub(super) seen: Mutex<BTreeMap<String, Overlay>>,
@@ -178,6 +181,8 @@ pub struct Parts {
     pub events: mpsc::UnboundedSender<Event>,
     /// Where it is asked whether to go on.
     pub questions: Questions,
+    /// What earlier runs have done, for one that goes on with them.
+    pub history: Option<Arc<History>>,
 }
 
 impl Shared {
@@ -210,6 +215,7 @@ impl Shared {
             plays_begun: AtomicU32::new(0),
             planning: parts.planning,
             events: parts.events,
+            history: parts.history,
             overlays: Mutex::default(),
             seen: Mutex::default(),
             turns: Mutex::default(),

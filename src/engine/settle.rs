@@ -73,6 +73,9 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
+        if let Some(done) = self.done_before(step, &planned) {
+            return Ok(done);
+        }
         let mut plan = match planned {
             Ok(plan) => plan,
             Err(error) => return Ok(Done::refused(error)),
@@ -104,6 +107,9 @@ impl HostRun {
         }
         if let Some(untested) = modules::untested(self.acts_on(step)) {
             plan.warn(untested.warning);
+        }
+        if let Some(warning) = self.begun_before(step, &plan) {
+            plan.warn(warning);
         }
         let changes = self.shown(step, &plan);
         self.hold_to_review(step, &changes)?;

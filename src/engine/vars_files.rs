@@ -11,7 +11,7 @@ use super::reading::FileVariables;
 use super::run::Shared;
 use super::scope::NoValue;
 use super::step::Ready;
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::playbook::{Files, Play};
 use crate::template::{Layer, Scope};
 use crate::yaml::{Node, Problem};
@@ -38,7 +38,9 @@ impl HostRun {
                     self.recap.failed += 1;
                     self.recap.reason.clone_from(&reason);
                     if let Some(reason) = reason {
-                        self.shared.emit(Event::HostFailed { host: self.host.name.clone(), reason });
+                        let host = self.host.name.clone();
+                        let event = Event::HostFailed { host: host.clone(), reason };
+                        self.shared.say_lost(&host, State::Failed, event);
                     }
                     return Err(Left::Failed);
                 }

@@ -68,10 +68,10 @@ fn events() -> Vec<Event> {
         Event::BatchFinished,
         Event::HostStarted { host: host.clone() },
         Event::GateClosed {
-            gate: "canary".to_owned(),
-            message: "no".to_owned(),
+            gate: "max_fail".to_owned(),
+            message: "too many".to_owned(),
             hosts: vec![host.clone()],
-            help: "go on".to_owned(),
+            help: "dtrctl resume".to_owned(),
         },
         Event::RunFinished {
             summary: Summary { failed: 1, ..Summary::default() },

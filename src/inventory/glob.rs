@@ -2,7 +2,7 @@
 
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Glob(Vec<Token>);
+pub struct Glob(Vec<Token>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
@@ -17,6 +17,8 @@ enum Token {
 }
 
 impl Glob {
+    /// Compiles a pattern; every text is one.
+    #[must_use]
     pub fn new(pattern: &str) -> Self {
         let characters: Vec<char> = pattern.chars().collect();
         let (mut tokens, mut at) = (Vec::new(), 0);
@@ -40,6 +42,7 @@ impl Glob {
     }
 
     /// Whether the whole name matches. It takes at most the product of both lengths.
+    #[must_use]
     pub fn is_match(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut token, mut at) = (0, 0);

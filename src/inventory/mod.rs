@@ -28,6 +28,7 @@ mod yaml_file;
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 pub use connection::{Become, Connection, ConnectionVars, Setting, Transport};
+pub use glob::Glob;
 use graph::Graph;
 pub use list::Listing;
 pub use pattern::Pattern;

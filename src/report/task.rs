@@ -7,7 +7,7 @@ use super::fold;
 use super::group::{Group, groups, lost_groups, says};
 use super::page::{DiffMode, Page, Tone};
 use crate::event::diff::stat;
-use crate::event::{ONLY_PLANNED, Outcome, PlannedChange, RAN, Reason};
+use crate::event::{ONLY_PLANNED, Outcome, PlannedChange, RAN, ROLLED_BACK, Reason};
 
 /// Where what is said of a group begins.
 const BODY: usize = 6;
@@ -47,7 +47,7 @@ fn results(page: &mut Page, run: &TaskRun, group: &Group) {
 pub fn print_lost(page: &mut Page, lost: &[Lost], setting: Setting) {
     for (hosts, first) in lost_groups(lost) {
         let fate = match (first.answers, first.reason.kind.as_str()) {
-            (_, "rolled_back") => "rolled back",
+            (_, ROLLED_BACK) => "rolled back",
             (true, _) => "failed",
             (false, _) => "unreachable",
         };

@@ -113,3 +113,37 @@ fn cut_at_any_point_nothing_is_half_done() {
     let left: Vec<_> = fs::read_dir(real.target()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "left over: {left:?}");
 }
+
+#[test]
+fn a_host_that_is_lost_after_contact_counts_as_failed() {
+    let Some(mut real) = Real::new("a_host_that_is_lost_after_contact_counts_as_failed") else { return };
+    let copy = format!("{{copy: {{dest: {}/file, src: new}}}}", real.target().display());
+    let play = |gate: &str| format!("- hosts: fleet\n  serial: 1\n  {gate}: 0\n  tasks: [{copy}]\n");
+    let web1 = format!(
+        "    web1: {{ansible_connection: sandbox, ansible_sandbox_root: {}}}\n",
+        real.world.root("web1").display()
+    );
+    real.world = real.world.file("new", "the new content, which is long\n".repeat(2000));
+    let through = |mut real: Real, limit: usize| {
+        let proxy = Proxy::start(real.sshd.port, limit);
+        real = real.on_port(proxy.port);
+        let inventory = fs::read_to_string(real.world.path("real.yml")).unwrap();
+        real.world = real.world.file("real.yml", inventory + &web1);
+        (real, proxy)
+    };
+    let (mut real, proxy) = through(real, usize::MAX);
+    real.world = real.world.playbook(&play("max_fail"));
+    let flags = ["--ssh-persist", "0", "-T", "5", "--task-timeout", "10"];
+    real.call(&flags).args(&["-l", "real"]).run();
+    let whole = proxy.passed.load(Ordering::SeqCst);
+    // It is none of those out of reach: there a batch that is lost whole is what ends the run.
+    for (gate, code) in [("max_fail", 5), ("max_unreachable", 3)] {
+        _ = fs::remove_file(real.target().join("file"));
+        let (mut cut, _proxy) = through(real, whole / 2);
+        cut.world = cut.world.playbook(&play(gate));
+        let ran = cut.call(&flags).code(code).any_stderr().run();
+        assert_eq!(ran.recap("real")["state"], "failed", "{gate}");
+        assert_eq!(ran.recap("web1")["state"], "not_attempted", "{gate}");
+        real = cut;
+    }
+}

@@ -49,7 +49,18 @@ impl Site {
         let output = Command::new("timeout")
             .args(["-k", "1", "30", env!("CARGO_BIN_EXE_dtrctl")])
             .current_dir(self.0.path())
-            .args(["apply", "site.yml", "-i", "hosts.ini", "--cache", "cache", "--format", "jsonl"])
+            .args([
+                "apply",
+                "site.yml",
+                "-i",
+                "hosts.ini",
+                "--cache",
+                "cache",
+                "--format",
+                "jsonl",
+                "--journal",
+                "journal",
+            ])
             .args(more)
             .output()
             .unwrap();
@@ -290,7 +301,18 @@ fn a_limit_from_standard_input_holds_for_every_play() {
     fs::write(site.path("hosts.ini"), "h ansible_connection=local\n").unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
         .current_dir(site.0.path())
-        .args(["apply", "site.yml", "-i", "hosts.ini", "--cache", "cache", "-l", "@-"])
+        .args([
+            "apply",
+            "site.yml",
+            "-i",
+            "hosts.ini",
+            "--cache",
+            "cache",
+            "--journal",
+            "journal",
+            "-l",
+            "@-",
+        ])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())

@@ -232,10 +232,10 @@ impl Call<'_> {
             .env("PATH", path)
             .env("HOME", self.world.path("home"))
             .env("XDG_CACHE_HOME", self.world.path("cache"))
-            .env("XDG_STATE_HOME", self.world.path("state"))
             // Where this machine is a host, its records are the test's own.
             .env("DTRCTL_STATE", self.world.path("host-state"))
             .env("DTRCTL_RUNTIME", self.world.path("host-runtime"))
+            .env("XDG_STATE_HOME", self.world.path("state"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -29,7 +29,18 @@ impl Play {
         let output = Command::new("timeout")
             .args(["-k", "1", "60", env!("CARGO_BIN_EXE_dtrctl")])
             .current_dir(self.0.path())
-            .args(["apply", "site.yml", "-i", "hosts.ini", "--cache", "cache", "--format", "jsonl"])
+            .args([
+                "apply",
+                "site.yml",
+                "-i",
+                "hosts.ini",
+                "--cache",
+                "cache",
+                "--format",
+                "jsonl",
+                "--journal",
+                "journal",
+            ])
             .args(more)
             .output()
             .unwrap();

@@ -34,6 +34,7 @@ fn kill_after(lab: &Lab, args: &[&str], when: Duration) {
         .args(args)
         .env("HOME", &home)
         .env("XDG_CACHE_HOME", home.join("cache"))
+        .env("XDG_STATE_HOME", home.join("state"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

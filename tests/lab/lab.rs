@@ -123,6 +123,7 @@ impl Lab {
             .args(args)
             .env("HOME", self.home.path())
             .env("XDG_CACHE_HOME", self.home.path().join("cache"))
+            .env("XDG_STATE_HOME", self.home.path().join("state"))
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("DTRCTL_INVENTORY")
             .output()

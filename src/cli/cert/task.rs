@@ -88,6 +88,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
         planning: Planning::default(),
         events: sender,
         questions: None,
+        history: None,
     });
     let selected = plays(&[playbook])
         .into_iter()

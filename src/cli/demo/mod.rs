@@ -115,6 +115,8 @@ impl Shown<'_> {
             format!("registry={}", self.registry),
             "--cache".to_owned(),
             path("cache"),
+            "--journal".to_owned(),
+            path("journal"),
         ]);
         if playbook.starts_with("trust") {
             line.extend(["-e".to_owned(), format!("registry_ca={}", path("root.pem"))]);
