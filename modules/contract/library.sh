@@ -208,9 +208,19 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
     printf 'stray=%s %s %s\n' "$(word "${f#"$ROOT"}")" "$(stat -c %Y -- "$f")" "$(enc <"$f")"
   done
 }
-# Flushes a file: `sync FILE` where it is known, else an empty write that ends in fsync.
-flush() { sync -- "$1" 2>/dev/null || dd if=/dev/null of="$1" bs=1 count=0 conv=notrunc,fsync 2>/dev/null || sync; }
-flush_dir() { sync -- "$1" 2>/dev/null || sync; }
+# `sync FILE`, where it is known. 2 where the disk itself refuses: to flush again would go well, as the bytes are given up.
+flushed() {
+  unsynced=$(sync -- "$1" 2>&1) && return
+  case $unsynced in *'/output error'* | *'I/O error'* | *'No space'* | *quota*) printf '%s\n' "$unsynced"; return 2 ;; esac
+  return 1
+}
+# Flushes a file, else by an empty write that ends in fsync.
+flush() {
+  flushed "$1"; synced=$?
+  [ "$synced" = 1 ] || return "$synced"
+  dd if=/dev/null of="$1" bs=1 count=0 conv=notrunc,fsync 2>/dev/null || sync
+}
+flush_dir() { flushed "$1"; synced=$?; [ "$synced" = 1 ] || return "$synced"; sync; }
 moved() { echo "it has moved on since it was read: $1"; return 96; }
 label() { # of $1 as that of $2, else as the policy has it
   has selinuxenabled && selinuxenabled || return 0

@@ -40,7 +40,7 @@ pub struct InstallAnchor {
     registry: RegistryHost,
     /// The certificates (PEM), as `fetch_cert` registers them in `anchors`. For `state: absent` only these are taken out;
     /// where none is given, all that dtrctl has installed for the registry. Default: none.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "distinct")]
     certificate: Option<Pem>,
     /// The chain that the registry sends (PEM), as `fetch_cert` registers it: with it, a host that trusts the registry
     /// already is left alone. Default: none.
@@ -60,6 +60,22 @@ pub struct InstallAnchor {
     /// the system's store. Default: false.
     #[serde(default)]
     first_use: bool,
+}
+
+/// Certificates, each once: published bundles hold some twice, and a file is written once.
+fn distinct<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Pem>, D::Error> {
+    let mut given: Option<Pem> = filled(deserializer)?;
+    if let Some(Pem(certificates)) = &mut given {
+        let mut seen: Vec<Certificate> = Vec::new();
+        certificates.retain(|certificate| {
+            let is_new = !seen.contains(certificate);
+            if is_new {
+                seen.push(certificate.clone());
+            }
+            is_new
+        });
+    }
+    Ok(given)
 }
 
 /// A place that makes certificates trusted.

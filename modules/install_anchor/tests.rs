@@ -112,6 +112,23 @@ fn old_and_new_stand_together_until_one_is_taken_out() {
 }
 
 #[test]
+fn a_certificate_that_is_given_twice_is_written_once() {
+    let (anchor, other) = (self_signed(&[HOST]), self_signed(&["other.example.com"]));
+    let mut world = World::new();
+    let plan = apply(&mut world, given(&[&anchor, &other, &anchor], json!({}))).unwrap();
+    let written: Vec<String> = plan
+        .changes
+        .iter()
+        .filter(|change| matches!(change, Change::WriteFile(_)))
+        .map(Change::summary)
+        .collect();
+    assert_eq!(
+        written,
+        [format!("create {}", in_certs_d(&anchor)), format!("create {}", in_certs_d(&other))]
+    );
+}
+
+#[test]
 fn one_of_two_can_be_taken_out_by_name() {
     let (old, new) = (self_signed(&[HOST]), self_signed(&[HOST]));
     let mut world = World::new();

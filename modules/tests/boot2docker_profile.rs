@@ -9,6 +9,9 @@
     reason = "a test reads files and runs shells"
 )]
 
+#[path = "../../tests/faults/figure.rs"]
+mod figure;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +23,8 @@ use modules::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use figure::figure;
 
 const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"]];
 const HOST: &str = "dtr.example.com:5000";
@@ -274,7 +279,9 @@ fn round_trip(folder: &Path, text: &[u8], arguments: &Value, added: &[&str]) -> 
 fn the_corpus_keeps_every_variable_and_gets_the_words() {
     const TEST: &str = "the_corpus_keeps_every_variable_and_gets_the_words";
     let folder = Folder::new("corpus");
-    for (name, text, entry) in profiles(TEST) {
+    let profiles = profiles(TEST);
+    let many = profiles.len();
+    for (name, text, entry) in profiles {
         let seen = read(&["dash"], &folder.0, &text);
         let words: Vec<Value> = seen.words.iter().map(|word| json!(String::from_utf8_lossy(word))).collect();
         if entry["words_of_EXTRA_ARGS"].is_array() {
@@ -296,6 +303,9 @@ fn the_corpus_keeps_every_variable_and_gets_the_words() {
         ] {
             round_trip(&folder.0, &text, &arguments, added).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
+    }
+    if many > 0 {
+        figure("R7", TEST, &format!("other_values_changed=0 of={}", 3 * many));
     }
 }
 

@@ -9,6 +9,11 @@
     reason = "a test reads files and runs dockerd"
 )]
 
+#[path = "../../tests/faults/figure.rs"]
+mod figure;
+#[path = "../../tests/faults/form.rs"]
+mod form;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -17,6 +22,9 @@ use modules::daemon_config::edit::{Edit, EditError, Fault, Lists, apply, read, r
 use modules::daemon_config::rules::{Problem, Severity, Trouble, conflicts, judge, sentence};
 use modules::daemon_config::{ChangeError, Version, change};
 use serde_json::{Map, Value, json};
+
+use figure::figure;
+use form::times;
 
 const ENGINE: Option<Version> = Some(Version::new(20, 10, 24));
 
@@ -123,17 +131,16 @@ fn the_verdict_on_each_file_is_that_of_dockerd() {
         }
     }
     eprintln!("{same} verdicts as dockerd's, {} taken by dockerd and left alone: {left:?}", left.len());
+    let test = "the_verdict_on_each_file_is_that_of_dockerd";
+    figure("R8", test, &format!("taken_that_dockerd_refuses=0 of={}", same + left.len()));
     assert!(left.len() <= 2, "only the duplicate key and the lone surrogate are left alone");
 }
 
-#[test]
-fn no_file_that_dockerd_refuses_is_edited_and_none_is_edited_into_one() {
-    let Some(corpus) = corpus("no_file_that_dockerd_refuses_is_edited_and_none_is_edited_into_one") else {
-        return;
-    };
+/// Every file of the corpus, edited in every way.
+fn edited(corpus: &Path) -> Vec<(String, Vec<u8>)> {
     let mut outputs: Vec<(String, Vec<u8>)> = Vec::new();
     let (mut refused, mut unchanged) = (0, 0);
-    for case in cases(&corpus) {
+    for case in cases(corpus) {
         let own = read(&case.text).map(|value| removals(&value)).unwrap_or_default();
         for (i, edit) in edits().iter().chain(&own).enumerate() {
             match change(Some(&case.text), edit, ENGINE) {
@@ -167,20 +174,34 @@ fn no_file_that_dockerd_refuses_is_edited_and_none_is_edited_into_one() {
         }
     }
     eprintln!("{} edited texts, {unchanged} edits of nothing, {refused} refused", outputs.len());
-    ask_of_all(&outputs);
+    outputs
 }
 
-fn ask_of_all(outputs: &[(String, Vec<u8>)]) {
-    let Some(dockerd) = dockerd("dockerd's verdict on the edited texts") else { return };
+#[test]
+fn no_file_that_dockerd_refuses_is_edited_and_none_is_edited_into_one() {
+    let Some(corpus) = corpus("no_file_that_dockerd_refuses_is_edited_and_none_is_edited_into_one") else {
+        return;
+    };
+    assert!(!edited(&corpus).is_empty());
+}
+
+#[test]
+#[ignore = "it asks dockerd, which takes minutes: tests/faults/run"]
+fn what_is_written_dockerd_takes() {
+    let Some(corpus) = corpus("what_is_written_dockerd_takes") else { return };
+    let Some(dockerd) = dockerd("what_is_written_dockerd_takes") else { return };
+    let all = edited(&corpus);
+    let many = times(100, all.len()).min(all.len());
+    let outputs: Vec<_> = (0..many).map(|n| &all[n * all.len() / many]).collect();
     let mut refused = 0;
-    for (name, text) in outputs {
+    for (name, text) in &outputs {
         if let Err(message) = verdict(&dockerd, text, &[]) {
             refused += 1;
             eprintln!("{name}: {message}\n{}", String::from_utf8_lossy(text));
         }
     }
-    eprintln!("dockerd takes {} of {} edited texts", outputs.len() - refused, outputs.len());
     assert_eq!(refused, 0);
+    figure("R8", "what_is_written_dockerd_takes", &format!("accepted_then_refused=0 of={many}"));
 }
 
 /// What dockerd says to a file; nothing when it takes it.
@@ -227,6 +248,7 @@ fn json_test_suite() {
     }
     eprintln!("{counts:?} files that must parse, must not, may");
     assert!(counts[0] > 0 && counts[1] > 0);
+    figure("S10", "json_test_suite", &format!("wrong_verdicts=0 of={}", counts.iter().sum::<i32>()));
 }
 
 /// Small files about the rules, each asked of dockerd and of us.

@@ -17,9 +17,6 @@ use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 /// The ids of what guards are asked begin here.
 const GUARDS: usize = 900_000;
 
-/// How long, after its guard must have put it back, a host that was lost is tried again: it is to be said what became of it.
-const SEARCH: Duration = Duration::from_secs(15);
-
 /// What is known of a host's guard.
 #[derive(Default)]
 pub struct Guard {
@@ -199,7 +196,7 @@ impl HostRun {
         }
         let why = match (&self.guard.fault, self.guard.lost) {
             (Some(fault), _) => Some(fault.clone()),
-            (None, true) => Some("contact to the host was lost".to_owned()),
+            (None, true) => Some("contact with the host was lost".to_owned()),
             (None, false) => None,
         };
         match self.ask_to_end(&held, why.as_deref()).await {
@@ -216,6 +213,8 @@ impl HostRun {
     ) -> Result<Vec<GuardAnswer>, TransportError> {
         let bake = self.shared.bake(&self.play).as_secs();
         let begin = Instant::now();
+        // By then the host is put back, and there is time to hear of it.
+        let search = Duration::from_secs(self.shared.options.guard_timeout) * 3 / 2;
         loop {
             let mut scripts = Scripts::new(&self.host, self.transport.shell());
             scripts.patience += bake + 150;
@@ -233,11 +232,11 @@ impl HostRun {
                 }
                 Err(error) => error,
             };
-            if begin.elapsed() >= SEARCH + Duration::from_secs(self.shared.options.guard_timeout) {
+            if begin.elapsed() >= search {
                 return Err(error);
             }
             self.transport.reset().await;
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep((search / 10).min(Duration::from_secs(3))).await;
         }
     }
 
@@ -281,7 +280,8 @@ impl HostRun {
 
     /// Nobody can say what became of the host.
     fn is_out_of_sight(&mut self, left: Option<Left>, error: &TransportError) -> Left {
-        let message = format!("contact was lost before its changes were confirmed: {}", error.cause);
+        let message =
+            format!("contact with the host was lost: {}; its changes were not confirmed", error.cause);
         let seconds = self.shared.options.guard_timeout;
         let help = format!(
             "the host puts back what this run has changed by itself, within {seconds} seconds; once it can be reached, see with \

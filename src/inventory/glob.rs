@@ -21,13 +21,15 @@ impl Glob {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let characters: Vec<char> = pattern.chars().collect();
+        // Behind the last `]` no `[` is looked up to the end of the text.
+        let last = characters.iter().rposition(|next| *next == ']').unwrap_or_default();
         let (mut tokens, mut at) = (Vec::new(), 0);
         while let Some(&next) = characters.get(at) {
             at += 1;
             tokens.push(match next {
                 '*' => Token::Many,
                 '?' => Token::Any,
-                '[' => match class(&characters[at..]) {
+                '[' if at <= last => match class(&characters[at..]) {
                     Some((token, length)) => {
                         at += length;
                         token

@@ -2,6 +2,8 @@
 
 mod bounds;
 mod corpus;
+#[path = "../../tests/faults/figure.rs"]
+mod figure;
 mod hostile;
 mod language;
 mod loops;

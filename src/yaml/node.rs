@@ -180,6 +180,8 @@ impl Node {
         let Value::String(text) = &self.value else { return self.place() };
         let shifted = match text.style {
             Style::Literal => self.block_offset(&text.text, range.start),
+            // Written as it is: not looked for, as a text may be asked for each of its many parts.
+            _ if self.written().len() == text.text.len() => Some(self.span.start + range.start),
             _ => self.written().find(&*text.text).map(|at| self.span.start + at + range.start),
         };
         let length = range.end.saturating_sub(range.start);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use modules::certs::{Certificate, read, read_bundle};
 use serde_json::Value;
 
+use crate::figure::figure;
+
 fn corpus() -> Option<(PathBuf, Vec<Value>)> {
     let Some(root) = std::env::var_os("DTRCTL_CORPUS") else {
         eprintln!("skipped: DTRCTL_CORPUS names no corpus");
@@ -106,6 +108,7 @@ fn facts_equal_openssl_and_cryptography() {
     }
     println!("{equal} certificates of {} files equal", files.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    figure("S8", "facts_equal_openssl_and_cryptography", &format!("facts_that_differ=0 of={equal}"));
 }
 
 #[test]
@@ -117,6 +120,7 @@ fn no_file_is_read_with_a_key_in_it() {
         let error = read(&bytes).unwrap_err().to_string();
         assert!(error.contains("PRIVATE KEY") && !error.contains("AAAA"), "{error}");
     }
+    figure("S8", "no_file_is_read_with_a_key_in_it", &format!("read=0 of={}", files.len()));
 }
 
 #[test]

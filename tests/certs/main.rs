@@ -4,6 +4,8 @@ mod against_go;
 mod cases;
 mod choices;
 mod corpus;
+#[path = "../faults/figure.rs"]
+mod figure;
 mod forge;
 mod go;
 mod handshakes;

@@ -8,6 +8,8 @@ use std::process::Command;
 use modules::{Account, Call, Frame, HostPath, Script, act_output, digest};
 use tempfile::TempDir;
 
+use crate::figure::figure;
+
 const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
 const SHELLS: &[&[&str]] = &[&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
@@ -66,6 +68,7 @@ fn nothing_that_waits_at_the_temporary_name_is_followed_or_removed() {
         fs::create_dir(&waiting).unwrap();
         refused();
     });
+    figure("S7", "nothing_that_waits_at_the_temporary_name_is_followed_or_removed", "followed=0 of=9");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use modules::{
 };
 use serde_json::{Value as Json, json};
 
+use crate::figure::figure;
 use crate::harness::World;
 
 /// A few of each kind, for machines without the corpus.
@@ -94,7 +95,7 @@ fn as_content_they_arrive_literally() {
     for (i, value) in values.iter().enumerate() {
         assert_eq!(world.text(&format!("/tmp/v{i}")), *value);
     }
-    eprintln!("{} values", values.len());
+    figure("S1", "as_content_they_arrive_literally", &format!("changed=0 of={}", values.len()));
 }
 
 #[test]
@@ -138,6 +139,8 @@ fn as_names_of_files_they_stay_in_their_folder() {
     found.sort();
     assert_eq!(found, unique);
     assert!(!Path::new("/tmp/dtrctl-was-here").exists());
+    let test = "as_names_of_files_they_stay_in_their_folder";
+    figure("S9", test, &format!("outside=0 of={}", unique.len()));
 }
 
 #[test]
@@ -149,8 +152,10 @@ fn as_labels_of_the_daemon_they_arrive_literally() {
         .tasks(&format!("- daemon_json:\n    merge:\n      labels:\n{items}"));
     world.law(&[]);
     let found: Json = serde_json::from_slice(&world.read("/etc/docker/daemon.json")).unwrap();
+    let many = labels.len();
     let expected: Vec<String> = std::iter::once("first=1".to_owned()).chain(labels).collect();
     assert_eq!(found, json!({ "labels": expected }));
+    figure("S4", "as_labels_of_the_daemon_they_arrive_literally", &format!("changed=0 of={many}"));
 }
 
 #[test]
@@ -234,6 +239,8 @@ fn under_every_shell_names_and_contents_are_the_same() {
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{shell:?}");
         eprintln!("{shell:?}: {} names", names.len());
     }
+    let (test, shells) = ("under_every_shell_names_and_contents_are_the_same", SHELLS.len());
+    figure("S4", test, &format!("changed=0 of={} shells={shells}", names().len()));
 }
 
 fn removals(written: &[Change], folder: HostPath) -> Vec<Change> {
@@ -360,6 +367,8 @@ fn what_a_host_says_stays_as_it_is_on_every_way_through_variables() {
     assert_eq!(world.text("/tmp/all"), said.join("|") + "|");
     assert_eq!(world.text("/tmp/rendered"), said.join("|") + "|");
     nothing_ran(&world);
+    let test = "what_a_host_says_stays_as_it_is_on_every_way_through_variables";
+    figure("S1", test, &format!("evaluated=0 changed=0 of={} ways=9", said.len()));
 }
 
 #[test]
@@ -423,6 +432,8 @@ fn what_a_host_says_is_no_condition_and_no_expression() {
     world.apply(&[]).any_code().any_stderr().run();
     world.apply(&["--check"]).any_code().any_stderr().run();
     nothing_ran(&world);
+    let test = "what_a_host_says_is_no_condition_and_no_expression";
+    figure("S1", test, &format!("evaluated=0 of={}", 12 * uses.len()));
 }
 
 #[test]

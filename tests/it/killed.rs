@@ -4,33 +4,34 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::figure::figure;
+use crate::form::times;
 use crate::harness::Call;
 use crate::sessions::Real;
 use crate::sshd::eventually;
 
-const FILES: usize = 6;
-const POINTS: u32 = 12;
-const PERSIST: [&str; 2] = ["--ssh-persist", "3"];
+pub const FILES: usize = 6;
+pub const PERSIST: [&str; 2] = ["--ssh-persist", "3"];
 
-fn real(test: &str) -> Option<Real> {
+pub fn real(test: &str) -> Option<Real> {
     let tasks = (0..FILES).map(|i| format!("- copy: {{dest: TARGET/f{i}, src: new}}\n")).collect::<String>();
-    let mut real = Real::new(test)?.tasks(&tasks);
+    let mut real = Real::away_from_home(test)?.tasks(&tasks);
     real.world = real.world.file("new", new());
     Some(real)
 }
 
-fn new() -> String {
-    "the new content, which is long\n".repeat(5000)
+pub fn new() -> String {
+    "the new content, which is long\n".repeat(1000)
 }
 
-fn old(folder: &Path) {
+pub fn old(folder: &Path) {
     for i in 0..FILES {
         fs::write(folder.join(format!("f{i}")), format!("old {i}\n")).unwrap();
     }
 }
 
 /// How many files are new; each is whole, old or new.
-fn news(folder: &Path, when: Duration) -> usize {
+pub fn news(folder: &Path, when: Duration) -> usize {
     let is_new = |i: &usize| {
         let text = fs::read_to_string(folder.join(format!("f{i}"))).unwrap();
         assert!(
@@ -43,7 +44,7 @@ fn news(folder: &Path, when: Duration) -> usize {
     (0..FILES).filter(is_new).count()
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -72,22 +73,26 @@ fn killed_at_any_time_no_file_is_torn() {
     let begin = Instant::now();
     real.call(&PERSIST).run();
     let whole = begin.elapsed();
-    let mut partly = 0;
-    for point in 0..POINTS {
+    let mut undone = 0;
+    let points = u32::try_from(times(12, 200)).unwrap();
+    for point in 0..points {
         old(&folder);
-        let when = whole * point / POINTS;
+        let when = whole * point / points;
         kill_after(&real.call(&PERSIST), when);
-        // What the host had got whole it does to its end.
-        let settled = || names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
-        assert!(eventually(10, settled), "left over: {:?}, killed after {when:?}", names(&folder));
-        partly += usize::from((1..FILES).contains(&news(&folder, when)));
+        // What the host had got whole it does to its end, and then puts all back.
+        let settled = || real.is_free() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
+        assert!(eventually(60, settled), "left over: {:?}, killed after {when:?}", names(&folder));
+        let new = news(&folder, when);
+        assert!(new == 0 || new == FILES, "{new} files are new: neither put back nor confirmed");
+        undone += usize::from(new == 0);
     }
-    eprintln!("{POINTS} kills within {whole:?}: {partly} in the middle of the work, 0 torn");
+    eprintln!("{points} kills within {whole:?}: {undone} of them put back, or before the first write");
     real.call(&PERSIST).run();
     assert_eq!(news(&folder, whole), FILES);
     assert_eq!(names(&folder).len(), FILES);
     assert!(eventually(20, || real.sshd.processes().is_empty()), "{:?}", real.sshd.processes());
-    eprintln!("files beside the sockets that the killed runs left: {}", real.sshd.sockets().len());
+    figure("R1", "killed_at_any_time_no_file_is_torn", &format!("torn=0 of={points}"));
+    figure("R14", "killed_at_any_time_no_file_is_torn", &format!("left_over=0 of={points}"));
 }
 
 #[test]

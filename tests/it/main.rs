@@ -8,9 +8,14 @@ mod dtr;
 mod engine_library;
 mod engine_rules;
 mod examples;
+mod faults;
+#[path = "../faults/figure.rs"]
+mod figure;
 mod file_modules;
 mod files;
 mod files_library;
+#[path = "../faults/form.rs"]
+mod form;
 mod gates;
 mod gates_at_random;
 mod guard;
@@ -27,6 +32,8 @@ mod overview;
 mod own_modules;
 mod pki;
 mod plans;
+#[path = "../faults/readers.rs"]
+mod readers;
 mod reference;
 mod registry_library;
 mod registry_tls;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::figure::figure;
 use crate::harness::{Ran, World};
 use crate::sshd::Sshd;
 
@@ -14,7 +15,17 @@ pub struct Real {
 
 impl Real {
     pub fn new(test: &str) -> Option<Self> {
-        let Some(sshd) = Sshd::start() else {
+        Self::with(test, "")
+    }
+
+    /// The same without what the user's own start files do at each login: where shells are killed, no lock of somebody
+    /// else's program is left behind.
+    pub fn away_from_home(test: &str) -> Option<Self> {
+        Self::with(test, "SetEnv HOME=/nonexistent")
+    }
+
+    fn with(test: &str, lines: &str) -> Option<Self> {
+        let Some(sshd) = Sshd::with(lines) else {
             eprintln!("skipped: {test}: no sshd");
             return None;
         };
@@ -54,7 +65,13 @@ impl Real {
         let config = self.sshd.path("ssh_config").display().to_string();
         let runtime = self.sshd.path("").display().to_string();
         let call = self.world.dtrctl(&["apply", "site.yml", "-i", "real.yml", "--format", "jsonl"]);
+        let call = call.args(&["--guard-timeout", "3"]);
         call.args(&["--ssh-config", &config]).args(more).env("XDG_RUNTIME_DIR", runtime.trim_end_matches('/'))
+    }
+
+    /// Whether no run has the host, and none is being put back.
+    pub fn is_free(&self) -> bool {
+        !self.sshd.path("run/guard").is_symlink()
     }
 
     /// Runs, and gives the sessions that sshd has counted; the recap has to say the same.
@@ -143,6 +160,7 @@ fn connections_are_kept_and_end_by_themselves() {
     assert_eq!(real.sshd.logins(), 1);
     let gone = || real.sshd.sockets().is_empty() && real.sshd.processes().is_empty();
     assert!(crate::sshd::eventually(15, gone), "{:?} {:?}", real.sshd.sockets(), real.sshd.processes());
+    figure("R14", "connections_are_kept_and_end_by_themselves", "masters_left=0 of=1 sockets_left=0");
 }
 
 #[test]
@@ -165,4 +183,5 @@ fn an_unknown_host_key_stops_before_anything_is_sent() {
     let ran = real.call(&["--host-key-checking", "accept-new"]).code(4).run();
     assert_eq!(ran.recap("real")["reason"]["kind"], "host_key");
     assert_eq!(real.sshd.logins(), logins);
+    figure("S5", "an_unknown_host_key_stops_before_anything_is_sent", "logins=0 of=2");
 }

@@ -39,10 +39,16 @@ impl Sshd {
         }
         fs::copy(at("user.pub"), at("authorized_keys")).unwrap();
         let port = free_port();
+        // Where this machine is a host, its records are the test's own. Of several such lines sshd takes the first.
+        let own = format!("DTRCTL_STATE={d}/state DTRCTL_RUNTIME={d}/run", d = dir.path().display());
+        let lines = match lines.strip_prefix("SetEnv ") {
+            Some(more) => format!("SetEnv {own} {more}"),
+            None => format!("SetEnv {own}\n{lines}"),
+        };
         let config = format!(
             "{lines}\nListenAddress 127.0.0.1\nPort {port}\nHostKey {d}/host\nAuthorizedKeysFile {d}/authorized_keys\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nLogLevel VERBOSE\n\
-             PidFile none\nMaxStartups 100\nSetEnv DTRCTL_STATE={d}/state DTRCTL_RUNTIME={d}/run\n",
+             PidFile none\nMaxStartups 100\n",
             d = dir.path().display()
         );
         fs::write(at("sshd_config"), config).unwrap();
@@ -107,6 +113,24 @@ impl Sshd {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// The client's masters: they stand apart from who has started them.
+    pub fn masters(&self) -> Vec<i32> {
+        let needle = format!("ControlPath={}", self.dir.path().display());
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            line.contains(&needle) && !line.starts_with("dtrctl")
+        })
+        .collect()
+    }
+
+    /// All processes below the server.
+    pub fn below(&self) -> Vec<i32> {
+        below(self.child.id().try_into().unwrap())
+    }
+
     /// Processes whose arguments name this server's directory, but for the server itself.
     pub fn processes(&self) -> Vec<String> {
         let needle = self.dir.path().to_string_lossy().into_owned();
@@ -125,6 +149,20 @@ impl Drop for Sshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processes that a process has started, and those that they have.
+pub fn below(pid: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return found };
+    for task in tasks.flatten() {
+        let Ok(children) = fs::read_to_string(task.path().join("children")) else { continue };
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            found.push(child);
+            found.extend(below(child));
+        }
+    }
+    found
 }
 
 /// The command line of each process.

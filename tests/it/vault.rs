@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::figure::figure;
 use crate::harness::{Ran, World};
 
 const VALUE: &str = include_str!("vault/value.vault");
@@ -77,6 +78,7 @@ fn secrets_get_to_the_host_and_are_shown_in_no_format() {
     assert_eq!(world.text("/etc/looked"), "line a of canary-four\nshort\n");
     let again = world.events(&[]).env("ANSIBLE_VAULT_PASSWORD_FILE", "pass").run();
     assert_eq!(again.recap("web1")["changed"], 0);
+    figure("S6", "secrets_get_to_the_host_and_are_shown_in_no_format", "shown=0 of=5 formats=4");
 }
 
 #[test]
@@ -150,4 +152,6 @@ fn what_is_said_to_be_secret_is_in_no_output_and_is_not_remembered() {
         let text = String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned();
         assert!(!text.contains("canary"), "{text}");
     }
+    let test = "what_is_said_to_be_secret_is_in_no_output_and_is_not_remembered";
+    figure("S6", test, "shown=0 of=11 formats=6");
 }

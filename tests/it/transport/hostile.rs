@@ -9,6 +9,7 @@ use dtrctl::transport::{Cause, Destination, Pool, PoolSettings, Script, Ssh, Tra
 use tempfile::TempDir;
 
 use super::limits;
+use crate::figure::figure;
 
 /// An ssh that only writes down its arguments, each in brackets, and fails.
 fn recorder() -> (TempDir, Arc<Pool>, PathBuf) {
@@ -94,6 +95,7 @@ async fn hostile_names_start_nothing() {
         name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(&b)) && !name.starts_with('-')
     };
     assert!(hosts_taken.iter().all(|name| harmless(name)));
+    figure("S3", "hostile_names_start_nothing", &format!("processes_started=0 of={refused}"));
     assert!(taken.iter().all(|(place, name)| *place != 5 || name.bytes().all(|b| b.is_ascii_alphanumeric())));
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dtrctl::transport::{Cause, HostKeyChecking, HostKeyFault, Script, Ssh, Transport};
 
 use super::{limits, login, script};
+use crate::figure::figure;
 use crate::sshd::{Sshd, eventually, free_port, keygen};
 
 #[tokio::test]
@@ -193,6 +194,7 @@ async fn another_key_stops_whatever_the_policy() {
         assert!(!error.may_have_started());
     }
     assert_eq!((sshd.sessions(), sshd.logins()), (0, 0));
+    figure("S5", "another_key_stops_whatever_the_policy", "logins=0 of=4");
 }
 
 #[tokio::test]
