@@ -235,7 +235,6 @@ impl Call<'_> {
             // Where this machine is a host, its records are the test's own.
             .env("DTRCTL_STATE", self.world.path("host-state"))
             .env("DTRCTL_RUNTIME", self.world.path("host-runtime"))
-            .env("XDG_STATE_HOME", self.world.path("state"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
