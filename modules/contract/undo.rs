@@ -10,13 +10,13 @@ use super::text::{Call, Mode};
 /// The record of a run on this host, as the user of the task has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskUndo {
-    /// The run's id.
-    pub run: String,
+    /// The record's name: [`guard::record`](super::guard::record).
+    pub record: String,
 }
 
 impl AskUndo {
     pub(super) fn call(&self) -> Call {
-        Call::new("ask_undo").word(&self.run)
+        Call::new("ask_undo").word(&self.record)
     }
 }
 

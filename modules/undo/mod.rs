@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::contract::{
     AskDir, AskFile, AskInfo, AskOwed, AskProcess, AskStat, AskUndo, Checksum, DaemonInfo, Dir, Entity,
     EntityKind, File, Host, KeptPath, Module, OwedRecord, Plan, PlanError, Probe, Process, Stat, UndoRecord,
+    guard,
 };
 use crate::platform;
 use crate::stores::system::System;
@@ -68,7 +69,7 @@ impl Module for Undo {
         let daemon = Probe::ask(AskProcess).zip(Probe::ask(AskInfo)).zip(Probe::ask(AskOwed));
         // What is no id is asked of no host.
         let record = if is_id(&self.run) {
-            Probe::ask(AskUndo { run: self.run.clone() })
+            Probe::ask(AskUndo { record: guard::record(&self.run, &host.name) })
         } else {
             Probe::ready(UndoRecord::default())
         };

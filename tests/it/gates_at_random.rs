@@ -19,6 +19,12 @@ fn never_more_hosts_than_the_gates_permit() {
     let long = std::env::var("DTRCTL_FAULTS").is_ok_and(|form| form == "long");
     let figures = simulate(if long { LONG } else { SHORT }, seed());
     println!("R10: {figures}");
+    let test = "never_more_hosts_than_the_gates_permit";
+    crate::figure::figure(
+        "R10",
+        test,
+        &format!("violations=0 of={} closed={}", figures.runs, figures.closed),
+    );
 }
 
 /// What the runs have shown.

@@ -199,9 +199,9 @@ fn a_lock_whose_holder_is_dead_is_found_out() {
     let root = world.root("web1");
     fs::create_dir_all(root.join("run/dtrctl")).unwrap();
     // This process lives, but it began at another time than the lock says.
-    let holder = format!("{}:not-this-boot:1:20200101T000000Z-abcdef", std::process::id());
+    let holder = format!("{}:not-this-boot:1:20200101T000000Z-abcdef-123456", std::process::id());
     std::os::unix::fs::symlink(holder, root.join(LOCK)).unwrap();
-    let cut = root.join("var/lib/dtrctl/runs/20200101T000000Z-abcdef");
+    let cut = root.join("var/lib/dtrctl/runs/20200101T000000Z-abcdef-123456");
     fs::create_dir_all(&cut).unwrap();
     for (name, text) in
         [("who", "alice@control\n"), ("begun", "1 b:L2V0Yy9vbGQ= absent - -\n"), ("1.path", "/etc/old.")]

@@ -197,6 +197,8 @@ fn a_host_that_has_moved_is_left_alone_and_the_others_are_changed() {
         assert!(why.starts_with(said), "{how}: {why}");
         assert_eq!(before.differences(&world.trees()["web2"]), Vec::<String>::new(), "{how}");
     }
+    let test = "a_host_that_has_moved_is_left_alone_and_the_others_are_changed";
+    crate::figure::figure("R13", test, &format!("applied_all_the_same=0 of={}", MOVES.len()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The records that a run leaves of what it has changed: they are there to stay.
-const RECORDS: &str = "var/lib/dtrctl";
+const RECORDS: &str = "var/lib/dtrctl/runs";
 
 /// Every path below a folder, but for records of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,8 @@ fn walk(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
     let mut here = vec![folder.to_path_buf()];
     here.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     for (index, path) in here.into_iter().enumerate() {
-        if path == root.join(RECORDS) {
+        let is_theirs = index == 0 && root.join(RECORDS).parent() == Some(&path);
+        if path == root.join(RECORDS) || is_theirs {
             continue;
         }
         let metadata = fs::symlink_metadata(&path).unwrap();

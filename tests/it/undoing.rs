@@ -41,7 +41,7 @@ fn standing(world: &World) -> BTreeMap<String, (u32, Vec<u8>)> {
 
 /// A record made by hand.
 fn record(world: &World, entries: &[String], images: &[(u32, &str)]) {
-    let folder = world.root("web1").join(RUNS).join(RUN);
+    let folder = world.root("web1").join(RUNS).join(modules::guard::record(RUN, "web1"));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("entries"), entries.iter().map(|line| format!("{line}\n")).collect::<String>())
         .unwrap();
@@ -272,7 +272,7 @@ fn asked(shell: &[&str], root: &Path) -> Option<UndoRecord> {
         assert!(install.unwrap().success());
         path = tools.path().display().to_string();
     }
-    let ask = Ask::from(AskUndo { run: RUN.to_owned() });
+    let ask = Ask::from(AskUndo { record: modules::guard::record(RUN, "web1") });
     let mut script = Script::new(BOUNDARY, &[]);
     script.answer(0, &ask.call().unwrap());
     let text = format!("PATH='{path}'\nR='{}'\n{}", root.display(), script.text());
@@ -290,7 +290,7 @@ fn asked(shell: &[&str], root: &Path) -> Option<UndoRecord> {
 fn each_shell_tells_a_record_alike() {
     let world = World::new();
     let root = fs::canonicalize(world.root("web1")).unwrap();
-    let folder = root.join(RUNS).join(RUN);
+    let folder = root.join(RUNS).join(modules::guard::record(RUN, "web1"));
     for shell in SHELLS {
         let _ = fs::remove_dir_all(&folder);
         let Some(none) = asked(shell, &root) else { continue };

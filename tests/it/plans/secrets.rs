@@ -34,6 +34,9 @@ fn world() -> World {
         .host_file("web1", "/etc/hidden", "canary-old\n")
 }
 
+/// Where the key lies where nobody says otherwise.
+const KEY: &str = "home/.local/state/dtrctl/plan.key";
+
 const PASSWORD: [&str; 2] = ["--vault-password-file", "pass"];
 
 #[test]
@@ -61,7 +64,7 @@ fn a_plan_holds_no_secret_and_no_digest_that_could_be_guessed() {
     }
     assert!(tasks[1]["changes"][0]["from"].as_str().unwrap().starts_with("hmac-sha256:"));
     assert!(tasks[3]["changes"][0]["seal"].as_str().unwrap().starts_with("sha256:"));
-    let key = world.path("state/dtrctl/plan.key");
+    let key = world.path(KEY);
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     apply(&world, &PASSWORD).run();
     assert_eq!(world.text("/etc/hidden"), "canary-hidden\n");
@@ -98,7 +101,7 @@ fn the_key_goes_from_the_job_that_plans_to_the_one_that_applies() {
             .env("DTRCTL_PLAN_KEY", key)
     };
     plan("here.key").run();
-    assert!(!world.path("home/.local/state/dtrctl/plan.key").exists(), "no other key is made");
+    assert!(!world.path(KEY).exists(), "no other key is made");
     let ran = apply(&world, &PASSWORD).code(1).any_stderr().run();
     assert!(
         ran.stderr.contains("sealed with a key, and there is no `$WORLD/home/.local/state/dtrctl/plan.key`"),
