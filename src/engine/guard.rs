@@ -18,7 +18,7 @@ use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 const SHARED: &str = "shared";
 
 /// The ids of what guards are asked begin here.
-const GUARDS: usize = 900_000;
+pub(super) const GUARDS: usize = 900_000;
 
 /// What is known of a host's guard.
 #[derive(Default)]

@@ -162,6 +162,7 @@ impl HostRun {
             self.overlay = self.shared.overlay_of(&self.host.name);
             self.elsewhere = self.shared.elsewhere(&self.host.name);
         }
+        self.settle_earlier().await;
         self.read_vars_files()?;
         let mut queue = of_play(&self.play, &self.shared.options.tags);
         let mut window = Window::new();

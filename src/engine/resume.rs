@@ -6,14 +6,17 @@
 
 use std::sync::atomic::Ordering;
 
-use modules::{Change, Level, Note, Plan};
+use modules::{Change, GuardAnswer, Level, Note, Plan, Shell, guard};
 
 use super::done::{Done, Earlier};
+use super::guard::GUARDS;
 use super::host::HostRun;
 use super::run::Shared;
+use super::scripts::Scripts;
 use super::step::{Planned, Ready};
-use crate::event::Outcome;
+use crate::event::{Event, Outcome};
 use crate::journal::{Finished, History, StepName};
+use crate::transport::Identity;
 
 impl Shared {
     /// Whether the canary of the play in hand has ended well in an earlier run: nobody is asked for a word again.
@@ -29,6 +32,46 @@ impl Shared {
 }
 
 impl HostRun {
+    /// Has the guards of this host end what a run that was cut off has left open there: it stands, where the host is well with
+    /// it, and was done; or it was put back, and is forgotten.
+    pub(super) async fn settle_earlier(&mut self) {
+        let is_first = self.recap.trips == 0 && !self.shared.options.check;
+        let Some(run) = self.history().and_then(|history| history.left_open(&self.host.name)) else { return };
+        if !is_first || self.transport.shell() != Shell::Posix {
+            return;
+        }
+        let (record, run) = (guard::record(run, &self.host.name), run.to_owned());
+        let bake = self.shared.bake(&self.play).as_secs();
+        let mut scripts = Scripts::new(&self.host, self.transport.shell());
+        scripts.patience += bake + 150;
+        let identities = self.identities();
+        for (i, identity) in identities.iter().enumerate() {
+            scripts.of(identity).guarding(GUARDS + i, &guard::confirm(&record, bake));
+        }
+        self.recap.trips += 1;
+        // A host that does not answer now will say so when it is asked.
+        let Ok(frames) = scripts.run(&self.host.name, &self.transport, &self.shared).await else { return };
+        for frame in (0..identities.len()).filter_map(|i| frames.get(GUARDS + i)) {
+            if let GuardAnswer::PutBack(put_back) = GuardAnswer::read(frame) {
+                self.history().into_iter().for_each(|history| history.was_put_back(&self.host.name));
+                let text = format!(
+                    "{}: what run {run} had changed here was put back, and is done anew: {}",
+                    self.host.name, put_back.why
+                );
+                self.shared.emit(Event::Said { text, warning: true });
+            }
+        }
+    }
+
+    /// As whom the play may change something: those whose guards are asked.
+    fn identities(&self) -> Vec<Identity> {
+        let mut tasks = self.play.tasks().chain(&self.handlers);
+        let becomes = self.shared.renderer.become_default()
+            || tasks.any(|task| task.keywords.identity.wanted.is_some());
+        let root = becomes.then(|| Identity::User("root".to_owned()));
+        [Identity::Login].into_iter().chain(root).collect()
+    }
+
     /// The name of a step among those of earlier runs.
     fn step_name<'a>(&'a self, step: &'a Ready) -> StepName<'a> {
         StepName {

@@ -1,6 +1,7 @@
 //! What earlier runs have done, for the run that goes on with them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -63,10 +64,14 @@ pub struct History {
     /// The steps that were begun and not finished.
     begun: HashMap<(usize, String), HashMap<Position, String>>,
     /// When each handler was done last, by its number in its play.
-    handlers: HashMap<(usize, String), HashMap<u32, u64>>,
+    handlers: HashMap<(usize, String), HashMap<u32, (String, u64)>>,
     teams: Vec<Team>,
     /// The plays of which a batch has ended well.
     passed: HashSet<usize>,
+    /// The hosts that were neither confirmed nor, as far as is known, put back: the run, and its play.
+    open: HashMap<String, (String, usize)>,
+    /// What was put back: of which run, in which play, on which host.
+    forgotten: Mutex<HashSet<(String, usize, String)>>,
     /// Counts what was finished, in order.
     clock: u64,
 }
@@ -100,9 +105,8 @@ impl History {
         for event in events {
             self.on(event, &mut reading);
         }
-        // Nobody has confirmed these: their hosts were put back.
         for host in std::mem::take(&mut reading.under_way) {
-            self.put_back(&reading, &host);
+            self.open.insert(host, (run.to_owned(), reading.play));
         }
         for ((host, place), _) in reading.planned {
             let begun = self.begun.entry((reading.play, host)).or_default();
@@ -129,14 +133,19 @@ impl History {
             }
             Event::GateClosed { gate, .. } if gate == "confirm" => _ = self.passed.insert(reading.play),
             Event::Planned { host, task, changes } => {
+                reading.under_way.insert(host.clone());
                 let kinds = changes.iter().map(kind).collect();
                 reading.planned.insert((host.clone(), task.place.clone()), kinds);
             }
-            Event::HostFailed { host, reason }
-                if [ROLLED_BACK, UNCONFIRMED].contains(&reason.kind.as_str()) =>
-            {
-                self.put_back(reading, host);
+            Event::HostFailed { host, reason } if reason.kind == ROLLED_BACK => {
+                self.open.remove(host);
+                self.forget(reading.run, reading.play, host);
             }
+            Event::HostFailed { host, reason } if reason.kind == UNCONFIRMED => {
+                self.open.insert(host.clone(), (reading.run.to_owned(), reading.play));
+            }
+            // A run that went on with it has had it settled.
+            Event::HostStarted { host } => _ = self.open.remove(host),
             Event::HostFinished { host } => _ = reading.under_way.remove(host),
             Event::TaskFinished { host, task, outcome, result, notes, .. } => {
                 reading.under_way.insert(host.clone());
@@ -155,12 +164,29 @@ impl History {
 
     /// Forgets what a run has done in its play on a host that was put back: files are as they were, and what was made from them
     /// by a command has to be made again.
-    fn put_back(&mut self, reading: &Reading<'_>, host: &str) {
-        let key = (reading.play, host.to_owned());
-        if let Some(steps) = self.steps.get_mut(&key) {
-            steps.retain(|_, step| step.run != reading.run);
+    fn forget(&self, run: &str, play: usize, host: &str) {
+        self.forgotten().insert((run.to_owned(), play, host.to_owned()));
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, HashSet<(String, usize, String)>> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run that was cut off on a host, of which nobody knows whether the host was put back.
+    #[must_use]
+    pub fn left_open(&self, host: &str) -> Option<&str> {
+        self.open.get(host).map(|(run, _)| run.as_str())
+    }
+
+    /// Takes note that a host was put back which a run has left open.
+    pub fn was_put_back(&self, host: &str) {
+        if let Some((run, play)) = self.open.get(host) {
+            self.forget(run, *play, host);
         }
-        self.handlers.remove(&key);
+    }
+
+    fn is_forgotten(&self, run: &str, play: usize, host: &str) -> bool {
+        self.forgotten().contains(&(run.to_owned(), play, host.to_owned()))
     }
 
     fn finished(
@@ -176,7 +202,10 @@ impl History {
         let done = matches!(outcome, Outcome::Ok | Outcome::Changed | Outcome::Ignored);
         if head.handler && (done || outcome == Outcome::Skipped) {
             let number = head.place.last().unwrap_or_default();
-            self.handlers.entry(key.clone()).or_default().insert(number, self.clock);
+            self.handlers
+                .entry(key.clone())
+                .or_default()
+                .insert(number, (reading.run.to_owned(), self.clock));
         }
         if !done {
             return;
@@ -207,7 +236,10 @@ impl History {
     #[must_use]
     pub fn finished_step(&self, step: StepName<'_>) -> Option<&Finished> {
         let key = (step.head.place.clone(), step.item);
-        let of = |host: &str| self.steps.get(&(step.play, host.to_owned()))?.get(&key);
+        let of = |host: &str| {
+            let found = self.steps.get(&(step.play, host.to_owned()))?.get(&key);
+            found.filter(|found| !self.is_forgotten(&found.run, step.play, host))
+        };
         let by_another = || {
             let teams = self.teams.iter().rev().filter(|team| team.play == step.play);
             let mut did = teams.filter(|team| team.hosts.contains(step.host));
@@ -229,7 +261,9 @@ impl History {
         let changed = self.finished_step(step).and_then(|found| found.changed.as_ref());
         let handled = self.handlers.get(&(step.play, step.host.to_owned()));
         match (changed, handled.and_then(|handled| handled.get(&handler))) {
-            (Some((changed, _)), Some(handled)) => handled > changed,
+            (Some((changed, _)), Some((run, handled))) => {
+                handled > changed && !self.is_forgotten(run, step.play, step.host)
+            }
             _ => false,
         }
     }

@@ -287,8 +287,8 @@ fn the_same_variables_tags_and_directory_are_used() {
     assert!(!record.contains("nightingale"), "{record}");
 }
 
-#[test]
-fn a_run_that_was_killed_is_gone_on_with() {
+/// A run that counts itself, changes a file, and is killed while it waits.
+fn killed(more: &[&str]) -> Fleet {
     let fleet = Fleet::new(
         "- hosts: web1\n  tasks:\n    \
          - shell: echo once >> @/counted\n      HERE\n    \
@@ -296,7 +296,7 @@ fn a_run_that_was_killed_is_gone_on_with() {
          - name: wait\n      shell: echo begun >> @/begun; for i in $(seq 300); do test -e @/go && exit 0; sleep 0.1; done; exit 1\n      HERE\n  \
          handlers:\n    - name: restarted\n      shell: echo once >> @/restarted\n      HERE\n",
     );
-    let mut child = fleet.apply(&[]).command().spawn().unwrap();
+    let mut child = fleet.apply(more).command().spawn().unwrap();
     eventually(30, || fleet.0.path("begun").exists());
     let list = fleet.0.dtrctl(&["runs"]).run().stdout;
     assert!(list.contains("still goes on"), "{list}");
@@ -307,13 +307,34 @@ fn a_run_that_was_killed_is_gone_on_with() {
     let list = fleet.0.dtrctl(&["runs"]).run().stdout;
     assert!(list.contains("unfinished"), "{list}");
     fleet.touch("go");
+    fleet
+}
+
+#[test]
+fn what_a_killed_run_has_done_is_confirmed_and_gone_on_with() {
+    // Its guard has not given it up by the time it is resumed.
+    let fleet = killed(&["--guard-timeout", "600"]);
     let resumed = fleet.resume(&[]).run();
-    // The host was put back: what the killed run had done on it is done anew, and so is what follows from it.
     let told = (fleet.lines("counted"), fleet.lines("restarted"));
-    assert_eq!(told, ("once once".to_owned(), "once".to_owned()));
+    assert_eq!(told, ("once".to_owned(), "once".to_owned()));
+    assert_eq!(fleet.file("web1", "conf"), "a");
     let finished = resumed.finished("web1");
     let note = finished[2]["notes"][0]["text"].as_str().unwrap();
     assert!(note.ends_with("was cut off while it did this: it may be done a second time"), "{note}");
+    let runs = fs::read_dir(fleet.0.root("web1").join("var/lib/dtrctl/runs")).unwrap().flatten();
+    let outcomes = runs.map(|run| fs::read_to_string(run.path().join("outcome")).unwrap());
+    assert!(outcomes.into_iter().all(|outcome| outcome == "confirmed\n"));
+}
+
+#[test]
+fn what_was_put_back_after_a_kill_is_done_anew() {
+    let fleet = killed(&["--guard-timeout", "3"]);
+    eventually(60, || !fleet.0.root("web1").join("etc/conf").exists());
+    let resumed = fleet.resume(&[]).run();
+    let told = (fleet.lines("counted"), fleet.lines("restarted"));
+    assert_eq!(told, ("once once".to_owned(), "once".to_owned()));
+    assert_eq!(fleet.file("web1", "conf"), "a");
+    assert!(resumed.stdout.contains("had changed here was put back, and is done anew"), "{}", resumed.stdout);
 }
 
 #[test]
