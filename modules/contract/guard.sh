@@ -107,6 +107,8 @@ unconfirmed() { # RUN
     confirmed | cut) continue ;;
     rolled_back) : >"$d/heard"; news="back ${d##*/} of $(cat "$d/who"): $(sed -n 2p "$d/outcome")" ;;
     *)
+      # One that waits for the host has begun nothing.
+      [ -s "$d/begun" ] || continue
       echo cut >"$d/outcome"
       close_record "$d"
       news="cut ${d##*/} of $(cat "$d/who"): $(paths_of "$d")"
@@ -133,7 +135,10 @@ close_record() { # RECORD: what was begun and not said to be done is recorded as
 }
 prune() { # DIRECTORY of records, how many stay: names begin with the time
   for d in "$1"/*; do [ ! -d "$d" ] || echo "$d"; done | sort -r | tail -n "+$(($2 + 1))" |
-    while read -r d; do [ "$d" = "$undo" ] || [ ! -f "$d/outcome" ] || rm -rf -- "$d"; done
+    while read -r d; do
+      if [ "$d" = "$undo" ] || lives "$(cat "$d/busy" 2>/dev/null)"; then continue; fi
+      if [ -f "$d/outcome" ] || [ ! -s "$d/begun" ]; then rm -rf -- "$d"; fi
+    done
 }
 
 # --- what was there before -------------------------------------------------------------------------------------------

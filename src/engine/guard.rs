@@ -197,6 +197,15 @@ impl HostRun {
         self.guard.keeper = Some(Keeper(tokio::spawn(keeper)));
     }
 
+    /// A guard that is not there any more, though something was changed under it: nothing goes on.
+    pub(super) fn lost_guard(&mut self, reason: Reason) -> Left {
+        self.guard.held.clear();
+        self.recap.reason = Some(reason.clone());
+        let host = self.host.name.clone();
+        self.shared.say_lost(&host, State::Failed, Event::HostFailed { host: host.clone(), reason });
+        Left::Failed
+    }
+
     /// Ends what this play has begun on the host: confirmed where the daemon is well, else put back.
     pub(super) async fn end_guard(&mut self, left: Option<Left>) -> Option<Left> {
         self.guard.keeper = None;

@@ -162,6 +162,9 @@ impl HostRun {
         let ids = self.ask_all(window, acts.is_none(), &mut scripts);
         let frames = self.send(&scripts).await?;
         let refused = self.held(&guarding, &frames)?;
+        if let (None, Some(Refused::Not(reason))) = (&acts, &refused) {
+            return Err(self.lost_guard(reason.clone()));
+        }
         if let Some(acts) = &mut acts {
             acts.refused = refused;
             acts.frames = (0..acts.changes.len()).map(|i| frames.get(ACTS + i).cloned()).collect();

@@ -230,7 +230,7 @@ fn a_host_that_waits_for_long_is_not_put_back() {
 #[test]
 fn ended_twice_at_once_it_is_put_back() {
     let (world, bin) = world(&["dash"]);
-    let world = world.tasks(&format!("{CHANGES}- pause: {{seconds: 60}}\n"));
+    let world = world.tasks(&format!("{CHANGES}- wait_for: {{path: /etc/never, timeout: 15}}\n"));
     let before = state(&world);
     let call = with_shell(world.events(&QUICK), &bin);
     let child = start(&call);
@@ -244,7 +244,7 @@ fn ended_twice_at_once_it_is_put_back() {
     let (_, code) = end(child);
     assert_eq!(code, Some(130));
     let lock = world.root("web1").join(LOCK);
-    assert!(eventually(60, || !lock.is_symlink()));
+    assert!(eventually(90, || !lock.is_symlink()));
     assert_eq!(state(&world), before);
 }
 
