@@ -103,6 +103,9 @@ impl World {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path("home"))
             .env("LC_ALL", "C.UTF-8")
+            // Where this machine is a host, its records are the scenario's own.
+            .env("DTRCTL_STATE", self.path("home/host-state"))
+            .env("DTRCTL_RUNTIME", self.path("home/host-runtime"))
             .output()
             .unwrap();
         let events = String::from_utf8(output.stdout).unwrap();
