@@ -309,7 +309,7 @@ tidy() {
   (cd -- "$undo" && rm -rf -- guard.sh held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then rm -rf -- "$undo"; fi
-  rmdir -- "$(runtime)" 2>/dev/null || :
+  rmdir -- "$(runtime)/$owed_name" "$(runtime)" 2>/dev/null || :
 }
 # The daemon, where this run may have touched it: 0 where it is well, else why not.
 unwell() { # SECONDS that it has to live
