@@ -308,7 +308,10 @@ dismiss() {
 tidy() {
   (cd -- "$undo" && rm -rf -- guard.sh held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
-  if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then rm -rf -- "$undo"; fi
+  if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
+    rm -rf -- "$undo"
+    rmdir -- "${undo%/*}" "$(state)" 2>/dev/null || :
+  fi
   rmdir -- "$(runtime)/$owed_name" "$(runtime)" 2>/dev/null || :
 }
 # The daemon, where this run may have touched it: 0 where it is well, else why not.

@@ -84,10 +84,18 @@ impl Lab {
     pub fn snapshot(&self, host: &str) -> Vec<String> {
         let output = Self::lab(&["snapshot", host]);
         assert!(output.status.success(), "a snapshot of {host}: {}", text(&output.stderr));
-        // dockerd writes its own key whenever it likes, and a user's own keeps its images below the home.
+        // dockerd writes its own key whenever it likes, and a user's own keeps its images below the home. The records of runs
+        // are there to stay.
+        const OTHERS: [&str; 5] = [
+            "/etc/docker/key.json",
+            "/.local/share/docker",
+            "/var/lib/dtrctl",
+            "/var/lib/boot2docker/dtrctl",
+            "/.local/state",
+        ];
         text(&output.stdout)
             .lines()
-            .filter(|line| !line.contains("/etc/docker/key.json") && !line.contains("/.local/share/docker"))
+            .filter(|line| !OTHERS.iter().any(|other| line.contains(other)))
             .map(str::to_owned)
             .collect()
     }
