@@ -30,6 +30,16 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// What a snapshot leaves out: dockerd writes its own key whenever it likes, a user's own keeps its images below the home, and
+/// the records of runs are there to stay.
+const OTHERS: [&str; 5] = [
+    "/etc/docker/key.json",
+    "/.local/share/docker",
+    "/var/lib/dtrctl",
+    "/var/lib/boot2docker/dtrctl",
+    "/.local/state",
+];
+
 #[expect(clippy::unused_self, reason = "only a lab that is up can be asked")]
 impl Lab {
     /// The lab, or none where it is not up; says so then.
@@ -84,15 +94,6 @@ impl Lab {
     pub fn snapshot(&self, host: &str) -> Vec<String> {
         let output = Self::lab(&["snapshot", host]);
         assert!(output.status.success(), "a snapshot of {host}: {}", text(&output.stderr));
-        // dockerd writes its own key whenever it likes, and a user's own keeps its images below the home. The records of runs
-        // are there to stay.
-        const OTHERS: [&str; 5] = [
-            "/etc/docker/key.json",
-            "/.local/share/docker",
-            "/var/lib/dtrctl",
-            "/var/lib/boot2docker/dtrctl",
-            "/.local/state",
-        ];
         text(&output.stdout)
             .lines()
             .filter(|line| !OTHERS.iter().any(|other| line.contains(other)))
