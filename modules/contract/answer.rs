@@ -246,7 +246,7 @@ pub struct Bundle {
 }
 
 /// The daemon's process, as far as there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// Whether a docker daemon is installed at all: a program, a unit or a process.
     pub installed: bool,

@@ -2,6 +2,7 @@
 # what was there before each change, and puts it back where it is not told by its deadline that all is well. Read with
 # library.sh and daemon.sh before it. Times are those since the boot: a clock that is set moves no deadline.
 
+: "${guard_window:=30}"
 moment_now() { if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 lock() { echo "$(runtime)/guard"; }
@@ -94,8 +95,10 @@ launch() { # DIRECTORY, seconds to wait for the lock
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { this_shell >"$undo/busy"; extend; }
-extend() { echo $(($(moment_now) + guard_window)) >"$undo/deadline.$T" && mv -f -- "$undo/deadline.$T" "$undo/deadline"; }
+begins() { extend; note busy "$(this_shell)"; }
+extend() { note deadline $(($(moment_now) + guard_window)); }
+# At no time is there half a word to read, or none.
+note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; } # NAME, WORD
 rests() { if [ -d "$undo" ]; then extend; rm -f -- "$undo/busy"; fi; }
 # What nobody has heard yet: records that were put back after their run was gone, and those that neither were confirmed
 # nor put back, as their guard died too.

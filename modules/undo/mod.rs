@@ -13,7 +13,7 @@ use crate::contract::{
     EntityKind, File, Host, KeptPath, Module, OwedRecord, Plan, PlanError, Probe, Process, Stat, UndoRecord,
     guard,
 };
-use crate::platform;
+use crate::platform::{self, Daemon};
 use crate::stores::system::System;
 
 /// Puts back what a run has changed on a host, by the record that the run has left there: files, links, directories, their
@@ -66,21 +66,29 @@ impl Module for Undo {
 
     fn probe(&self, host: &Host) -> Probe<Found> {
         let row = platform::of(&host.facts);
-        let daemon = Probe::ask(AskProcess).zip(Probe::ask(AskInfo)).zip(Probe::ask(AskOwed));
+        let config = Daemon::assumed(host).config;
         // What is no id is asked of no host.
         let record = if is_id(&self.run) {
             Probe::ask(AskUndo { record: guard::record(&self.run, &host.name) })
         } else {
             Probe::ready(UndoRecord::default())
         };
-        record.zip(daemon).and_then(move |(record, ((process, info), owed))| {
+        record.and_then(move |record| {
             let in_store = |kept: &KeptPath| row.is_some_and(|row| trust::is_anchor(row, &kept.path));
+            // A user who may not ask the daemon has changed nothing that it reads.
+            let concerns = record.paths.iter().any(|kept| kept.path == config || in_store(kept));
+            let daemon = if concerns {
+                Probe::ask(AskProcess).zip(Probe::ask(AskInfo)).zip(Probe::ask(AskOwed))
+            } else {
+                Probe::ready(((Process::default(), None), Vec::new()))
+            };
             let store = match row.filter(|_| record.paths.iter().any(in_store)) {
                 Some(row) => System::probe(row),
                 None => Probe::ready(None),
             };
             let stats = record.paths.iter().map(|kept| Probe::ask(stat(kept))).collect();
-            Probe::all(stats).zip(store).and_then(move |(stats, store)| {
+            Probe::all(stats).zip(store).zip(daemon).and_then(move |((stats, store), daemon)| {
+                let ((process, info), owed) = daemon;
                 let places = record.paths.iter().cloned().zip(stats).map(|(kept, stat)| place(kept, stat));
                 Probe::all(places.collect()).map(move |places| Found {
                     record,

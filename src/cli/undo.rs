@@ -80,6 +80,10 @@ impl Undo {
         let secrets = kept.secrets(&record)?.unwrap_or_default();
         let sealed: Sealed = serde_json::from_str(&secrets).unwrap_or_default();
         enter(&record)?;
+        // A plan, or ansible.cfg, may have named them.
+        if options.inventory.inventory.is_empty() {
+            options.inventory.inventory.clone_from(&record.asked.inventory);
+        }
         options.inventory.limit.clone_from(&self.limit);
         options.inventory.extra_vars = sealed.extra_vars;
         options.connection = self.connection.clone().over(options.connection);
