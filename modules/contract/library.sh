@@ -449,7 +449,7 @@ ask_shell() { # NAME=VALUE..., --, TEXT
 }
 state() { # the directory for what does
   if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"; elif [ -n "$DTRCTL_STATE" ]; then echo "$DTRCTL_STATE"
-  elif [ "$(id -u)" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl; else echo /var/lib/dtrctl; fi
+  elif [ "$(id -u)" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl-state; else echo /var/lib/dtrctl; fi
   else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
 }
 runtime() { # the directory for what does not survive a reboot

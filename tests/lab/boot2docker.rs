@@ -30,7 +30,7 @@ fn reboot(lab: &Lab) {
 
 /// What the disk keeps, without what the system itself writes there, and without the records of runs.
 fn disk(lab: &Lab) -> Vec<String> {
-    let script = "cd /var/lib/boot2docker && find . ! -path './log*' ! -name docker.log ! -path './ssh*' ! -path './tls*' ! -path './dtrctl*' | sort | while read -r f; do if [ -f \"$f\" ]; then echo \"$f $(stat -c %a \"$f\") $(sha256sum <\"$f\")\"; else echo \"$f/\"; fi; done";
+    let script = "cd /var/lib/boot2docker && find . ! -path './log*' ! -name docker.log ! -path './ssh*' ! -path './tls*' ! -path './dtrctl-state*' | sort | while read -r f; do if [ -f \"$f\" ]; then echo \"$f $(stat -c %a \"$f\") $(sha256sum <\"$f\")\"; else echo \"$f/\"; fi; done";
     lab.on(HOST, script)
         .lines()
         .filter(|line| !line.contains("etc/docker/key.json"))

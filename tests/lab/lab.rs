@@ -36,7 +36,7 @@ const OTHERS: [&str; 5] = [
     "/etc/docker/key.json",
     "/.local/share/docker",
     "/var/lib/dtrctl",
-    "/var/lib/boot2docker/dtrctl",
+    "/var/lib/boot2docker/dtrctl-state",
     "/.local/state",
 ];
 

@@ -95,13 +95,13 @@ fn killed(test: &str, whom: Whom) {
         let (status, ran, took) = end(child);
         let when = format!("{whom:?} killed after {when:?}: {status}\n{}", ran.stdout);
         assert!(took < PATIENCE, "it took {took:?}, {when}");
-        let at_rest = || real.is_free() && real.sshd.below().into_iter().all(|pid| is(pid, "sshd"));
+        let at_rest = || real.sshd.below().into_iter().all(|pid| is(pid, "sshd")) && real.is_free();
         assert!(eventually(20, at_rest), "the host comes to rest, {when}");
         let done = news(&folder, Duration::ZERO);
         true_to(&ran, done, &when);
         partly += usize::from((1..FILES).contains(&done));
         left += names(&folder).iter().filter(|name| name.starts_with(".dtrctl")).count();
-        real.call(&PERSIST).run();
+        real.call(&PERSIST).args(&["--lock-timeout", "60"]).run();
         assert_eq!(news(&folder, Duration::ZERO), FILES, "the next run brings the rest, {when}");
     }
     assert_eq!(left, 0, "temporary files go with what is put back");
