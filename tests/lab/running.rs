@@ -44,8 +44,16 @@ fn docker_is_restarted_by_whatever_runs_services_and_a_broken_file_is_refused_be
     let pid = |host: &str| lab.on(host, "cat /var/run/docker.pid");
     let broken = lab.file("broken.yml", BROKEN).display().to_string();
     let before = all.iter().map(|host| pid(host)).collect::<Vec<_>>();
-    let refused =
-        lab.apply(&broken, &[]).ends(3).says("`insecure-registries`: `5` where dockerd wants a list");
+    let wrong = "`insecure-registries`: `5` where dockerd wants a list";
+    let refused = lab.apply(&broken, &[]).ends(3).says(wrong);
+    assert!(refused.stdout.contains("nothing was written"), "{}", refused.stdout);
+    // One that somebody has broken by hand is not restarted with.
+    for host in &all {
+        lab.on(host, "printf '{\"insecure-registries\": 5}' >/etc/docker/daemon.json");
+    }
+    let only = BROKEN.lines().filter(|line| !line.contains("copy")).collect::<Vec<_>>().join("\n");
+    let only = lab.file("only.yml", &only).display().to_string();
+    let refused = lab.apply(&only, &[]).ends(3).says(wrong);
     assert!(refused.stdout.contains("the docker daemon is left alone"), "{}", refused.stdout);
     for (host, before) in all.iter().zip(&before) {
         assert_eq!(&pid(host), before, "{host}: nothing was restarted");
