@@ -161,6 +161,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// That a host goes no further, in a state that says how.
+    #[must_use]
+    pub fn lost(host: &str, state: State, reason: Reason) -> Self {
+        let host = host.to_owned();
+        match state {
+            State::Unreachable => Self::HostUnreachable { host, reason },
+            _ => Self::HostFailed { host, reason },
+        }
+    }
+}
+
 /// Which task of a play.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskHead {

@@ -18,15 +18,18 @@ const RARE: &[&str] = &[
     include_str!("net.sh"),
     include_str!("files.sh"),
     include_str!("undo.sh"),
-    GUARD,
+    include_str!("guard.sh"),
 ];
-
-/// Sent where a run changes a host, and run beside it there.
-const GUARD: &str = include_str!("guard.sh");
 
 /// The library without its comments, which a host has no use for.
 static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
 static SENT_RARE: LazyLock<Vec<String>> = LazyLock::new(|| RARE.iter().map(|text| sent(text)).collect());
+
+/// Which of [`RARE`] has a function.
+fn rare(function: &str) -> Option<usize> {
+    let defined = format!("\n{function}() {{");
+    RARE.iter().position(|text| text.contains(&defined))
+}
 
 fn sent(library: &str) -> String {
     library
@@ -38,7 +41,7 @@ fn sent(library: &str) -> String {
 
 /// The text of the library with what a guard needs of it, to be run by itself.
 pub(super) fn guard_library(header: &[(&'static str, String)]) -> String {
-    format!("{}{}{}", variables(header), *SENT, sent(GUARD))
+    format!("{}{}{}", variables(header), *SENT, rare("guard_hold").map_or("", |at| &SENT_RARE[at]))
 }
 
 fn variables(header: &[(&'static str, String)]) -> String {
@@ -164,9 +167,8 @@ impl Script {
     /// Counts a call, and sends along what it needs.
     fn count(&mut self, call: &Call) {
         self.calls += 1;
-        let defined = format!("\n{}() {{", call.function);
-        let needed = RARE.iter().position(|text| text.contains(&defined));
-        if let Some(at) = needed.filter(|at| self.shell == Shell::Posix && self.rare.insert(*at)) {
+        if let Some(at) = rare(call.function).filter(|at| self.shell == Shell::Posix && self.rare.insert(*at))
+        {
             self.text += &SENT_RARE[at];
         }
     }

@@ -336,12 +336,7 @@ impl Shared {
 
     /// A host that is lost before anything was sent to it.
     fn lose(&self, name: &str, state: State, reason: Reason, earlier: Recap) -> Recap {
-        let (host, why) = (name.to_owned(), reason.clone());
-        let event = match state {
-            State::Unreachable => Event::HostUnreachable { host, reason: why },
-            _ => Event::HostFailed { host, reason: why },
-        };
-        self.say_lost(name, state, event);
+        self.say_lost(name, state, Event::lost(name, state, reason.clone()));
         self.emit(Event::HostFinished { host: name.to_owned() });
         Recap { state, reason: Some(reason), ..earlier }
     }

@@ -174,11 +174,10 @@ impl HostRun {
                     "{host}: an earlier run was cut off here, and its guard with it, so that what it had changed stands: {}",
                     named(run)
                 ),
-                Some(("back", run)) => {
-                    format!(
-                        "{host}: an earlier run was cut off here, and what it had changed was put back: {run}"
-                    )
-                }
+                Some(("back", run)) => format!(
+                    "{host}: an earlier run was cut off here, and what it had changed was put back: {}",
+                    named(run)
+                ),
                 _ => format!("{host}: what changes here is not guarded: {line}"),
             };
             self.shared.emit(Event::Said { text, warning: true });
@@ -200,9 +199,7 @@ impl HostRun {
     /// A guard that is not there any more, though something was changed under it: nothing goes on.
     pub(super) fn lost_guard(&mut self, reason: Reason) -> Left {
         self.guard.held.clear();
-        self.recap.reason = Some(reason.clone());
-        let host = self.host.name.clone();
-        self.shared.say_lost(&host, State::Failed, Event::HostFailed { host: host.clone(), reason });
+        self.lose(State::Failed, reason);
         Left::Failed
     }
 
@@ -294,10 +291,11 @@ impl HostRun {
             "not all of the host is as it was before: look at it now"
         };
         // Where a task has said why, its report stands right before this.
-        let why = Some(&put_back.why).filter(|why| self.guard.fault.as_ref() != Some(*why));
-        let why_too = format!("{}; {message}", put_back.why);
-        let left = self.lose_guarded(ROLLED_BACK, why.map_or(message, |_| why_too.clone()), help);
-        self.recap.reason.iter_mut().for_each(|reason| reason.message.clone_from(&why_too));
+        let is_said = self.guard.fault.as_ref() == Some(&put_back.why);
+        let whole = format!("{}; {message}", put_back.why);
+        let left = self.lose_guarded(ROLLED_BACK, if is_said { message } else { whole.clone() }, help);
+        // The recap stands alone.
+        self.recap.reason.iter_mut().for_each(|reason| reason.message.clone_from(&whole));
         left
     }
 
@@ -317,10 +315,8 @@ impl HostRun {
     fn lose_guarded(&mut self, kind: &str, message: String, help: &str) -> Left {
         let reason = Reason { kind: kind.to_owned(), message, help: Some(help.to_owned()), place: None };
         self.recap.owed.clear();
-        self.recap.reason = Some(reason.clone());
         let state = if kind == ROLLED_BACK { State::RolledBack } else { State::Failed };
-        let host = self.host.name.clone();
-        self.shared.say_lost(&host, state, Event::HostFailed { host: host.clone(), reason });
+        self.lose(state, reason);
         Left::Failed
     }
 }

@@ -184,20 +184,21 @@ impl HostRun {
             self.reach.why = Some(reason);
             return Left::Unreachable;
         }
-        let host = self.host.name.clone();
-        self.reach.lost = self.shared.reaching.was_heard(&host);
+        self.reach.lost = self.shared.reaching.was_heard(&self.host.name);
         if self.reach.lost {
             let message = format!("contact with the host was lost: {}", reason.message);
-            let reason = Reason { message, ..reason };
-            self.recap.reason = Some(reason.clone());
-            let event = Event::HostFailed { host: host.clone(), reason };
-            self.shared.say_lost(&host, State::Failed, event);
+            self.lose(State::Failed, Reason { message, ..reason });
         } else {
-            self.recap.reason = Some(reason.clone());
-            let event = Event::HostUnreachable { host: host.clone(), reason };
-            self.shared.say_lost(&host, State::Unreachable, event);
+            self.lose(State::Unreachable, reason);
         }
         Left::Unreachable
+    }
+
+    /// Says that the host goes no further, and why.
+    pub(super) fn lose(&mut self, state: State, reason: Reason) {
+        self.recap.reason = Some(reason.clone());
+        let host = &self.host.name;
+        self.shared.say_lost(host, state, Event::lost(host, state, reason));
     }
 
     /// Waits until something may be changed at a place: not before all hosts are reached, and not where the run ends.

@@ -20,11 +20,7 @@ impl Shared {
         for (host, recap) in lost {
             let state = recap.state;
             if let Some(reason) = recap.reason.clone() {
-                let name = host.clone();
-                let event = match state {
-                    State::Unreachable => Event::HostUnreachable { host: name, reason },
-                    _ => Event::HostFailed { host: name, reason },
-                };
+                let event = Event::lost(&host, state, reason);
                 if state == State::Stale { self.emit(event) } else { self.say_lost(&host, state, event) }
             }
             self.keep_recap(&host, recap);

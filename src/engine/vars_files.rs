@@ -11,7 +11,7 @@ use super::reading::FileVariables;
 use super::run::Shared;
 use super::scope::NoValue;
 use super::step::Ready;
-use crate::event::{Event, State};
+use crate::event::State;
 use crate::playbook::{Files, Play};
 use crate::template::{Layer, Scope};
 use crate::yaml::{Node, Problem};
@@ -34,13 +34,9 @@ impl HostRun {
                     variables.iter().for_each(|(name, value)| layer.set_source(name.clone(), value));
                 }
                 Err(problem) => {
-                    let reason = Done::wrong(&problem).reason;
                     self.recap.failed += 1;
-                    self.recap.reason.clone_from(&reason);
-                    if let Some(reason) = reason {
-                        let host = self.host.name.clone();
-                        let event = Event::HostFailed { host: host.clone(), reason };
-                        self.shared.say_lost(&host, State::Failed, event);
+                    if let Some(reason) = Done::wrong(&problem).reason {
+                        self.lose(State::Failed, reason);
                     }
                     return Err(Left::Failed);
                 }

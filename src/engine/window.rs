@@ -8,7 +8,7 @@ use super::guard::Refused;
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
-use crate::event::{Event, State};
+use crate::event::State;
 use crate::playbook::Files;
 use crate::transport::{Identity, TransportError};
 
@@ -330,11 +330,8 @@ impl HostRun {
         if super::reach::is_unreachable(&error.cause) {
             return self.unreachable(reason);
         }
-        self.recap.reason = Some(reason.clone());
         self.recap.failed += 1;
-        let host = self.host.name.clone();
-        let event = Event::HostFailed { host: host.clone(), reason };
-        self.shared.say_lost(&host, State::Failed, event);
+        self.lose(State::Failed, reason);
         Left::Failed
     }
 
