@@ -1,7 +1,7 @@
 //! What is kept of a run, and where: for every subcommand that changes hosts or says what would change.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use clap::Args;
@@ -15,7 +15,7 @@ use super::playbooks;
 use super::settings::settings;
 use crate::engine::{RunName, Selected};
 use crate::error::Failure;
-use crate::journal::{Asked, Checkout, History, Play, Record, Recorder, Store, VERSION, checkout};
+use crate::journal::{Asked, Checkout, History, Kept, Play, Record, Recorder, Store, VERSION, checkout};
 use crate::playbook::Playbook;
 use crate::vault;
 
@@ -46,6 +46,13 @@ impl JournalOptions {
             Failure::said("`--journal none` keeps no run to look at").help("name the journal's directory")
         })
     }
+
+    /// The same for a command that goes to where a run was begun: paths are that run's from there on, and the journal's own is not
+    /// among them.
+    pub fn kept_from_anywhere(&self) -> Result<Store, Failure> {
+        let store = self.kept()?;
+        Ok(absolute(store.directory()).map_or(store, Store::new))
+    }
 }
 
 fn default_directory() -> Result<PathBuf, Failure> {
@@ -66,6 +73,14 @@ pub struct Sealed {
     pub words: Vec<String>,
     /// The same as one text.
     pub args: Option<String>,
+}
+
+impl Sealed {
+    /// What a run has sealed.
+    pub fn of(kept: &Kept, record: &Record) -> Result<Self, Failure> {
+        let secrets = kept.secrets(record)?.unwrap_or_default();
+        Ok(serde_json::from_str(&secrets).unwrap_or_default())
+    }
 }
 
 /// What is to be kept of a run that has not begun.

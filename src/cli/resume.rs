@@ -1,7 +1,6 @@
 //! `dtrctl resume`
 
 use std::collections::BTreeSet;
-use std::path::absolute;
 use std::sync::Arc;
 
 use clap::Args;
@@ -60,15 +59,11 @@ pub struct Resumed {
 
 impl Resume {
     pub fn run(self) -> Done {
-        let store = self.journal.kept()?;
-        // Paths are those of the run from here on: the journal's own is not among them.
-        let place = absolute(store.directory()).unwrap_or_else(|_| store.directory().to_owned());
-        let store = Store::new(place.clone());
+        let store = self.journal.kept_from_anywhere()?;
         let left = self.left(&store)?;
         let name = left.kept.name.clone();
-        let secrets = left.kept.secrets(&left.record)?.unwrap_or_default();
-        let sealed: Sealed = serde_json::from_str(&secrets).unwrap_or_default();
-        let journal = JournalOptions { journal: Some(place) };
+        let sealed = Sealed::of(&left.kept, &left.record)?;
+        let journal = JournalOptions { journal: Some(store.directory().to_owned()) };
         let options = left.record.asked.options.clone();
         let mut connection = self.connection.clone();
         // A run that was killed may not be put back everywhere yet.

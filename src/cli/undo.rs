@@ -1,7 +1,7 @@
 //! `dtrctl undo`
 
 use std::collections::BTreeSet;
-use std::path::{PathBuf, absolute};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -16,7 +16,7 @@ use super::{Done, output, playbooks};
 use crate::engine::{Renderer, Selected, plays};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::journal::{Kept, Record, Store};
+use crate::journal::{Kept, Record};
 use crate::plan::Planning;
 
 /// Puts back what a run has changed on hosts, where nothing has moved on since.
@@ -61,9 +61,7 @@ struct Options {
 
 impl Undo {
     pub fn run(self) -> Done {
-        let store = self.journal.kept()?;
-        let place = absolute(store.directory()).unwrap_or_else(|_| store.directory().to_owned());
-        let store = Store::new(place.clone());
+        let store = self.journal.kept_from_anywhere()?;
         let kept = store.find(&self.run)?;
         let record = kept.record()?;
         if record.asked.check {
@@ -77,8 +75,7 @@ impl Undo {
             Failure::said(format!("the options of run {} cannot be read: {error}", kept.name))
                 .help("give `dtrctl run PATTERN undo run=ID -i INVENTORY`, which is the same")
         })?;
-        let secrets = kept.secrets(&record)?.unwrap_or_default();
-        let sealed: Sealed = serde_json::from_str(&secrets).unwrap_or_default();
+        let sealed = Sealed::of(&kept, &record)?;
         enter(&record)?;
         // A plan, or ansible.cfg, may have named them.
         if options.inventory.inventory.is_empty() {
@@ -87,7 +84,7 @@ impl Undo {
         options.inventory.limit.clone_from(&self.limit);
         options.inventory.extra_vars = sealed.extra_vars;
         options.connection = self.connection.clone().over(options.connection);
-        self.go(&kept.name, &record, &changed, &options, place)
+        self.go(&kept.name, &record, &changed, &options, store.directory().to_owned())
     }
 
     fn go(
