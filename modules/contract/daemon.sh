@@ -9,6 +9,11 @@ is_daemon() { # PID
 ctl() { systemctl $user_units "$@"; }
 unit() { printf '%s\n' "${units%% *}"; }
 is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
+has_unit() { is_systemd && [ -n "$units" ]; }
+unit_is() { has_unit && [ "$(ctl is-active "$(unit)")" = "$1" ]; } # STATE
+# The start limit counts restarts that went well, too; past it the socket fails as well.
+# shellcheck disable=SC2086
+forgive_starts() { if has_unit; then ctl reset-failed $units 2>/dev/null; fi; }
 # What pid files hold, a line each: not every file ends in one.
 pids() { for f in "$@"; do cat "$f" 2>/dev/null; echo; done; } # FILE...
 # The daemon's pid in $pid, found without waking a daemon that only its socket announces.
@@ -315,17 +320,14 @@ do_restart() { # kept|stopped, containers that may stop, containers that may sta
       ;;
     esac
   fi
-  # The start limit counts restarts that went well, too; past it the socket fails as well.
-  # shellcheck disable=SC2086
-  if is_systemd && [ -n "$units" ]; then ctl reset-failed $units 2>/dev/null; fi
+  forgive_starts
   said=$(bounded 120 "$@" 2>&1)
   tries=0 gone=0
   until daemon && [ "$(started "$pid")" != "$boot" ] && answers; do
     tries=$((tries + 1))
     # A script that starts it in the background says nothing of one that dies.
     if [ -n "$pid" ]; then gone=0; else gone=$((gone + 1)); fi
-    if [ "$tries" -ge 60 ] || [ "$gone" -ge 20 ] ||
-      { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = failed ]; }; then
+    if [ "$tries" -ge 60 ] || [ "$gone" -ge 20 ] || unit_is failed; then
       echo 'the daemon does not answer after the restart:'
       if [ -n "$(log_end 1)" ]; then log_end 8; else printf '%s\n' "$said" | tail -n 8; fi
       return 1

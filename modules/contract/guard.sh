@@ -14,6 +14,7 @@ lives() { # PID:START:...
   case $(sed 's/.*) //' "/proc/$of/stat" 2>/dev/null) in '' | Z*) return 1 ;; esac
   [ "$(started "$of")" = "$since" ]
 }
+is_guarded() { other=$(holder); [ "${other##*:}" = "$1" ] && lives "$other"; } # RECORD
 this_shell() { echo "$$:$(started $$):"; }
 
 # --- what a script calls -------------------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   other=$(holder)
   if shares "$other" "$1"; then return 0; fi
   # Another user of this run may be the same by its number.
-  if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
+  if is_guarded "$1" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
     undo=$dir; begins; return 0
   fi
   if [ -n "$5" ]; then
@@ -51,7 +52,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     # A daemon that this user may not ask is none of its business.
     if [ -w "$socket" ] && { has docker || curl_is_new; } && daemon; then started "$pid"; else echo none; fi >"$dir/boot"
   elif [ -f "$dir/outcome" ]; then
-    said=$(cat "$dir/outcome"); : >"$dir/heard"; return 89
+    hear "$dir"; return 89
   fi
   rm -f -- "$dir/held"
   undo=$dir; begins
@@ -63,8 +64,8 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     nap 0.05
   done
   case $(cat "$dir/held") in
-  held) unconfirmed "$1"; return 0 ;;
-  waited) unconfirmed "$1"; return 88 ;;
+  held) unconfirmed; return 0 ;;
+  waited) unconfirmed; return 88 ;;
   busy*)
     if shares "$(holder)" "$1"; then undo=; rm -rf -- "$dir"; return 0; fi
     said=$(sed 's/^busy //' "$dir/held"); undo=
@@ -74,6 +75,11 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   esac
   said=$(cat "$dir/held"); undo=
   return 87
+}
+# Says what became of a record; from here on its run knows.
+hear() { # RECORD
+  said=$(cat "$1/outcome" 2>/dev/null || echo 'it does not say what became of the host')
+  : >"$1/heard"
 }
 # Whether a holder is this run under another name of the same machine: it waits for no other host, so that they must not wait
 # for each other.
@@ -102,7 +108,7 @@ note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; } # NAME
 rests() { if [ -d "$undo" ]; then extend; rm -f -- "$undo/busy"; fi; }
 # What nobody has heard yet: records that were put back after their run was gone, and those that neither were confirmed
 # nor put back, as their guard died too.
-unconfirmed() { # RUN
+unconfirmed() {
   runs=${undo%/*}
   for d in "$runs"/*; do
     if [ "$d" = "$undo" ] || [ ! -f "$d/who" ] || [ -f "$d/heard" ]; then continue; fi
@@ -122,11 +128,12 @@ $news"
   done
   prune "$runs" 10
 }
+path_of() { p=$(cat "$1.path"); p=${p%.}; } # ENTRY of a record: its path, in $p
 paths_of() { # RECORD: the files that it says were changed
   [ -f "$1/begun" ] || return 0
   while read -r n _; do
-    p=$(cat "$1/$n.path")
-    printf '%s ' "${p%.}"
+    path_of "$1/$n"
+    printf '%s ' "$p"
   done <"$1/begun"
 }
 close_record() { # RECORD: what was begun and not said to be done is recorded as that
@@ -180,14 +187,14 @@ keep_one() { # PATH, as keep
   echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
   stat=- before=-
   if [ -L "$1" ]; then
-    kind='link'; to=$(readlink -- "$1" && echo .); before=$(word "${to%??}"); printf '%s.' "${to%??}" >"$undo/$n.link"
+    kind='link'; target "$1"; before=$(word "$to"); printf '%s.' "$to" >"$undo/$n.link"
   elif [ -f "$1" ]; then
-    kind='file'; stat=$(stat -c %a,%u,%g -- "$1"); before=$(digest <"$1")
+    kind='file'; stat=$(stat_of "$1"); before=$(digest <"$1")
     { cp -p -- "$1" "$undo/$n.image" && flush "$undo/$n.image"; } 2>/dev/null || {
       rm -f -- "$undo/$n.image"; echo "there is no room in $undo to keep what is there"; return 94
     }
   elif [ -d "$1" ]; then
-    kind=dir; stat=$(stat -c %a,%u,%g -- "$1")
+    kind=dir; stat=$(stat_of "$1")
     if [ "$2" = do_remove_tree ]; then
       kind=tree
       # What is large is not kept: a full disk is worse than a directory that cannot be put back.
@@ -201,6 +208,8 @@ keep_one() { # PATH, as keep
   if [ "$2" = quiet ]; then line="$line quiet"; else kept="$kept $n"; fi
   echo "$n $line" >>"$undo/begun"
 }
+stat_of() { stat -c %a,%u,%g -- "$1"; } # FILE
+tell_log() { if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} $1" 2>/dev/null; fi; } # TEXT
 quoted() { for w in "$@"; do printf "'%s' " "$(printf '%s' "$w" | sed "s/'/'\\\\''/g")"; done; }
 keep_refresh() { # as do_refresh
   refresh="do_refresh $(quoted "$1" "$2" '' '')"; shift 4
@@ -219,9 +228,9 @@ keep_daemon() {
   : >"$undo/daemon"
 }
 standing() { # PATH: what stands there, as a record says it
-  if [ -L "$1" ]; then to=$(readlink -- "$1" && echo .); echo "link:$(word "${to%??}")"
-  elif [ -f "$1" ]; then echo "file:$(digest <"$1"):$(stat -c %a,%u,%g -- "$1")"
-  elif [ -d "$1" ]; then echo "dir:$(stat -c %a,%u,%g -- "$1")"
+  if [ -L "$1" ]; then target "$1"; echo "link:$(word "$to")"
+  elif [ -f "$1" ]; then echo "file:$(digest <"$1"):$(stat_of "$1")"
+  elif [ -d "$1" ]; then echo "dir:$(stat_of "$1")"
   elif [ -e "$1" ]; then echo '?'
   else echo absent; fi
 }
@@ -232,22 +241,20 @@ recorded() { # STATUS of the change, its call
   status=$1; shift
   about=
   for n in $kept; do
-    path=$(cat "$undo/$n.path"); path=${path%.}
+    path_of "$undo/$n"
     line=$(grep "^$n " "$undo/begun" | tail -n 1)
-    now=$(standing "$path")
+    now=$(standing "$p")
     # shellcheck disable=SC2086
     set -- "$1" $line
     old=$(was "$4" "$5" "$6")
     if [ "$now" = "$old" ]; then rm -rf -- "$undo/$n.image"
     else
       echo "$line $now" >>"$undo/entries"
-      about="$about ${path#"$ROOT"} $old -> $now"
+      about="$about ${p#"$ROOT"} $old -> $now"
     fi
   done
   kept=
-  if [ -z "$R" ] && has logger; then
-    logger -t dtrctl -- "run=${undo##*/} who=$(cat "$undo/who") ${1#do_}$about status=$status" 2>/dev/null
-  fi
+  tell_log "who=$(cat "$undo/who") ${1#do_}$about status=$status"
   return 0
 }
 
@@ -258,7 +265,7 @@ guard_confirm() { # RECORD, SECONDS
   undo=$(state)/runs/$1
   [ -d "$undo" ] || { undo=; return 0; }
   if [ -f "$undo/outcome" ]; then
-    said=$(cat "$undo/outcome"); : >"$undo/heard"; undo=
+    hear "$undo"; undo=
     [ "$said" != confirmed ] || return 0
     return 89
   fi
@@ -275,7 +282,7 @@ guard_confirm() { # RECORD, SECONDS
 guard_put_back() { # RECORD, WHY
   undo=$(state)/runs/$1
   [ -d "$undo" ] || { said='its record is gone'; undo=; return 87; }
-  [ ! -f "$undo/outcome" ] || { said=$(cat "$undo/outcome"); : >"$undo/heard"; undo=; return 89; }
+  [ ! -f "$undo/outcome" ] || { hear "$undo"; undo=; return 89; }
   begins
   have_put_back "$2"
   return 89
@@ -285,13 +292,11 @@ have_put_back() { # WHY
   printf '%s\n' "$1" >"$undo/wanted"
   tries=0
   until [ -f "$undo/outcome" ] || [ "$tries" -ge 600 ]; do
-    other=$(holder)
-    if [ "$((tries % 20))" = 0 ] && ! { [ "${other##*:}" = "${undo##*/}" ] && lives "$other"; }; then launch "$undo" 10; fi
+    if [ "$((tries % 20))" = 0 ] && ! is_guarded "${undo##*/}"; then launch "$undo" 10; fi
     tries=$((tries + 1))
     extend; nap 0.2
   done
-  said=$(cat "$undo/outcome" 2>/dev/null || echo 'it does not say what became of the host')
-  : >"$undo/heard"
+  hear "$undo"
   tries=0
   while [ -d "$undo/decided" ] && [ "$tries" -lt 40 ]; do tries=$((tries + 1)); nap 0.05; done
   undo=
@@ -325,7 +330,7 @@ unwell() { # SECONDS that it has to live
   until daemon && answers; do
     if ! daemon && is_stopped; then return 0; fi
     tries=$((tries + 1))
-    if [ "$tries" -ge 30 ] || { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = failed ]; }; then
+    if [ "$tries" -ge 30 ] || unit_is failed; then
       echo "the docker daemon does not answer$(last_words)"; return 1
     fi
     begins; sleep 1
@@ -342,7 +347,7 @@ unwell() { # SECONDS that it has to live
   answers || { echo "the docker daemon does not answer any more$(last_words)"; return 1; }
 }
 # Whether somebody has stopped it on purpose, such as a task of this run.
-is_stopped() { [ -e "$undo/stopped" ] || { is_systemd && [ -n "$units" ] && [ "$(ctl is-active "$(unit)")" = inactive ]; }; }
+is_stopped() { [ -e "$undo/stopped" ] || unit_is inactive; }
 # The last of what the daemon has complained of since it was touched, after a colon.
 last_words() {
   [ -f "$undo/mark" ] || return 0
@@ -361,7 +366,7 @@ revert() { # WHY
   if [ -s "$undo/begun" ]; then
     sed '1!G;h;$!d' "$undo/begun" | while read -r n _ kind stat before _; do
       sweep "$n"
-      bring_back "$n" "$kind" "$stat" "$before" || { p=$(cat "$undo/$n.path"); echo "${p%.}" >>"$undo/left"; }
+      bring_back "$n" "$kind" "$stat" "$before" || { path_of "$undo/$n"; echo "$p" >>"$undo/left"; }
     done
   fi
   if [ -s "$undo/refresh" ]; then
@@ -378,11 +383,11 @@ revert() { # WHY
   mv -f -- "$undo/outcome.$T" "$undo/outcome"
   rm -f -- "$undo/left"
   forget_begun
-  if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} put back: $1" 2>/dev/null; fi
+  tell_log "put back: $1"
 }
 # What a script that was killed has begun beside a file.
 sweep() { # NUMBER
-  p=$(cat "$undo/$1.path"); p=${p%.}
+  path_of "$undo/$1"
   for f in "${p%/*}"/.dtrctl-*; do
     case $f in *"-$T"*) ;; *) if [ -f "$f" ] && [ ! -L "$f" ]; then rm -f -- "$f"; fi ;; esac
   done
@@ -395,7 +400,7 @@ forget_begun() { # what was put back: the record keeps what earlier plays of the
   while read -r n _; do rm -rf -- "$undo/$n.image"; done 2>/dev/null <"$undo/begun"
 }
 bring_back() { # NUMBER, KIND, STAT, BEFORE
-  p=$(cat "$undo/$1.path"); p=${p%.}
+  path_of "$undo/$1"
   [ "$(standing "$p")" != "$(was "$2" "$3" "$4")" ] || return 0
   # What somebody else may have written since is kept.
   if [ -f "$p" ] && [ ! -L "$p" ] && ! grep -q "^$1 .*file:$(digest <"$p"):" "$undo/entries" 2>/dev/null; then
@@ -456,12 +461,9 @@ daemon_back() {
   if [ -n "$lost" ]; then echo "up, without these containers that ran before: $lost"; else echo up; fi
 }
 start_again() {
-  if is_systemd && [ -n "$units" ]; then
-    # A file of its unit may be among what was put back.
-    if [ "$(ctl show -p NeedDaemonReload --value "$(unit)")" = yes ]; then ctl daemon-reload; fi
-    # shellcheck disable=SC2086
-    ctl reset-failed $units 2>/dev/null
-  fi
+  # A file of its unit may be among what was put back.
+  if has_unit && [ "$(ctl show -p NeedDaemonReload --value "$(unit)")" = yes ]; then ctl daemon-reload; fi
+  forgive_starts
   restart_daemon >/dev/null 2>&1
 }
 start_container() { # NAME

@@ -94,8 +94,7 @@ real() {
   real=$1; hops=0
   while [ -L "$real" ]; do
     hops=$((hops + 1)); [ "$hops" -le 40 ] || return 97
-    to=$(readlink -- "$real" && echo .) || return 97
-    to=${to%??}
+    target "$real" || return
     case $to in /*) real=$to ;; *) real=${real%/*}/$to ;; esac
   done
   # A link to `..` or to a path with a slash at its end: what it leads to is a directory by all means.
@@ -118,10 +117,14 @@ kind() { # of $1: absent, file, dir, other; links are followed
   elif [ -e "$1" ] || [ -L "$1" ]; then echo other; else echo absent; fi
 }
 
-# Where the link $1 leads, in $to: its own text. In a sandbox an absolute link leads below the sandbox's root.
-leads() {
+# Where the link $1 leads, in $to: its own text, newlines at its end included.
+target() {
   to=$(readlink -- "$1" && echo .) || return 97
   to=${to%??}
+}
+# The same; in a sandbox an absolute link leads below the sandbox's root.
+leads() {
+  target "$1" || return
   to=${to#"$ROOT"}
 }
 # The path of $1 itself, in $entry: links on the way are followed, one that stands there is not.
