@@ -1,54 +1,19 @@
 //! The connection is cut in the middle of the binary's work: nothing is half done, and nothing unconfirmed is `ok`.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use crate::figure::figure;
 use crate::form::times;
 use crate::harness::Ran;
+use crate::proxy::{Then, Way, proxy};
 use crate::sessions::Real;
 use crate::sshd::eventually;
 
-/// Passes one connection after another on to `to`; each is cut once `limit` bytes have gone up in all.
-pub struct Proxy {
-    pub port: u16,
-    pub passed: Arc<AtomicUsize>,
-}
-
-impl Proxy {
-    pub fn start(to: u16, limit: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let passed = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&passed);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { return };
-                let (back, count) =
-                    ((server.try_clone().unwrap(), client.try_clone().unwrap()), Arc::clone(&count));
-                thread::spawn(move || pass(back.0, back.1, &AtomicUsize::new(0), usize::MAX));
-                thread::spawn(move || pass(client, server, &count, limit));
-            }
-        });
-        Self { port, passed }
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, passed: &AtomicUsize, limit: usize) {
-    let mut buffer = [0; 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let before = passed.fetch_add(read, Ordering::SeqCst);
-        let room = limit.saturating_sub(before).min(read);
-        if to.write_all(&buffer[..room]).is_err() || room < read {
-            break;
-        }
-    }
-    _ = from.shutdown(Shutdown::Both);
-    _ = to.shutdown(Shutdown::Both);
+/// A proxy that cuts once `limit` bytes have gone up in all. Gives its port and the count of bytes.
+pub fn cut_after(to: u16, limit: usize) -> (u16, Arc<AtomicUsize>) {
+    proxy(to, Way::Up, limit, Then::Cut)
 }
 
 /// Of a host whose connection was cut: whether it was heard before. It has failed then, and is unreachable else.
@@ -79,11 +44,11 @@ fn cut_at_any_point_nothing_is_half_done() {
     real.world = real.world.file("new", &new);
     let file = real.target().join("file");
     let whole = {
-        let proxy = Proxy::start(real.sshd.port, usize::MAX);
+        let (port, passed) = cut_after(real.sshd.port, usize::MAX);
         fs::write(&file, OLD).unwrap();
-        real = real.on_port(proxy.port);
+        real = real.on_port(port);
         real.call(&["--ssh-persist", "0"]).run();
-        proxy.passed.load(Ordering::SeqCst)
+        passed.load(Ordering::SeqCst)
     };
     let (mut unreachable, mut lost, mut done) = (0, 0, 0);
     let points = times(16, 150);
@@ -91,8 +56,8 @@ fn cut_at_any_point_nothing_is_half_done() {
         let limit = whole * point / points + point % 7;
         fs::write(&file, OLD).unwrap();
         _ = fs::remove_file(real.target().join("second"));
-        let proxy = Proxy::start(real.sshd.port, limit);
-        real = real.on_port(proxy.port);
+        let (port, _) = cut_after(real.sshd.port, limit);
+        real = real.on_port(port);
         let ran = real.call(&["--ssh-persist", "0", "-T", "5", "--task-timeout", "10"]).any_code().run();
         if was_heard(&ran, "real") {
             lost += 1;
@@ -136,21 +101,21 @@ fn a_host_that_is_lost_after_contact_counts_as_failed() {
     );
     real.world = real.world.file("new", "the new content, which is long\n".repeat(2000));
     let through = |mut real: Real, limit: usize| {
-        let proxy = Proxy::start(real.sshd.port, limit);
-        real = real.on_port(proxy.port);
+        let (port, passed) = cut_after(real.sshd.port, limit);
+        real = real.on_port(port);
         let inventory = fs::read_to_string(real.world.path("real.yml")).unwrap();
         real.world = real.world.file("real.yml", inventory + &web1);
-        (real, proxy)
+        (real, passed)
     };
-    let (mut real, proxy) = through(real, usize::MAX);
+    let (mut real, passed) = through(real, usize::MAX);
     real.world = real.world.playbook(&play("max_fail"));
     let flags = ["--ssh-persist", "0", "-T", "5", "--task-timeout", "10"];
     real.call(&flags).args(&["-l", "real"]).run();
-    let whole = proxy.passed.load(Ordering::SeqCst);
+    let whole = passed.load(Ordering::SeqCst);
     // It is none of those out of reach: there a batch that is lost whole is what ends the run.
     for (gate, code) in [("max_fail", 5), ("max_unreachable", 3)] {
         _ = fs::remove_file(real.target().join("file"));
-        let (mut cut, _proxy) = through(real, whole / 2);
+        let (mut cut, _) = through(real, whole / 2);
         cut.world = cut.world.playbook(&play(gate));
         let ran = cut.call(&flags).code(code).any_stderr().run();
         assert_eq!(ran.recap("real")["state"], "failed", "{gate}");

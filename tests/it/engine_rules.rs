@@ -7,6 +7,8 @@ use std::process::Command;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::harness::apply_in;
+
 /// A folder with a playbook, a cache and a scratch directory; `@` in the playbook is that scratch directory.
 struct Site(TempDir);
 
@@ -45,28 +47,7 @@ impl Site {
 
     fn run(&self, host: &str, more: &[&str]) -> Run {
         fs::write(self.path("hosts.ini"), format!("{host}\n")).unwrap();
-        // A run that goes round in circles has to end this test, not to hold it.
-        let output = Command::new("timeout")
-            .args(["-k", "1", "30", env!("CARGO_BIN_EXE_dtrctl")])
-            .current_dir(self.0.path())
-            // Where this machine is the host, its records are the test's own.
-            .env("DTRCTL_STATE", self.path("host-state"))
-            .env("DTRCTL_RUNTIME", self.path("host-runtime"))
-            .args([
-                "apply",
-                "site.yml",
-                "-i",
-                "hosts.ini",
-                "--cache",
-                "cache",
-                "--format",
-                "jsonl",
-                "--journal",
-                "journal",
-            ])
-            .args(more)
-            .output()
-            .unwrap();
+        let output = apply_in(self.0.path(), 30).args(more).output().unwrap();
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let events = String::from_utf8_lossy(&output.stdout)
@@ -302,20 +283,8 @@ fn a_limit_from_standard_input_holds_for_every_play() {
     let site =
         Site::new("- hosts: h\n  tasks: [{debug: {msg: a}}]\n- hosts: h\n  tasks: [{debug: {msg: b}}]\n");
     fs::write(site.path("hosts.ini"), "h ansible_connection=local\n").unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
-        .current_dir(site.0.path())
-        .args([
-            "apply",
-            "site.yml",
-            "-i",
-            "hosts.ini",
-            "--cache",
-            "cache",
-            "--journal",
-            "journal",
-            "-l",
-            "@-",
-        ])
+    let mut child = apply_in(site.0.path(), 30)
+        .args(["-l", "@-"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())

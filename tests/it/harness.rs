@@ -324,3 +324,16 @@ fn key(event: &Json) -> String {
 pub fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks").join(name)
 }
+
+/// `dtrctl apply site.yml -i hosts.ini` in a folder, with this machine as a host whose records are the folder's own. A run that
+/// goes round in circles has to end its test, not to hold it.
+pub fn apply_in(folder: &Path, seconds: u32) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["-k", "1", &seconds.to_string(), env!("CARGO_BIN_EXE_dtrctl"), "apply", "site.yml"])
+        .args(["-i", "hosts.ini", "--cache", "cache", "--format", "jsonl", "--journal", "journal"])
+        .current_dir(folder)
+        .env("DTRCTL_STATE", folder.join("host-state"))
+        .env("DTRCTL_RUNTIME", folder.join("host-runtime"));
+    command
+}

@@ -32,6 +32,7 @@ mod overview;
 mod own_modules;
 mod pki;
 mod plans;
+mod proxy;
 #[path = "../faults/readers.rs"]
 mod readers;
 mod reference;

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use crate::harness::apply_in;
 
 /// A folder with a playbook; `@` in it is that folder.
 pub struct Play(TempDir);
@@ -26,27 +27,7 @@ impl Play {
 
     /// The outcome and the result of each task.
     pub fn run(&self, more: &[&str]) -> Vec<(String, Json)> {
-        let output = Command::new("timeout")
-            .args(["-k", "1", "60", env!("CARGO_BIN_EXE_dtrctl")])
-            .current_dir(self.0.path())
-            // Where this machine is the host, its records are the test's own.
-            .env("DTRCTL_STATE", self.path("host-state"))
-            .env("DTRCTL_RUNTIME", self.path("host-runtime"))
-            .args([
-                "apply",
-                "site.yml",
-                "-i",
-                "hosts.ini",
-                "--cache",
-                "cache",
-                "--format",
-                "jsonl",
-                "--journal",
-                "journal",
-            ])
-            .args(more)
-            .output()
-            .unwrap();
+        let output = apply_in(self.0.path(), 60).args(more).output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         let events = stdout.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
         let done: Vec<_> = events

@@ -1,6 +1,6 @@
 //! Runs that do not end well on real hosts: each host is put back, with its daemon and what ran in it.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -8,79 +8,71 @@ use crate::figure::figure;
 use crate::form::times;
 use crate::lab::{Lab, Run};
 
-/// What breaks the daemon, and how: files that a task writes without dtrctl knowing what they are for, then a restart.
-const FAULTS: &[(&str, &str)] = &[
-    // Flag and file say the same key: beside /etc/docker/daemon.json, so that nothing can foresee it.
-    (
-        "conflict",
-        "
-    - copy: {dest: /etc/docker/other.json, content: '{\"hosts\": [\"unix:///var/run/docker.sock\"]}'}
-    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
-    - copy:
-        dest: /etc/systemd/system/docker.service.d/lab.conf
-        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --config-file /etc/docker/other.json\\n\"
-    - command: systemctl daemon-reload
-    - command: systemctl restart docker
-",
-    ),
-    (
-        "unknown key",
-        "
-    - copy: {dest: /etc/docker/other.json, content: '{\"no-such-key\": 1}'}
-    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
-    - copy:
-        dest: /etc/systemd/system/docker.service.d/lab.conf
-        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --config-file /etc/docker/other.json\\n\"
-    - command: systemctl daemon-reload
-    - command: systemctl restart docker
-",
-    ),
-    (
-        "port in use",
-        "
-    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
-    - copy:
-        dest: /etc/systemd/system/docker.service.d/lab.conf
-        content: \"[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:22\\n\"
-    - command: systemctl daemon-reload
-    - command: systemctl restart docker
-",
-    ),
-    (
-        "dies after three seconds",
-        "
-    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
-    - copy:
-        dest: /etc/systemd/system/docker.service.d/lab.conf
-        content: \"[Service]\\nExecStartPost=/bin/sh -c '(sleep 3; kill -9 $(cat /run/docker.pid)) &'\\n\"
-    - command: systemctl daemon-reload
-    - command: systemctl restart docker
-",
-    ),
-    (
-        "start limit",
-        "
-    - file: {path: /etc/systemd/system/docker.service.d, state: directory}
-    - copy:
-        dest: /etc/systemd/system/docker.service.d/lab.conf
-        content: \"[Service]\\nEnvironment=LAB=1\\n\"
-    - command: systemctl daemon-reload
-    - shell: for i in 1 2 3 4 5; do systemctl restart docker; done
-",
-    ),
+/// What breaks the daemon.
+struct Fault {
+    name: &'static str,
+    /// A second configuration file: beside /etc/docker/daemon.json, so that nothing can foresee what it does.
+    config: Option<&'static str>,
+    /// What is added to the daemon's unit.
+    unit: &'static str,
+    /// The task that restarts it.
+    restart: &'static str,
+}
+
+const OTHER: &str = "ExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --config-file /etc/docker/other.json";
+const RESTART: &str = "command: systemctl restart docker";
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        name: "conflict",
+        config: Some(r#"{"hosts": ["unix:///var/run/docker.sock"]}"#),
+        unit: OTHER,
+        restart: RESTART,
+    },
+    Fault { name: "unknown key", config: Some(r#"{"no-such-key": 1}"#), unit: OTHER, restart: RESTART },
+    Fault {
+        name: "port in use",
+        config: None,
+        unit: "ExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:22",
+        restart: RESTART,
+    },
+    Fault {
+        name: "dies after three seconds",
+        config: None,
+        unit: "ExecStartPost=/bin/sh -c '(sleep 3; kill -9 $(cat /run/docker.pid)) &'",
+        restart: RESTART,
+    },
+    Fault {
+        name: "start limit",
+        config: None,
+        unit: "Environment=LAB=1",
+        restart: "shell: for i in 1 2 3 4 5; do systemctl restart docker; done",
+    },
 ];
+
+impl Fault {
+    /// Files that are written without dtrctl knowing what they are for, then a restart.
+    fn tasks(&self) -> String {
+        let copy = |content| format!("    - copy: {{dest: /etc/docker/other.json, content: '{content}'}}\n");
+        let config = self.config.map(copy).unwrap_or_default();
+        format!(
+            "\n{config}    - file: {{path: /etc/systemd/system/docker.service.d, state: directory}}
+    - copy:
+        dest: /etc/systemd/system/docker.service.d/lab.conf
+        content: \"[Service]\\n{}\\n\"
+    - command: systemctl daemon-reload
+    - {}
+",
+            self.unit, self.restart
+        )
+    }
+}
 
 fn begin(lab: &Lab, host: &str) -> (Vec<String>, String) {
     lab.reset(host);
     Lab::lab(&["load", host]);
     lab.on(host, "docker run -d --restart=always --name always idle:1; docker run -d --name once idle:1");
-    (files(lab, host), containers(lab, host))
-}
-
-fn files(lab: &Lab, host: &str) -> Vec<String> {
-    let mut lines = lab.snapshot(host);
-    lines.retain(|line| !line.contains("/var/lib/dtrctl") && !line.contains("/run/dtrctl"));
-    lines
+    (lab.files(host), containers(lab, host))
 }
 
 fn containers(lab: &Lab, host: &str) -> String {
@@ -100,16 +92,17 @@ fn faults_r9_a_bad_restart_puts_the_old_state_back() {
     let rounds = times(1, 10);
     for host in if rounds == 1 { &["web1"][..] } else { &["web1", "deb28"] } {
         let (before, running) = begin(&lab, host);
-        for (name, tasks) in FAULTS.iter().cycle().take(FAULTS.len() * rounds) {
+        for fault in FAULTS.iter().cycle().take(FAULTS.len() * rounds) {
+            let name = fault.name;
             let started = Instant::now();
-            let run = broken(&lab, host, tasks).ends(6);
+            let run = broken(&lab, host, &fault.tasks()).ends(6);
             slowest = slowest.max(started.elapsed());
             tried += 1;
             let recap = run.recap(host);
             assert_eq!(recap["state"], "rolled_back", "{name}: {recap}");
             let message = recap["reason"]["message"].as_str().unwrap_or_default();
             assert!(message.contains("the docker daemon is up"), "{name}: {message}");
-            assert_eq!(files(&lab, host), before, "{name}: every file is as it was");
+            assert_eq!(lab.files(host), before, "{name}: every file is as it was");
             assert_eq!(containers(&lab, host), running, "{name}: what ran before runs again");
             assert_eq!(
                 lab.on(host, "systemctl is-active docker docker.socket | xargs").trim(),
@@ -141,7 +134,7 @@ fn what_the_daemon_would_refuse_is_not_written_by_any_task() {
     - command: systemctl restart docker
 ";
     broken(&lab, "web1", tasks).ends(3).says("specified both as a flag and in the configuration file");
-    assert_eq!(files(&lab, "web1"), before);
+    assert_eq!(lab.files("web1"), before);
     assert_eq!(containers(&lab, "web1"), running);
 }
 
@@ -159,14 +152,9 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
     - pause: {seconds: 60}
 ",
     );
-    let home = lab.file("home", "").with_file_name("");
     let start = || {
-        Command::new(env!("CARGO_BIN_EXE_dtrctl"))
-            .args(["apply", &play.display().to_string(), "-i", lab.get("INVENTORY")])
+        lab.command(&["apply", &play.display().to_string(), "-i", lab.get("INVENTORY")])
             .args(["--ssh-config", lab.get("SSH_CONFIG"), "--guard-timeout", "5"])
-            .env("HOME", &home)
-            .env("XDG_CACHE_HOME", home.join("cache"))
-            .env("XDG_STATE_HOME", home.join("state"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -191,7 +179,7 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
         }
         _ = child.wait();
         wait("the guard ends", "ls -A /run/dtrctl 2>/dev/null | wc -l", "0");
-        assert_eq!(files(&lab, "web1"), before, "{blow}: every file is as it was");
+        assert_eq!(lab.files("web1"), before, "{blow}: every file is as it was");
         assert_eq!(containers(&lab, "web1"), running, "{blow}");
         assert_eq!(
             lab.on("web1", "docker info 2>/dev/null | grep -c lab=1").trim(),
@@ -206,7 +194,6 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
 fn faults_r12_runs_at_once_take_turns() {
     let Some(lab) = Lab::up("faults_r12_runs_at_once_take_turns") else { return };
     lab.reset("web1");
-    let home = lab.file("home", "").with_file_name("");
     let (rounds, mut refused, mut waited) = (times(3, 50), 0, 0);
     for round in 0..rounds {
         let runs: Vec<_> = (0..4)
@@ -215,13 +202,9 @@ fn faults_r12_runs_at_once_take_turns() {
                     "- hosts: web1\n  become: true\n  tasks:\n    - copy: {{dest: /etc/lab-a, content: '{round}-{i}'}}\n    - copy: {{dest: /etc/lab-b, content: '{round}-{i}'}}\n"
                 );
                 let playbook = lab.file(&format!("run{i}.yml"), &play);
-                Command::new(env!("CARGO_BIN_EXE_dtrctl"))
-                    .args(["apply", &playbook.display().to_string(), "-i", lab.get("INVENTORY")])
+                lab.command(&["apply", &playbook.display().to_string(), "-i", lab.get("INVENTORY")])
                     .args(["--ssh-config", lab.get("SSH_CONFIG"), "--format", "jsonl"])
                     .args(["--lock-timeout", if i % 2 == 0 { "120" } else { "0" }])
-                    .env("HOME", &home)
-                    .env("XDG_CACHE_HOME", home.join("cache"))
-                    .env("XDG_STATE_HOME", home.join("state"))
                     .stdout(Stdio::piped())
                     .stderr(Stdio::piped())
                     .spawn()

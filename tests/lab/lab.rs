@@ -101,6 +101,13 @@ impl Lab {
             .collect()
     }
 
+    /// The same without what is owed, which is said in a directory of its own.
+    pub fn files(&self, host: &str) -> Vec<String> {
+        let mut lines = self.snapshot(host);
+        lines.retain(|line| !line.starts_with("/run/dtrctl"));
+        lines
+    }
+
     /// Sessions that sshd of a host has logged.
     pub fn sessions(&self, host: &str) -> usize {
         text(&Self::lab(&["logs", host]).stdout).matches("Starting session: command").count()
@@ -126,17 +133,22 @@ impl Lab {
         self.dtrctl(&all)
     }
 
-    /// dtrctl with any arguments, with a home of its own.
-    pub fn dtrctl(&self, args: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_dtrctl"))
+    /// dtrctl with any arguments, with a home of its own, for a test that runs it itself.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dtrctl"));
+        command
             .args(args)
             .env("HOME", self.home.path())
             .env("XDG_CACHE_HOME", self.home.path().join("cache"))
             .env("XDG_STATE_HOME", self.home.path().join("state"))
             .env_remove("XDG_RUNTIME_DIR")
-            .env_remove("DTRCTL_INVENTORY")
-            .output()
-            .expect("dtrctl runs");
+            .env_remove("DTRCTL_INVENTORY");
+        command
+    }
+
+    /// The same, run to its end.
+    pub fn dtrctl(&self, args: &[&str]) -> Run {
+        let output = self.command(args).output().expect("dtrctl runs");
         let code = output.status.code().unwrap_or(-1);
         Run { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }

@@ -10,7 +10,7 @@ use dtrctl::net::stand_in::StandIn;
 
 use super::machine::{CONFIG, Machine};
 use super::stand_in::{COMMAND, FOLDER};
-use crate::cut::{Proxy, was_heard};
+use crate::cut::{cut_after, was_heard};
 use crate::harness::{Call, Ran, World, assert_same_plan, shipped};
 use crate::sshd::Sshd;
 
@@ -335,17 +335,17 @@ fn input_that_is_cut_off_is_never_run() {
         let more = ["--ssh-persist", "0", "-T", "5", "--task-timeout", "10"];
         windows.events("site.yml", &ACCEPTED).args(&more).any_code().run()
     };
-    let proxy = Proxy::start(windows.sshd.port, usize::MAX);
-    windows = windows.on_port(proxy.port);
+    let (port, passed) = cut_after(windows.sshd.port, usize::MAX);
+    windows = windows.on_port(port);
     windows.machine.write(path, b"old");
     assert_eq!(run(&windows).recap("win1")["state"], "changed");
-    let whole = proxy.passed.load(Ordering::SeqCst);
+    let whole = passed.load(Ordering::SeqCst);
     let mut truncated = 0;
     for point in 1..POINTS {
         windows.machine.write(path, b"old");
         windows.machine.take_log();
-        let proxy = Proxy::start(windows.sshd.port, whole * point / POINTS);
-        windows = windows.on_port(proxy.port);
+        let (port, _) = cut_after(windows.sshd.port, whole * point / POINTS);
+        windows = windows.on_port(port);
         was_heard(&run(&windows), "win1");
         let now = windows.machine.read(path).unwrap();
         assert!(now == b"old" || now == new.as_bytes(), "torn at {point}");
