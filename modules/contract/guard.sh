@@ -352,7 +352,7 @@ is_stopped() { [ -e "$undo/stopped" ] || unit_is inactive; }
 last_words() {
   [ -f "$undo/mark" ] || return 0
   { read -r cursor; read -r since; read -r log_file; read -r log_size; } <"$undo/mark"
-  words=$(logged | grep -E 'level=(error|fatal)|^unable|^failed|panic' | tail -n 1)
+  words=$(logged | grep -E 'level=(error|fatal)|^(Status: )?(unable|failed|unknown|invalid)|panic' | tail -n 1)
   if [ -n "$words" ]; then printf ': %s' "$words"; fi
 }
 age() { # PID: seconds since it was started

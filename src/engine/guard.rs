@@ -291,8 +291,10 @@ impl HostRun {
             "not all of the host is as it was before: look at it now"
         };
         // Where a task has said why, its report stands right before this.
-        let is_said = self.guard.fault.as_ref() == Some(&put_back.why);
-        let whole = format!("{}; {message}", put_back.why);
+        let fault = self.guard.fault.as_deref().and_then(|fault| fault.lines().next());
+        let is_said = fault == Some(&put_back.why);
+        // The first line of several ends with a colon.
+        let whole = format!("{}; {message}", put_back.why.trim_end_matches(':'));
         let left = self.lose_guarded(ROLLED_BACK, if is_said { message } else { whole.clone() }, help);
         // The recap stands alone.
         self.recap.reason.iter_mut().for_each(|reason| reason.message.clone_from(&whole));
