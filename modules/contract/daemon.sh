@@ -250,6 +250,7 @@ logged() {
 has_log() { [ -n "$log_file" ] || { is_systemd && has journalctl && [ -n "$units" ]; }; }
 # What it complains of. With level=info it prints its whole configuration, which may hold a proxy's password.
 log_end() { logged | grep -v -e 'level=info' -e 'level=debug' | tail -n "$1"; }
+is_boot() { daemon && [ "$(started "$pid")" = "$1" ]; } # TIME of its start
 hup() { # COMMAND...: a running service is told through its own words, which may do more than a signal
   if [ $# -gt 0 ] && bounded 30 "$@" >/dev/null 2>&1; then return 0; fi
   kill -HUP "$pid"
@@ -281,7 +282,7 @@ do_reload() { # visible|silent, settled IDs, COMMAND...
     sleep 0.1 2>/dev/null || { sleep 1; tries=$((tries + 9)); }
   done
   if refused "$(logged)"; then return 1; fi
-  if ! daemon || [ "$(started "$pid")" != "$boot" ]; then
+  if ! is_boot "$boot"; then
     echo 'the daemon did not outlive the reload:'; log_end 8; return 1
   fi
   if [ "$how" = visible ] && [ "$(info)" = "$before" ]; then
@@ -294,7 +295,7 @@ answers() { [ "$(api /_ping 5 | tail -n 1)" = 200 ] || { ! curl_is_new && bounde
 listed() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; } # NAME, NAMES
 # Of the containers $ran, all but $1 have to run: the names of those that do not.
 missing() {
-  now=$(containers)
+  now=$(containers 2>/dev/null)
   printf '%s\n' "$ran" | while read -r id _ name; do
     name=${name#/}
     if [ -z "$id" ] || listed "$name" "$1"; then continue; fi
@@ -334,6 +335,7 @@ do_restart() { # kept|stopped, containers that may stop, containers that may sta
     fi
     sleep 1
   done
+  now=$(started "$pid")
   # shellcheck disable=SC2086
   settle $settles
   tries=0
@@ -345,8 +347,9 @@ do_restart() { # kept|stopped, containers that may stop, containers that may sta
   tries=0
   while lost=$(missing "$stays"); [ -n "$lost" ]; do
     tries=$((tries + 1))
+    if ! is_boot "$now"; then echo 'the daemon came back, and then died:'; log_end 8; return 1; fi
     if [ "$tries" -ge 30 ]; then
-      echo "the daemon runs again, but these containers that ran before do not: $lost"; return 1
+      echo "the daemon runs again, but these containers that ran before do not: ${lost% }"; return 1
     fi
     sleep 1
   done

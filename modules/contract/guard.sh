@@ -40,22 +40,26 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   if shares "$other" "$1"; then return 0; fi
   # Another user of this run may be the same by its number.
   if is_guarded "$1" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
-    undo=$dir; begins; return 0
+    undo=$dir
+    begins || { has_no_room "$dir"; return 94; }
+    return 0
   fi
   if [ -n "$5" ]; then
     top=$(state)
     { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    (cd -- "$dir" && rm -rf -- decided outcome wanted held begun daemon mark ran reloaded stopped refresh left *.path *.link)
-    { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh"; } 2>/dev/null ||
-      { said="$dir cannot be written: is the disk full?"; return 94; }
+    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded stopped refresh left *.path *.link)
+    # Room for its last words, should the disk be full by then.
+    { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
+      dd if=/dev/zero of="$dir/reserve" bs=1024 count=64; } 2>/dev/null || { has_no_room "$dir"; return 94; }
     # A daemon that this user may not ask is none of its business.
     if [ -w "$socket" ] && { has docker || curl_is_new; } && daemon; then started "$pid"; else echo none; fi >"$dir/boot"
   elif [ -f "$dir/outcome" ]; then
     hear "$dir"; return 89
   fi
   rm -f -- "$dir/held"
-  undo=$dir; begins
+  undo=$dir
+  begins || { has_no_room "$dir"; return 94; }
   launch "$dir" "$3"
   tries=0
   until [ -s "$dir/held" ]; do
@@ -76,10 +80,14 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   said=$(cat "$dir/held"); undo=
   return 87
 }
+has_no_room() { # RECORD
+  said="$1 cannot be written: is the disk full?"; undo=
+  [ -s "$1/begun" ] || [ -s "$1/entries" ] || rm -rf -- "$1"
+}
 # Says what became of a record; from here on its run knows.
 hear() { # RECORD
   said=$(cat "$1/outcome" 2>/dev/null || echo 'it does not say what became of the host')
-  : >"$1/heard"
+  flag "$1/heard"
 }
 # Whether a holder is this run under another name of the same machine: it waits for no other host, so that they must not wait
 # for each other.
@@ -101,10 +109,15 @@ launch() { # DIRECTORY, seconds to wait for the lock
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { extend; note busy "$(this_shell)"; }
+begins() { extend && note busy "$(this_shell)"; }
 extend() { note deadline $(($(moment_now) + guard_window)); }
 # At no time is there half a word to read, or none.
-note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; } # NAME, WORD
+note() { # NAME, WORD
+  put_note "$@" 2>/dev/null || { rm -f -- "$undo/reserve"; put_note "$@" 2>/dev/null; }
+}
+put_note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; }
+# A file that is there or not. `:` would end the shell where there is no room.
+flag() { true 2>/dev/null >"$1"; } # FILE
 rests() { if [ -d "$undo" ]; then extend; rm -f -- "$undo/busy"; fi; }
 # What nobody has heard yet: records that were put back after their run was gone, and those that neither were confirmed
 # nor put back, as their guard died too.
@@ -114,7 +127,7 @@ unconfirmed() {
     if [ "$d" = "$undo" ] || [ ! -f "$d/who" ] || [ -f "$d/heard" ]; then continue; fi
     case $(head -n 1 "$d/outcome" 2>/dev/null) in
     confirmed | cut) continue ;;
-    rolled_back) : >"$d/heard"; news="back ${d##*/} of $(cat "$d/who"): $(sed -n 2p "$d/outcome")" ;;
+    rolled_back) flag "$d/heard"; news="back ${d##*/} of $(cat "$d/who"): $(sed -n 2p "$d/outcome")" ;;
     *)
       # One that waits for the host has begun nothing.
       [ -s "$d/begun" ] || continue
@@ -164,9 +177,9 @@ remember() { # the call of a change: what it is about is kept
   do_back_up) keep "$4" "$1" ;;
   do_owe) keep "$(record "$2")" quiet ;;
   do_refresh) shift; keep_refresh "$@" ;;
-  do_reload) : >"$undo/reloaded" && keep_daemon ;;
+  do_reload) flag "$undo/reloaded" && keep_daemon ;;
   do_service)
-    case $4/$6 in docker*/stop*) : >"$undo/stopped" ;; docker*) rm -f -- "$undo/stopped" ;; esac
+    case $4/$6 in docker*/stop*) flag "$undo/stopped" ;; docker*) rm -f -- "$undo/stopped" ;; esac
     keep_daemon
     ;;
   do_restart | do_run | do_script | do_own) keep_daemon ;;
@@ -225,7 +238,7 @@ keep_daemon() {
     mark
     printf '%s\n' "$cursor" "$since" "$log_file" "$log_size" >"$undo/mark"
   fi
-  : >"$undo/daemon"
+  flag "$undo/daemon"
 }
 standing() { # PATH: what stands there, as a record says it
   if [ -L "$1" ]; then target "$1"; echo "link:$(word "$to")"
@@ -272,6 +285,7 @@ guard_confirm() { # RECORD, SECONDS
   begins
   # Whoever makes this directory decides what becomes of the run: its guard may have done so a moment ago.
   if why=$(unwell "$2") && mkdir -- "$undo/decided" 2>/dev/null; then
+    rm -f -- "$undo/reserve"
     echo confirmed >"$undo/outcome"
     dismiss
     return 0
@@ -314,7 +328,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"
@@ -340,7 +354,7 @@ unwell() { # SECONDS that it has to live
   watched=0
   until [ "$(age "$pid")" -ge "$1" ] && { [ "$now" != "$boot" ] || [ "$watched" -ge 2 ]; }; do
     begins; sleep 1; watched=$((watched + 1))
-    if ! daemon || [ "$(started "$pid")" != "$now" ]; then
+    if ! is_boot "$now"; then
       echo "the docker daemon did not live for $1 seconds after its start$(last_words)"; return 1
     fi
   done
@@ -362,7 +376,7 @@ age() { # PID: seconds since it was started
 # Puts everything back, the last change first: files, what is made from them, the daemon, and what ran in it.
 revert() { # WHY
   umask 022
-  : >"$undo/left"
+  rm -f -- "$undo/left" "$undo/reserve"
   if [ -s "$undo/begun" ]; then
     sed '1!G;h;$!d' "$undo/begun" | while read -r n _ kind stat before _; do
       sweep "$n"
@@ -377,7 +391,7 @@ revert() { # WHY
     echo rolled_back
     printf '%s\n' "$1" | head -n 1
     echo "daemon $state_of"
-    sed 's/^/left /' "$undo/left"
+    sed 's/^/left /' "$undo/left" 2>/dev/null
   } >"$undo/outcome.$T"
   flush "$undo/outcome.$T"
   mv -f -- "$undo/outcome.$T" "$undo/outcome"
@@ -413,8 +427,11 @@ bring_back() { # NUMBER, KIND, STAT, BEFORE
   file)
     if [ -d "$p" ] && [ ! -L "$p" ]; then return 1; fi
     new=${p%/*}/.dtrctl-$T-back
-    if ! { mkdir -p -- "${p%/*}" && cp -p -- "$undo/$1.image" "$new" 2>/dev/null && set_stat "$new" "$3" &&
-      label "$new" "$p" && flush "$new" && mv -f -- "$new" "$p"; }; then rm -f -- "$new"; return 1; fi
+    # On one file system a link costs no room.
+    if ! { mkdir -p -- "${p%/*}" && { ln -- "$undo/$1.image" "$new" || cp -p -- "$undo/$1.image" "$new"; } 2>/dev/null &&
+      set_stat "$new" "$3" && label "$new" "$p" && flush "$new" && mv -f -- "$new" "$p"; }; then
+      rm -f -- "$new"; write_over "$undo/$1.image" && set_stat "$p" "$3" || return 1
+    fi
     ;;
   link)
     if [ -d "$p" ] && [ ! -L "$p" ]; then return 1; fi
@@ -428,6 +445,13 @@ bring_back() { # NUMBER, KIND, STAT, BEFORE
   flush_dir "${p%/*}"
   return "$rc"
 }
+# Where there is no room for a second file: into the room of the one that stands at $p, if that is enough.
+write_over() { # IMAGE
+  if [ ! -f "$p" ] || [ -L "$p" ]; then return 1; fi
+  size=$(wc -c <"$1")
+  [ "$size" -le "$(($(stat -c '%b * %B' -- "$p")))" ] || return
+  { dd if="$1" of="$p" bs=1048576 conv=notrunc && dd if=/dev/null of="$p" bs=1 seek="$((size))"; } 2>/dev/null && flush "$p"
+}
 set_stat() { # FILE, MODE,UID,GID
   ids=${2#*,}; who=${ids%,*}:${ids#*,}
   [ "$(stat -c %u:%g -- "$1")" = "$who" ] || chown -- "$who" "$1" || return
@@ -437,7 +461,7 @@ set_stat() { # FILE, MODE,UID,GID
 daemon_back() {
   boot=$(cat "$undo/boot")
   if [ "$boot" = none ] || [ -n "$R" ]; then echo 'as it was'; return 0; fi
-  if daemon && [ "$(started "$pid")" = "$boot" ] && answers; then
+  if is_boot "$boot" && answers; then
     if [ -e "$undo/reloaded" ]; then reload_daemon; echo 'told to read what was put back'; else echo 'as it was'; fi
     return 0
   fi
@@ -450,6 +474,7 @@ daemon_back() {
     if [ "$tries" = 20 ]; then start_again; fi
     sleep 1
   done
+  back=$(started "$pid")
   ran=$(cat "$undo/ran" 2>/dev/null)
   tries=0
   while lost=$(missing ''); [ -n "$lost" ] && [ "$tries" -lt 20 ]; do
@@ -458,7 +483,9 @@ daemon_back() {
     if [ "$tries" = 3 ] || [ "$tries" = 10 ]; then for name in $lost; do start_container "$name"; done; fi
     sleep 1
   done
-  if [ -n "$lost" ]; then echo "up, without these containers that ran before: $lost"; else echo up; fi
+  while is_boot "$back" && [ "$(age "$pid")" -lt 10 ]; do sleep 1; done
+  if ! is_boot "$back"; then echo "down: it came back and died again$(last_words)"; return 1; fi
+  if [ -n "$lost" ]; then echo "up, without these containers that ran before: ${lost% }"; else echo up; fi
 }
 start_again() {
   # A file of its unit may be among what was put back.

@@ -94,10 +94,10 @@ pub struct Review {
 impl Review {
     /// The plan, and the run that it comes from with what may be said anew.
     pub fn of(path: PathBuf, mut plan: PlanFile, given: &Apply) -> Result<(Self, Apply), Failure> {
-        refuse_what_plans_anew(given, &plan.made)?;
         if let Some(directory) = &given.review.directory {
             plan.made = elsewhere(&plan.made, directory);
         }
+        refuse_what_plans_anew(given, &plan.made)?;
         let review = Self {
             allow_unknown: given.review.allow_unknown,
             limited: given.inventory.limit.is_some(),
@@ -283,11 +283,19 @@ pub fn config_path() -> Result<Option<String>, Failure> {
     Ok(path.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()))
 }
 
+/// Whether paths lead to the same files, in the same order.
+fn is_same(these: &[String], those: &[String]) -> bool {
+    let real = |path: &String| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    these.iter().map(real).eq(those.iter().map(real))
+}
+
 /// What decides what is planned stands in the plan.
 fn refuse_what_plans_anew(given: &Apply, made: &Made) -> Result<(), Failure> {
     let from_environment = std::env::var("DTRCTL_INVENTORY").ok();
+    // Who always gives `-i` has said nothing new where it names the plan's own.
     let inventory = !given.inventory.inventory.is_empty()
-        && from_environment.as_slice() != given.inventory.inventory.as_slice();
+        && from_environment.as_slice() != given.inventory.inventory.as_slice()
+        && !is_same(&given.inventory.inventory, &made.inventories);
     let flags = [
         ("-i", inventory),
         ("-e", !given.inventory.extra_vars.is_empty()),

@@ -352,7 +352,7 @@ fn what_is_no_plan_is_refused_with_its_place() {
 fn what_plans_anew_is_refused() {
     let world = world();
     planned(&world, &[]);
-    for more in [&["-e", "x=1"][..], &["-i", "hosts.yml"], &["-t", "x"], &["--skip-tags", "x"], &["-b"]] {
+    for more in [&["-e", "x=1"][..], &["-i", "site.yml"], &["-t", "x"], &["--skip-tags", "x"], &["-b"]] {
         let ran = apply(&world, more).code(1).any_stderr().run();
         assert!(
             ran.stderr.contains(&format!("`{}` would change what is planned", more[0])),
@@ -380,7 +380,8 @@ fn what_plans_anew_is_refused() {
         assert!(ran.stderr.contains(said), "{}", ran.stderr);
     }
     assert_eq!(fs::read_to_string(world.path("other.json")).unwrap(), "{\"mine\": true}");
-    // What the environment says is not said about the plan.
+    // Who gives the plan's own inventory has said nothing new, and what the environment says is not said about the plan.
+    apply(&world, &["-i", "./hosts.yml"]).run();
     apply(&world, &[]).env("DTRCTL_INVENTORY", "elsewhere.yml").run();
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::figure::figure;
 use crate::form::times;
-use crate::lab::{Lab, Run};
+use crate::lab::{Lab, Run, difference};
 
 /// What breaks the daemon.
 struct Fault {
@@ -123,6 +123,37 @@ fn faults_r9_a_bad_restart_puts_the_old_state_back() {
         "faults_r9_a_bad_restart_puts_the_old_state_back",
         &format!("not_rolled_back=0 of={tried} slowest_seconds={}", slowest.as_secs()),
     );
+}
+
+#[test]
+fn a_disk_that_is_full_by_then_hinders_no_way_back() {
+    let Some(lab) = Lab::up("a_disk_that_is_full_by_then_hinders_no_way_back") else { return };
+    begin(&lab, "web1");
+    // What was changed and the record of it each have a file system of their own, and both are full by then.
+    lab.on(
+        "web1",
+        "for disk in /etc/docker /var/lib/dtrctl; do mkdir -p $disk; mount -t tmpfs -o size=400k,mode=755 tmpfs $disk; done
+         echo '{\"log-level\": \"info\"}' > /etc/docker/daemon.json; systemctl restart docker; docker start once",
+    );
+    let (before, running) = (lab.files("web1"), containers(&lab, "web1"));
+    let fill = "for disk in /etc/docker /var/lib/dtrctl; do dd if=/dev/zero of=$disk/fill bs=1k; done; true";
+    let first = format!("\n    - daemon_json: {{merge: {{log-driver: local}}}}\n    - shell: {fill}");
+    let dies = FAULTS.iter().find(|fault| fault.name.starts_with("dies")).expect("there is one");
+    let run = broken(&lab, "web1", &(first + &dies.tasks())).ends(6);
+    let message = run.recap("web1")["reason"]["message"].to_string();
+    assert!(message.contains("the docker daemon is up") && !message.contains("but not"), "{message}");
+    let after: Vec<_> = lab.files("web1").into_iter().filter(|line| !line.contains("/fill")).collect();
+    assert_eq!(difference(&before, &after), Vec::<String>::new(), "every file is as it was");
+    assert_eq!(containers(&lab, "web1"), running);
+    // Full before: nothing is begun.
+    lab.on("web1", fill);
+    broken(&lab, "web1", "\n    - copy: {dest: /etc/lab, content: new}\n")
+        .ends(3)
+        .says("cannot be written: is the disk full?");
+    let records = "ls /var/lib/dtrctl/runs | wc -l";
+    assert_eq!(lab.on("web1", &format!("test -e /etc/lab || {records}")).trim(), "1", "nothing was begun");
+    lab.reset("web1");
+    figure("R3", "a_disk_that_is_full_by_then_hinders_no_way_back", "not_put_back=0 of=1");
 }
 
 #[test]
