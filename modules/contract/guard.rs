@@ -30,13 +30,18 @@ pub struct PutBack {
     pub daemon: String,
     /// The paths that could not be put back.
     pub left: Vec<String>,
+    /// What is owed to the daemon, as it has not taken everything back.
+    pub owed: Option<String>,
 }
 
 impl PutBack {
     /// Whether the host is as it was before, with its daemon.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.left.is_empty() && !self.daemon.starts_with("down") && !self.daemon.contains("without")
+        self.left.is_empty()
+            && self.owed.is_none()
+            && !self.daemon.starts_with("down")
+            && !self.daemon.contains("without")
     }
 }
 
@@ -67,6 +72,8 @@ fn put_back_of(text: &str) -> Option<PutBack> {
             daemon.clone_into(&mut put_back.daemon);
         } else if let Some(path) = line.strip_prefix("left ") {
             put_back.left.push(path.to_owned());
+        } else if let Some(owed) = line.strip_prefix("owed ") {
+            put_back.owed = Some(owed.to_owned());
         }
     }
     Some(put_back)

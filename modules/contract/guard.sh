@@ -48,7 +48,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     top=$(state)
     { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded stopped refresh left *.path *.link)
+    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
       dd if=/dev/zero of="$dir/reserve" bs=1024 count=64; } 2>/dev/null || { has_no_room "$dir"; return 94; }
@@ -177,7 +177,7 @@ remember() { # the call of a change: what it is about is kept
   do_back_up) keep "$4" "$1" ;;
   do_owe) keep "$(record "$2")" quiet ;;
   do_refresh) shift; keep_refresh "$@" ;;
-  do_reload) flag "$undo/reloaded" && keep_daemon ;;
+  do_reload) flag "$undo/reloaded" && keep_daemon && keep_info ;;
   do_service)
     case $4/$6 in docker*/stop*) flag "$undo/stopped" ;; docker*) rm -f -- "$undo/stopped" ;; esac
     keep_daemon
@@ -240,6 +240,8 @@ keep_daemon() {
   fi
   flag "$undo/daemon"
 }
+# What the daemon says of its settings before they are read anew for the first time.
+keep_info() { if [ ! -e "$undo/info" ] && daemon; then info >"$undo/info" 2>/dev/null || :; fi; }
 standing() { # PATH: what stands there, as a record says it
   if [ -L "$1" ]; then target "$1"; echo "link:$(word "$to")"
   elif [ -f "$1" ]; then echo "file:$(digest <"$1"):$(stat_of "$1")"
@@ -328,7 +330,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded info owes stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"
@@ -392,6 +394,7 @@ revert() { # WHY
     printf '%s\n' "$1" | head -n 1
     echo "daemon $state_of"
     sed 's/^/left /' "$undo/left" 2>/dev/null
+    sed 's/^/owed /' "$undo/owes" 2>/dev/null
   } >"$undo/outcome.$T"
   flush "$undo/outcome.$T"
   mv -f -- "$undo/outcome.$T" "$undo/outcome"
@@ -462,7 +465,7 @@ daemon_back() {
   boot=$(cat "$undo/boot")
   if [ "$boot" = none ] || [ -n "$R" ]; then echo 'as it was'; return 0; fi
   if is_boot "$boot" && answers; then
-    if [ -e "$undo/reloaded" ]; then reload_daemon; echo 'told to read what was put back'; else echo 'as it was'; fi
+    if [ -e "$undo/reloaded" ]; then read_anew; else echo 'as it was'; fi
     return 0
   fi
   mark
@@ -486,6 +489,22 @@ daemon_back() {
   while is_boot "$back" && [ "$(age "$pid")" -lt 10 ]; do sleep 1; done
   if ! is_boot "$back"; then echo "down: it came back and died again$(last_words)"; return 1; fi
   if [ -n "$lost" ]; then echo "up, without these containers that ran before: ${lost% }"; else echo up; fi
+}
+# A reload takes back a value, and not a key that is gone from the file: then the daemon owes a restart.
+read_anew() {
+  reload_daemon
+  echo 'told to read what was put back'
+  [ -s "$undo/info" ] || return 0
+  tries=0
+  until [ "$(info 2>/dev/null)" = "$(cat "$undo/info")" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 10 ]; then
+      echo 'its file was put back, and it keeps what is gone from there until it is restarted' >"$undo/owes"
+      do_owe guard restart "$(cat "$undo/owes")" >/dev/null 2>&1
+      return 0
+    fi
+    nap 0.5
+  done
 }
 start_again() {
   # A file of its unit may be among what was put back.

@@ -287,6 +287,8 @@ impl HostRun {
         }
         let help = if put_back.is_whole() {
             "the host is as it was before; mend what the reason says, then run again"
+        } else if put_back.owed.is_some() && put_back.left.is_empty() {
+            "the files are as they were; `restart_docker` with `containers: stop` pays what is owed"
         } else {
             "not all of the host is as it was before: look at it now"
         };
@@ -296,6 +298,9 @@ impl HostRun {
         // The first line of several ends with a colon.
         let whole = format!("{}; {message}", put_back.why.trim_end_matches(':'));
         let left = self.lose_guarded(ROLLED_BACK, if is_said { message } else { whole.clone() }, help);
+        self.recap
+            .owed
+            .extend(put_back.owed.as_ref().map(|owed| format!("a restart of the docker daemon: {owed}")));
         // The recap stands alone.
         self.recap.reason.iter_mut().for_each(|reason| reason.message.clone_from(&whole));
         left

@@ -191,7 +191,6 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
             .spawn()
             .expect("dtrctl runs")
     };
-    let written = "test -f /etc/docker/daemon.json && echo yes";
     let wait = |what: &str, command: &str, wanted: &str| {
         let begin = Instant::now();
         while lab.on("web1", command).trim() != wanted {
@@ -199,24 +198,33 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
             sleep(Duration::from_millis(200));
         }
     };
-    // The controller is killed, then sshd with every session on the host.
-    for blow in ["controller", "sshd"] {
+    let written = "test -f /etc/docker/daemon.json && echo yes";
+    let reloaded = "docker info 2>/dev/null | grep -q lab=1 && echo yes";
+    let owed = "cat /run/dtrctl/owed/* 2>/dev/null | grep -c '^restart$'";
+    // The controller is killed, then sshd with every session on the host, then the controller once the daemon has reloaded.
+    for (blow, when) in [("controller", written), ("sshd", written), ("reloaded", reloaded)] {
         let mut child = start();
-        wait("the file is written", written, "yes");
-        if blow == "controller" {
-            child.kill().expect("it runs");
-        } else {
+        wait("it is done", when, "yes");
+        if blow == "sshd" {
             lab.on("web1", "pkill -9 -x sshd; systemctl restart ssh");
+        } else {
+            child.kill().expect("it runs");
         }
         _ = child.wait();
-        wait("the guard ends", "ls -A /run/dtrctl 2>/dev/null | wc -l", "0");
+        wait("the guard ends", "ls /run/dtrctl 2>/dev/null | grep -c guard", "0");
         assert_eq!(lab.files("web1"), before, "{blow}: every file is as it was");
         assert_eq!(containers(&lab, "web1"), running, "{blow}");
-        assert_eq!(
-            lab.on("web1", "docker info 2>/dev/null | grep -c lab=1").trim(),
-            "0",
-            "{blow}: the daemon, too"
-        );
+        // A reload takes back no key that is gone from the file: what it has brought is owed then.
+        let keeps = lab.on("web1", reloaded).trim() == "yes";
+        assert!(keeps || blow != "reloaded", "it had reloaded");
+        if keeps {
+            assert_ne!(lab.on("web1", owed).trim(), "0", "{blow}: the daemon, too, or it is owed");
+            let pay = "- hosts: web1\n  become: true\n  tasks:\n    - restart_docker: {containers: stop}\n";
+            lab.apply(&lab.file("pay.yml", pay).display().to_string(), &[]).good();
+            assert_eq!(lab.on("web1", reloaded).trim(), "", "{blow}: what was owed is paid");
+            lab.on("web1", "docker start once");
+        }
+        assert_eq!(lab.on("web1", "ls -A /run/dtrctl 2>/dev/null").trim(), "", "{blow}: nothing is left");
     }
     lab.reset("web1");
 }
