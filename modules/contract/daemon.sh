@@ -336,6 +336,7 @@ do_restart() { # kept|stopped, containers that may stop, containers that may sta
     sleep 1
   done
   now=$(started "$pid")
+  [ -z "$undo" ] || moment_now >"$undo/up"
   # shellcheck disable=SC2086
   settle $settles
   tries=0

@@ -48,7 +48,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     top=$(state)
     { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes stopped refresh left *.path *.link)
+    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
       dd if=/dev/zero of="$dir/reserve" bs=1024 count=64; } 2>/dev/null || { has_no_room "$dir"; return 94; }
@@ -330,7 +330,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded info owes stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"
@@ -354,7 +354,7 @@ unwell() { # SECONDS that it has to live
   now=$(started "$pid")
   if [ "$now" = "$boot" ] && [ ! -e "$undo/reloaded" ]; then return 0; fi
   watched=0
-  until [ "$(age "$pid")" -ge "$1" ] && { [ "$now" != "$boot" ] || [ "$watched" -ge 2 ]; }; do
+  until [ "$(served "$pid")" -ge "$1" ] && { [ "$now" != "$boot" ] || [ "$watched" -ge 2 ]; }; do
     begins; sleep 1; watched=$((watched + 1))
     if ! is_boot "$now"; then
       echo "the docker daemon did not live for $1 seconds after its start$(last_words)"; return 1
@@ -374,6 +374,16 @@ last_words() {
 age() { # PID: seconds since it was started
   ticks=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)
   echo $(($(moment_now) - ${ticks:-0} / $(getconf CLK_TCK 2>/dev/null || echo 100)))
+}
+# Seconds for which it has been ready: less than its age where it was slow to start.
+served() { # PID
+  ready='' old=$(age "$1")
+  if has_unit; then
+    ready=$(ctl show -p ActiveEnterTimestampMonotonic --value "$(unit)" 2>/dev/null); ready=${ready%??????}
+  elif [ -r "$undo/up" ]; then ready=$(cat "$undo/up"); fi
+  case $ready in '' | 0 | *[!0-9]*) echo "$old"; return ;; esac
+  ready=$(($(moment_now) - ready))
+  if [ "$ready" -lt "$old" ]; then echo "$ready"; else echo "$old"; fi
 }
 # Puts everything back, the last change first: files, what is made from them, the daemon, and what ran in it.
 revert() { # WHY
@@ -486,7 +496,7 @@ daemon_back() {
     if [ "$tries" = 3 ] || [ "$tries" = 10 ]; then for name in $lost; do start_container "$name"; done; fi
     sleep 1
   done
-  while is_boot "$back" && [ "$(age "$pid")" -lt 10 ]; do sleep 1; done
+  while is_boot "$back" && [ "$(served "$pid")" -lt 10 ]; do sleep 1; done
   if ! is_boot "$back"; then echo "down: it came back and died again$(last_words)"; return 1; fi
   if [ -n "$lost" ]; then echo "up, without these containers that ran before: ${lost% }"; else echo up; fi
 }

@@ -42,6 +42,13 @@ const FAULTS: &[Fault] = &[
         unit: "ExecStartPost=/bin/sh -c '(sleep 3; kill -9 $(cat /run/docker.pid)) &'",
         restart: RESTART,
     },
+    // As a daemon does that has much to load: by the time that it dies it is older than it has to become.
+    Fault {
+        name: "dies after a slow start",
+        config: None,
+        unit: "ExecStartPost=/bin/sh -c 'sleep 12; (sleep 3; kill -9 $(cat /run/docker.pid)) &'",
+        restart: RESTART,
+    },
     Fault {
         name: "start limit",
         config: None,
@@ -137,9 +144,12 @@ fn a_disk_that_is_full_by_then_hinders_no_way_back() {
     );
     let (before, running) = (lab.files("web1"), containers(&lab, "web1"));
     let fill = "for disk in /etc/docker /var/lib/dtrctl; do dd if=/dev/zero of=$disk/fill bs=1k; done; true";
-    let first = format!("\n    - daemon_json: {{merge: {{log-driver: local}}}}\n    - shell: {fill}");
-    let dies = FAULTS.iter().find(|fault| fault.name.starts_with("dies")).expect("there is one");
-    let run = broken(&lab, "web1", &(first + &dies.tasks())).ends(6);
+    let dies = FAULTS.iter().find(|fault| fault.name.starts_with("dies after three")).expect("there is one");
+    // Once all is changed: a change that there is no room to keep would be refused.
+    let first = "\n    - daemon_json: {merge: {log-driver: local}}".to_owned() + &dies.tasks();
+    let last = format!("    - {RESTART}\n");
+    let tasks = first.replace(&last, &format!("    - shell: {fill}\n{last}"));
+    let run = broken(&lab, "web1", &tasks).ends(6);
     let message = run.recap("web1")["reason"]["message"].to_string();
     assert!(message.contains("the docker daemon is up") && !message.contains("but not"), "{message}");
     let after: Vec<_> = lab.files("web1").into_iter().filter(|line| !line.contains("/fill")).collect();
