@@ -372,7 +372,7 @@ last_words() {
   if [ -n "$words" ]; then printf ': %s' "$words"; fi
 }
 age() { # PID: seconds since it was started
-  ticks=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20)
+  ticks=$(started "$1" 2>/dev/null); ticks=${ticks##*:}
   echo $(($(moment_now) - ${ticks:-0} / $(getconf CLK_TCK 2>/dev/null || echo 100)))
 }
 # Seconds for which it has been ready: less than its age where it was slow to start.
