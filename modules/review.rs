@@ -151,7 +151,7 @@ impl Review {
                 leaf.subject
             ));
         }
-        if chain.len() == 1 && leaf.self_signed {
+        if chain.len() == 1 && chain[0].is_self_signed() {
             self.warnings.push(
                 "it signs itself: every host has to trust this very certificate, and the next one anew"
                     .to_owned(),

@@ -219,7 +219,7 @@ fn running() -> Running {
 pub fn bundle(certificates: &[&Certificate]) -> Bundle {
     Bundle {
         path: path("/etc/ssl/certs/ca-certificates.crt"),
-        content: pem(certificates).into_bytes(),
+        content: pem(certificates).into_bytes().into(),
         mtime: 1_700_000_000,
     }
 }

@@ -83,7 +83,7 @@ fn certificate(asked: &GenerateCertificate, key: &KeyPair, now: OffsetDateTime) 
     let made = made.map_err(|error| format!("no certificate can be made: {error}"))?;
     let made = Certificate::from_der(made.der()).map_err(|error| error.to_string())?;
     judge(asked, &made, above.first(), now)?;
-    let along = above.iter().filter(|member| !member.facts().self_signed);
+    let along = above.iter().filter(|member| !member.is_self_signed());
     Ok(std::iter::once(&made).chain(along).map(certs::encode).collect())
 }
 

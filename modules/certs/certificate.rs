@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +26,7 @@ struct Inner {
     der: Vec<u8>,
     facts: Facts,
     parts: Parts,
+    is_self_signed: OnceLock<bool>,
 }
 
 /// What only the judge needs.
@@ -68,7 +69,7 @@ impl Certificate {
         }
         let parts = parts(&parsed);
         let facts = facts(der, &parsed, &parts);
-        Ok(Self(Arc::new(Inner { der: der.to_vec(), facts, parts })))
+        Ok(Self(Arc::new(Inner { der: der.to_vec(), facts, parts, is_self_signed: OnceLock::new() })))
     }
 
     /// The certificate's bytes.
@@ -81,6 +82,14 @@ impl Certificate {
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.0.facts
+    }
+
+    /// Whether it is self-issued, and the signature is its own key's. A bundle holds hundreds, of which few are asked.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        let parts = self.parts();
+        let own_work = || parts.scheme.verify(&parts.key, &parts.signed, &parts.signature).is_ok();
+        *self.0.is_self_signed.get_or_init(|| self.facts().self_issued && own_work())
     }
 
     /// Its public key.
@@ -173,7 +182,6 @@ fn facts(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Facts {
     let tbs = &parsed.tbs_certificate;
     let extensions = &parts.extensions;
     let self_issued = parts.subject == parts.issuer;
-    let own_work = || parts.scheme.verify(&parts.key, &parts.signed, &parts.signature).is_ok();
     Facts {
         subject: names::one_line(&tbs.subject),
         issuer: names::one_line(&tbs.issuer),
@@ -202,7 +210,6 @@ fn facts(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Facts {
         sha256: hex(&Sha256::digest(der)),
         spki_sha256: STANDARD.encode(Sha256::digest(&parts.spki)),
         self_issued,
-        self_signed: self_issued && own_work(),
         go_refuses: go_parse::refusal(parsed, parts),
     }
 }

@@ -197,7 +197,7 @@ pub fn choose(served: &Served, proof: &Proof, now: OffsetDateTime) -> Result<Cho
     {
         return Err(ChooseError::FirstUseName { host: served.host.to_string(), verdict: verdict.clone() });
     }
-    let alone = anchors.contains(leaf) && !leaf.facts().self_signed;
+    let alone = anchors.contains(leaf) && !leaf.is_self_signed();
     let scope = if alone { Scope::DockerOnly } else { Scope::AnyStore };
     let warnings = seen.warnings(&path, &anchors, proof, name.err(), &served.host);
     Ok(Choice { anchors, path, proven, scope, warnings })
@@ -245,7 +245,7 @@ impl Seen<'_> {
         }
         let roots: Vec<Certificate> = proof.roots.iter().filter(|root| *root != self.leaf).cloned().collect();
         let given = if roots.is_empty() { &proof.roots } else { &roots };
-        if roots.is_empty() && !self.leaf.facts().self_signed && !proof.leaf_alone {
+        if roots.is_empty() && !self.leaf.is_self_signed() && !proof.leaf_alone {
             let subject = self.leaf.facts().subject.clone();
             return Err(ChooseError::LeafGiven { subject, pin: Pin::of(self.leaf) });
         }
@@ -257,7 +257,7 @@ impl Seen<'_> {
         let suffices = |path: &Path| {
             judge::paths(self.leaf, self.chain, std::slice::from_ref(path.anchor()), self.now).is_ok()
         };
-        let is_root = |path: &Path| path.anchor().facts().self_signed;
+        let is_root = |path: &Path| path.anchor().is_self_signed();
         let best = found.iter().filter(pinned).max_by_key(|path| (is_root(path), suffices(path), rank(path)));
         let Some(path) = best else {
             return Err(self.pin_error(proof, Ok(found[0].certificates.clone())));
@@ -284,7 +284,7 @@ impl Seen<'_> {
 
     /// The path to the topmost CA; of two, the one that ends in a root.
     fn longest(&self) -> Result<Path, Verdict> {
-        if self.leaf.facts().self_signed {
+        if self.leaf.is_self_signed() {
             return Ok(Path { certificates: vec![self.leaf.clone()] });
         }
         let paths = self.sent_paths()?;
@@ -293,7 +293,7 @@ impl Seen<'_> {
 
     /// A CA's leaf is an anchor only by permission.
     fn usable(&self, path: Result<Path, Verdict>, proof: &Proof) -> Result<Path, ChooseError> {
-        let alone = |path: &Path| path.certificates.len() == 1 && !self.leaf.facts().self_signed;
+        let alone = |path: &Path| path.certificates.len() == 1 && !self.leaf.is_self_signed();
         match path {
             Ok(path) if !alone(&path) => Ok(path),
             _ if proof.leaf_alone => Ok(Path { certificates: vec![self.leaf.clone()] }),
@@ -410,13 +410,13 @@ impl Seen<'_> {
             let subject = || facts.subject.clone();
             if anchor == self.leaf {
                 found.push(Warning::LeafAsAnchor);
-            } else if !facts.self_signed && anchors.len() == 1 {
+            } else if !anchor.is_self_signed() && anchors.len() == 1 {
                 found.push(Warning::IntermediateAsAnchor { subject: subject() });
             }
             if !anchor.enters_p11_kit() {
                 found.push(Warning::NotForP11Kit { subject: subject() });
             }
-            if facts.self_signed && anchor.parts().scheme.is_broken() {
+            if anchor.is_self_signed() && anchor.parts().scheme.is_broken() {
                 let algorithm = facts.signature_algorithm.clone();
                 found.push(Warning::WeakSelfSignature { subject: subject(), algorithm });
             }
@@ -434,7 +434,7 @@ impl Seen<'_> {
 
 /// A path to a root goes before one that ends below; of two roots, the path that holds longer, then the longer path.
 fn rank(path: &Path) -> (bool, Option<OffsetDateTime>, usize) {
-    let root = path.anchor().facts().self_signed;
+    let root = path.anchor().is_self_signed();
     let above = path.certificates.iter().skip(1);
     let end = above.map(|member| member.facts().not_after).min();
     (root, end.filter(|_| root), path.certificates.len())

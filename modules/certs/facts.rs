@@ -69,8 +69,6 @@ pub struct Facts {
     pub spki_sha256: String,
     /// Subject and issuer are the same, byte for byte.
     pub self_issued: bool,
-    /// Self-issued, and the signature is its own key's.
-    pub self_signed: bool,
     /// Why Go's parser refuses the certificate, when it does.
     pub go_refuses: Option<String>,
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::bundle_text::BundleText;
 use super::change::OwedRecord;
 use super::dtr::DtrSettings;
 use super::entry::Stat;
@@ -240,7 +241,7 @@ pub struct Bundle {
     /// Where it lies.
     pub path: HostPath,
     /// PEM.
-    pub content: Vec<u8>,
+    pub content: BundleText,
     /// Last modification, in seconds since 1970.
     pub mtime: i64,
 }

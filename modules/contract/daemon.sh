@@ -2,7 +2,8 @@
 # its restart. What is said of the daemon ($pid_files, $socket, $units, …) stands before both.
 
 is_daemon() { # PID
-  case $(cat "/proc/$1/comm" 2>/dev/null) in dockerd | docker | dockerd-current | dockerd-ce) return 0 ;; esac
+  read -r comm 2>/dev/null <"/proc/$1/comm" || return 1
+  case $comm in dockerd | docker | dockerd-current | dockerd-ce) return 0 ;; esac
   return 1
 }
 # shellcheck disable=SC2086
@@ -14,16 +15,22 @@ unit_is() { has_unit && [ "$(ctl is-active "$(unit)")" = "$1" ]; } # STATE
 # The start limit counts restarts that went well, too; past it the socket fails as well.
 # shellcheck disable=SC2086
 forgive_starts() { if has_unit; then ctl reset-failed $units 2>/dev/null; fi; }
-# What pid files hold, a line each: not every file ends in one.
-pids() { for f in "$@"; do cat "$f" 2>/dev/null; echo; done; } # FILE...
+# What a pid file holds, in $pid: not every file ends with its line.
+pid_in() { # FILE
+  pid=
+  [ -r "$1" ] || return 1
+  read -r pid <"$1" || [ -n "$pid" ]
+}
 # The daemon's pid in $pid, found without waking a daemon that only its socket announces.
 daemon() {
   pid=; [ -z "$R" ] || return 1
-  # shellcheck disable=SC2086
-  for pid in $(pids $pid_files) \
-    $(if [ -n "$units" ]; then ctl show -p MainPID --value "$(unit)" 2>/dev/null; fi); do
-    if is_daemon "$pid"; then return 0; fi
+  for f in $pid_files; do
+    if pid_in "$f" && is_daemon "$pid"; then return 0; fi
   done
+  if [ -n "$units" ]; then
+    pid=$(ctl show -p MainPID --value "${units%% *}" 2>/dev/null)
+    if is_daemon "$pid"; then return 0; fi
+  fi
   pid=
   return 1
 }
@@ -32,7 +39,7 @@ environ() { # PID, NAME: the value of a variable of its environment
   tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n "s/^$2=//p" | head -n 1
 }
 site() { # KIND, UID, SOCKET, PID or nothing
-  user=$(id -un "$2" 2>/dev/null) || user=$2
+  if [ "$2" = 0 ]; then user=root; else user=$(id -un "$2" 2>/dev/null) || user=$2; fi
   config='' home=''
   if [ -n "$4" ]; then
     config=$(config_flag "$4")
@@ -51,27 +58,42 @@ config_flag() { # PID
   tr '\0' '\n' <"/proc/$1/cmdline" | awk 'on { print; exit } /^--?config-file$/ { on = 1 }
     /^--?config-file=/ { sub(/^[^=]*=/, ""); print; exit }'
 }
-first_daemon() { for p in "$@"; do if is_daemon "$p"; then echo "$p"; return; fi; done; }
-main_pid() { if is_systemd; then systemctl show -p MainPID --value "$1" 2>/dev/null; fi; }
+# The first that runs, in $p: what pid files name, then what systemd says of a unit.
+first_daemon() { # UNIT or nothing, FILE...
+  unit=$1; shift
+  for p in "$@"; do
+    if pid_in "$p" && is_daemon "$pid"; then p=$pid; return; fi
+  done
+  p=
+  if [ -z "$unit" ] || ! is_systemd; then return; fi
+  p=$(systemctl show -p MainPID --value "$unit" 2>/dev/null)
+  is_daemon "$p" || p=
+}
 : "${system_pids=/run/docker.pid /var/run/docker.pid}"
 # The system's counts also where its socket would start it.
-# shellcheck disable=SC2046
 daemons() {
-  p=$(first_daemon $(pids $system_pids) $(main_pid docker.service))
+  # shellcheck disable=SC2086
+  first_daemon docker.service $system_pids
   if [ -n "$p" ] || { is_systemd && systemctl is-active --quiet docker.socket; }; then
     site system 0 /var/run/docker.sock "$p"
   fi
-  p=$(first_daemon $(pids /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid) \
-    $(main_pid snap.docker.dockerd.service))
+  first_daemon snap.docker.dockerd.service /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid
   [ -z "$p" ] || site snap 0 /var/run/docker.sock "$p"
   for d in /run/user/[1-9]*; do
-    p=$(first_daemon $(pids "$d/docker.pid"))
+    first_daemon '' "$d/docker.pid"
     [ -z "$p" ] || site rootless "${d##*/}" "$d/docker.sock" "$p"
   done
 }
+since() { # PID: when it started, in $ticks since the boot. What stands in brackets may hold anything.
+  ticks=
+  { read -r ticks <"/proc/$1/stat"; } 2>/dev/null || return
+  # shellcheck disable=SC2086
+  set -- ${ticks##*) }
+  ticks=${20}
+}
 started() { # PID: when it started, as one word that no other process of any boot has
   read -r boot </proc/sys/kernel/random/boot_id
-  ticks=$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)
+  since "$1"
   echo "$boot:$ticks"
 }
 api() { # PATH [SECONDS]: prints the body, then the status on a line of its own
@@ -110,14 +132,15 @@ ask_process() {
   start=$(started "$pid"); ticks=${start#*:}
   say start "$start"
   # It writes its pid as it starts, before it reads any certificate. The kernel's own numbers are up to two seconds early.
-  written=
+  written='' main=$pid
   for f in $pid_files; do
-    if [ "$(cat "$f" 2>/dev/null)" = "$pid" ]; then written=$(stat -c %Y -- "$f"); break; fi
+    if pid_in "$f" && [ "$pid" = "$main" ]; then written=$(stat -c %Y -- "$f"); break; fi
   done
+  pid=$main
   say started "${written:-$(($(sed -n 's/^btime //p' /proc/stat) + ticks / $(getconf CLK_TCK 2>/dev/null || echo 100)))}"
-  say cmdline "$(enc <"/proc/$pid/cmdline")"
+  printf 'cmdline='; enc <"/proc/$pid/cmdline"; echo
   # An upgrade has replaced the program of a daemon that runs on: the new one is what a restart starts.
-  exe=$(readlink "/proc/$pid/exe"); say program "$(word "${exe% (deleted)}")"
+  exe=$(readlink "/proc/$pid/exe"); say_word program "${exe% (deleted)}"
   say environ "$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -E '^(SSL_CERT_|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy)' | enc)"
 }
 ask_info() {

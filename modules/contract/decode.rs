@@ -12,6 +12,7 @@ use super::answer::{
 };
 use super::ask::Ask;
 use super::change::{Need, OwedRecord};
+use super::bundle_text::BundleText;
 use super::decode_entry::{stat, tree};
 use super::decode_more::{response, service, summed};
 use super::host::{DaemonKind, DaemonSite, Facts};
@@ -25,11 +26,11 @@ impl Ask {
     /// Reads the host's answer. `bundles` finds the content of a trust bundle by its SHA-256, for one that was not
     /// sent again.
     #[must_use]
-    pub fn decode(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Answer {
+    pub fn decode(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<BundleText>) -> Answer {
         self.read(frame, bundles).unwrap_or_else(Answer::Failed)
     }
 
-    fn read(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Answer, AskError> {
+    fn read(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<BundleText>) -> Result<Answer, AskError> {
         let lines = Lines(&frame.body);
         if frame.status == Frame::OUTSIDE
             && let Self::File(super::AskFile { path, .. })
@@ -114,6 +115,7 @@ fn bytes(word: &str) -> Result<Vec<u8>, AskError> {
     let decoded = match word.split_once(':') {
         Some(("b", text)) => STANDARD.decode(text).ok(),
         Some(("x", text)) => unhex(text),
+        Some(("p", text)) => Some(text.as_bytes().to_vec()),
         _ => None,
     };
     decoded.ok_or_else(|| garbled("encoded text"))
@@ -208,13 +210,13 @@ fn entry(line: &str) -> Result<DirEntry, AskError> {
     Ok(DirEntry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
 }
 
-fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<TrustStore, AskError> {
+fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<BundleText>) -> Result<TrustStore, AskError> {
     let bundle = match lines.get("bundle") {
         None => None,
         Some(word) => {
             let digest = lines.get("digest").ok_or_else(|| garbled("digest"))?;
             let content = match lines.get("bulk") {
-                Some(word) => bytes(word)?,
+                Some(word) => bytes(word)?.into(),
                 None => bundles(digest).ok_or_else(|| garbled("content"))?,
             };
             Some(Bundle { path: path(word)?, content, mtime: lines.number("mtime")? })
@@ -463,7 +465,11 @@ pub fn act_output(body: &str) -> String {
 /// [`AskError::Garbled`] where it is not in the script's form.
 pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
     let lines = Lines(body);
-    let release = lines.text("os_release")?;
+    // Windows gives it as one text.
+    let release = match lines.get("os_release") {
+        Some(word) => text(word)?,
+        None => lines.all("os").collect::<Vec<_>>().join("\n"),
+    };
     let os = |key: &str| os_release(&release, key).unwrap_or_default();
     let plain = |key| lines.get(key).unwrap_or_default().to_owned();
     Ok(Facts {
@@ -489,7 +495,7 @@ pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
         gid: lines.number("gid").unwrap_or_default(),
         login_shell: lines.text("login_shell")?,
         gecos: lines.text("gecos")?,
-        fqdn: lines.text("fqdn")?,
+        fqdn: plain("fqdn"),
         machine_id: plain("machine_id"),
         package_manager: plain("package_manager"),
         virtualization: plain("virtualization"),
@@ -498,7 +504,7 @@ pub fn decode_facts(body: &str) -> Result<Facts, AskError> {
         swap_kb: lines.number("swap_kb").unwrap_or_default(),
         processors: lines.number("processors").unwrap_or_default(),
         nameservers: lines.all("nameserver").map(str::to_owned).collect(),
-        environment: environ(&lines.text("environment")?),
+        environment: lines.all("env").filter_map(|line| line.split_once('=')).map(owned).collect(),
         default_route: lines.get("default_route").and_then(|line| line.split_once(' ')).map(owned),
         addresses: lines.all("address").filter_map(|line| line.split_once(' ')).map(owned).collect(),
     })

@@ -4,7 +4,8 @@
 ask_tree() { # PATH, how many entries at most
   real "$1/." || return
   at=${real%/.}
-  say kind "$(kind "$at")"
+  kind_of "$at"
+  say kind "$kind"
   [ -d "$at" ] || return 0
   cd -- "$at" || return
   list=$(find . 2>/dev/null) || { say error unreadable; return 0; }

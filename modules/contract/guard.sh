@@ -11,7 +11,8 @@ lives() { # PID:START:...
   of=${1%%:*} since=${1#*:} since=${since%:*}
   case $of in '' | *[!0-9]*) return 1 ;; esac
   # One that is dead and not yet buried does nothing any more.
-  case $(sed 's/.*) //' "/proc/$of/stat" 2>/dev/null) in '' | Z*) return 1 ;; esac
+  { read -r stat <"/proc/$of/stat"; } 2>/dev/null || return 1
+  case ${stat##*) } in Z*) return 1 ;; esac
   [ "$(started "$of")" = "$since" ]
 }
 is_guarded() { other=$(holder); [ "${other##*:}" = "$1" ] && lives "$other"; } # RECORD
@@ -24,7 +25,7 @@ guarding() { # ID, then the call: where it fails, nothing of the script is done
   said=
   "$@"; rc=$?
   printf '%s %s %s\n' "$B" "$id" "$rc"
-  printf '%s' "$said" | enc
+  word "$said"
   echo
   [ "$rc" = 0 ] || { finish; exit 0; }
 }
@@ -98,7 +99,7 @@ shares() { # HOLDER, RECORD
   esac
   return 1
 }
-by_systemd() { [ -z "$R" ] && [ "$(id -u)" = 0 ] && is_systemd && has systemd-run; }
+by_systemd() { [ -z "$R" ] && [ "$uid" = 0 ] && is_systemd && has systemd-run; }
 launch() { # DIRECTORY, seconds to wait for the lock
   if by_systemd; then
     name=dtrctl-guard-${1##*/}
@@ -372,7 +373,7 @@ last_words() {
   if [ -n "$words" ]; then printf ': %s' "$words"; fi
 }
 age() { # PID: seconds since it was started
-  ticks=$(started "$1" 2>/dev/null); ticks=${ticks##*:}
+  since "$1"
   echo $(($(moment_now) - ${ticks:-0} / $(getconf CLK_TCK 2>/dev/null || echo 100)))
 }
 # Seconds for which it has been ready: less than its age where it was slow to start.

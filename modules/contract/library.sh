@@ -6,9 +6,14 @@
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# Every process costs the host about as much as a page of this text: what a builtin can do is left to it, here and below.
+uid='' gid=''
+while [ -z "$gid" ] && read -r key _ id _; do case $key in Uid:) uid=$id ;; Gid:) gid=$id ;; esac; done \
+  2>/dev/null </proc/self/status
+[ -n "$gid" ] || { uid=$(id -u); gid=$(id -g); }
 # A login by sudo has no session of its own, and a user's services are reached through this directory.
-if [ -z "$XDG_RUNTIME_DIR" ] && [ -d "/run/user/$(id -u)" ]; then
-  XDG_RUNTIME_DIR=/run/user/$(id -u); export XDG_RUNTIME_DIR
+if [ -z "$XDG_RUNTIME_DIR" ] && [ -d "/run/user/$uid" ]; then
+  XDG_RUNTIME_DIR=/run/user/$uid; export XDG_RUNTIME_DIR
 fi
 : "${pid_files=/run/docker.pid /var/run/docker.pid}" "${socket=/var/run/docker.sock}" "${units=}" "${user_units=}" \
   "${log_files=}" "${owed_name=owed}"
@@ -21,19 +26,31 @@ if [ -n "$R" ]; then ROOT=$(cd -P -- "$R" && pwd -P) || exit 99; fi
 has() { command -v "$1" >/dev/null 2>&1; }
 say() { printf '%s=%s\n' "$1" "$2"; }
 
-if has base64; then enc() { printf 'b:'; base64 | tr -d '\n'; }
+# Not every base64 knows -w; one that does not has read nothing yet when it says so.
+if has base64; then enc() { printf 'b:'; base64 -w 0 2>/dev/null || base64 | tr -d '\n'; }
 else enc() { printf 'x:'; od -An -v -tx1 | tr -d ' \n'; }; fi
-if has sha256sum; then digest() { sha256sum | cut -c1-64; }
-elif has shasum; then digest() { shasum -a 256 | cut -c1-64; }
-elif has openssl; then digest() { openssl dgst -sha256 -r | cut -c1-64; }
+# shellcheck disable=SC2046
+if has sha256sum; then digest() { first $(sha256sum); }
+elif has shasum; then digest() { first $(shasum -a 256); }
+elif has openssl; then digest() { first $(openssl dgst -sha256 -r); }
 else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
-word() { printf '%s' "$1" | enc; }
+first() { echo "$1"; }
+# What holds nothing that could be taken for anything else stands as it is.
+word() { case $1 in *[!A-Za-z0-9/._:@,+-]*) printf '%s' "$1" | enc ;; *) printf 'p:%s' "$1" ;; esac; }
+say_word() { printf '%s=' "$1"; word "$2"; echo; } # NAME, VALUE
 # BusyBox before 1.30 wants `timeout -t SECONDS`.
 bounded() {
-  if timeout 1 true >/dev/null 2>&1; then timeout "$@"
-  elif timeout -t 1 true >/dev/null 2>&1; then seconds=$1; shift; timeout -t "$seconds" "$@"
-  else shift; "$@"; fi
+  if [ -n "$bound" ]; then :
+  elif timeout 1 true >/dev/null 2>&1; then bound=new
+  elif timeout -t 1 true >/dev/null 2>&1; then bound=old
+  else bound=none; fi
+  case $bound in
+  new) timeout "$@" ;;
+  old) seconds=$1; shift; timeout -t "$seconds" "$@" ;;
+  *) shift; "$@" ;;
+  esac
 }
+bound=
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -72,7 +89,7 @@ act() { # ID, then the call: the first that fails ends the script
     [ -z "$undo" ] || recorded "$rc" "$@"
   fi
   printf '%s %s %s\n' "$B" "$id" "$rc"
-  printf '%s' "$body" | enc
+  word "$body"
   echo
   # What has touched nothing owes nothing.
   case $rc in
@@ -89,6 +106,16 @@ finish() {
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
+# Whether a directory's path is another than the one that it says.
+has_links() {
+  part=$1
+  case $part in *//* | */./* | */../* | */. | */.. | [!/]*) return 0 ;; esac
+  while [ -n "$part" ]; do
+    if [ -L "$part" ]; then return 0; fi
+    part=${part%/*}
+  done
+  [ ! -x "$1/." ]
+}
 # Where a path leads once links are followed, in $real. 98 where that is outside the sandbox.
 real() {
   real=$1; hops=0
@@ -106,15 +133,18 @@ real() {
   esac
   base=${real##*/}; dir=${real%/*}; rest=
   while [ -n "$dir" ] && [ ! -d "$dir" ]; do rest=/${dir##*/}$rest; dir=${dir%/*}; done
-  dir=$(cd -P -- "${dir:-/}" && pwd -P && echo .) || return 97
-  dir=${dir%??}; [ "$dir" != / ] || dir=
+  # Where no part is a link, it leads where it says.
+  if has_links "$dir"; then
+    dir=$(cd -P -- "${dir:-/}" && pwd -P && echo .) || return 97
+    dir=${dir%??}; [ "$dir" != / ] || dir=
+  fi
   real=$dir$rest/$base
   case $real in "$ROOT"/*) ;; *) return 98 ;; esac
 }
-attributes() { stat -c '%a %u %g %U %G %s %Y' -- "$1"; }
-kind() { # of $1: absent, file, dir, other; links are followed
-  if [ -f "$1" ]; then echo file; elif [ -d "$1" ]; then echo dir
-  elif [ -e "$1" ] || [ -L "$1" ]; then echo other; else echo absent; fi
+attributes='%a %u %g %U %G %s %Y'
+kind_of() { # PATH: absent, file, dir or other, in $kind; links are followed
+  if [ -f "$1" ]; then kind='file'; elif [ -d "$1" ]; then kind=dir
+  elif [ -e "$1" ] || [ -L "$1" ]; then kind=other; else kind=absent; fi
 }
 
 # Where the link $1 leads, in $to: its own text, newlines at its end included.
@@ -134,32 +164,41 @@ entry() {
 }
 
 ask_file() { # PATH, LIMIT
-  if [ -L "$1" ]; then leads "$1" || return; say link "$(word "$to")"; fi
+  if [ -L "$1" ]; then leads "$1" || return; say_word link "$to"; fi
   real "$1" || return
-  kind=$(kind "$real")
+  kind_of "$real"
   say kind "$kind"
-  [ "$real" = "$1" ] || say target "$(word "${real#"$ROOT"}")"
-  case $kind in file | dir) say stat "$(attributes "$real")" || return 1 ;; *) return 0 ;; esac
+  [ "$real" = "$1" ] || say_word target "${real#"$ROOT"}"
+  case $kind in file | dir) ;; *) return 0 ;; esac
+  stat=$(stat -c "$attributes" -- "$real") || return 1
+  say stat "$stat"
   if [ "$kind" = file ] && [ "$2" -gt 0 ]; then
     [ -r "$real" ] || { say error unreadable; return 0; }
-    [ "$(wc -c <"$real")" -le "$2" ] || { say error large; return 0; }
-    say content "$(enc <"$real")"
+    size=${stat% *}; size=${size##* }
+    [ "$size" -le "$2" ] || { say error large; return 0; }
+    printf 'content='; enc <"$real"; echo
   fi
 }
 ask_dir() { # PATH
   real "$1/." || return
   real=${real%/.}
-  say kind "$(kind "$real")"
+  kind_of "$real"
+  say kind "$kind"
   [ -d "$real" ] || return 0
   # Without the right to read it, it would look empty.
   [ -r "$real" ] || { say error unreadable; return 0; }
   for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do
     [ -e "$f" ] || [ -L "$f" ] || continue
     link='file'; [ ! -L "$f" ] || link='link'
-    kind=$(kind "$f"); stat=-; content=-
-    case $kind in file | dir) stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue ;; esac
-    if [ "$kind" = file ] && [ -r "$f" ] && [ "$(wc -c <"$f")" -le 65536 ]; then content=$(enc <"$f"); fi
-    printf 'entry=%s %s %s %s %s\n' "$(word "${f##*/}")" "$link" "$kind" "$stat" "$content"
+    kind_of "$f"; stat=-; size=65537
+    case $kind in file | dir)
+      stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue
+      size=${stat%,*}; size=${size##*,}
+      ;;
+    esac
+    printf 'entry='; word "${f##*/}"; printf ' %s %s %s ' "$link" "$kind" "$stat"
+    if [ "$kind" = file ] && [ -r "$f" ] && [ "$size" -le 65536 ]; then enc <"$f"; else printf '%s' -; fi
+    echo
   done
 }
 ask_glob() { # PATTERN
@@ -167,7 +206,7 @@ ask_glob() { # PATTERN
   IFS=
   # shellcheck disable=SC2231
   for f in $1; do
-    if [ -e "$f" ] || [ -L "$f" ]; then say match "$(word "$f")"; fi
+    if [ -e "$f" ] || [ -L "$f" ]; then say_word match "$f"; fi
   done
 }
 
@@ -176,39 +215,43 @@ ask_stat() { # PATH, `follow` or `stay`, the ALGORITHM of its checksum or `-`, `
   if [ ! -e "$f" ] && [ ! -L "$f" ]; then say kind absent; return 0; fi
   if [ -L "$f" ]; then
     leads "$f" || return
-    say link "$(word "$to")"
-    if real "$f"; then say source "$(word "${real#"$ROOT"}")"; fi
+    say_word link "$to"
+    if real "$f"; then say_word source "${real#"$ROOT"}"; fi
   fi
   case $4 in times) format='%f %u %g %s %Y %X %Z %i %d %h %b %o' ;; *) format='%f %u %g %s 0 0 0 %i %d %h 0 0' ;; esac
-  say numbers "$(stat -c "$format" -- "$f")" || return 1
-  say owner "$(stat -c %U -- "$f" | enc)"
-  say group "$(stat -c %G -- "$f" | enc)"
+  # No name of a user or group has a colon.
+  stat=$(stat -c "$format:%U:%G" -- "$f") || return 1
+  say numbers "${stat%%:*}"
+  stat=${stat#*:}
+  say_word owner "${stat%%:*}"
+  say_word group "${stat#*:}"
   rights=-
   if [ -r "$f" ]; then rights=${rights}r; fi
   if [ -w "$f" ]; then rights=${rights}w; fi
   if [ -x "$f" ]; then rights=${rights}x; fi
   say rights "$rights"
   if [ "$3" = - ] || [ -L "$f" ] || [ ! -f "$f" ] || [ ! -r "$f" ]; then return 0; fi
-  if has "${3}sum"; then say checksum "$("${3}sum" <"$f" | cut -d ' ' -f 1)"
-  elif has openssl; then say checksum "$(openssl dgst "-$3" -r <"$f" | cut -d ' ' -f 1)"; fi
+  # shellcheck disable=SC2046
+  if has "${3}sum"; then say checksum "$(first $("${3}sum" <"$f"))"
+  elif has openssl; then say checksum "$(first $(openssl dgst "-$3" -r <"$f"))"; fi
 }
 ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
   known=$1; beside=$2; shift 2; bundle=
   for f in "$@"; do
     if real "$f" && [ -r "$real" ] && [ -s "$real" ]; then
       bundle=$real
-      say bundle "$(word "${f#"$R"}")"
+      say_word bundle "${f#"$R"}"
       say mtime "$(stat -c %Y -- "$real")"
       sum=$(digest <"$real"); say digest "$sum"
-      case " $known " in *" $sum "*) ;; *) say bulk "$(enc <"$real")" ;; esac
+      case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
       break
     fi
   done
   real "$beside/." || return 0
   for f in "${real%/.}"/*; do
-    if [ -L "$f" ] && [ ! -e "$f" ]; then say dangling "$(word "${f#"$ROOT"}")"; continue; fi
+    if [ -L "$f" ] && [ ! -e "$f" ]; then say_word dangling "${f#"$ROOT"}"; continue; fi
     if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
-    printf 'stray=%s %s %s\n' "$(word "${f#"$ROOT"}")" "$(stat -c %Y -- "$f")" "$(enc <"$f")"
+    printf 'stray='; word "${f#"$ROOT"}"; printf ' %s ' "$(stat -c %Y -- "$f")"; enc <"$f"; echo
   done
 }
 # `sync FILE`, where it is known. 2 where the disk itself refuses: to flush again would go well, as the bytes are given up.
@@ -452,12 +495,12 @@ ask_shell() { # NAME=VALUE..., --, TEXT
 }
 state() { # the directory for what does
   if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"; elif [ -n "$DTRCTL_STATE" ]; then echo "$DTRCTL_STATE"
-  elif [ "$(id -u)" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl-state; else echo /var/lib/dtrctl; fi
+  elif [ "$uid" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl-state; else echo /var/lib/dtrctl; fi
   else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
 }
 runtime() { # the directory for what does not survive a reboot
-  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ -n "$DTRCTL_RUNTIME" ]; then echo "$DTRCTL_RUNTIME"; elif [ "$(id -u)" = 0 ]; then echo /run/dtrctl
-  else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$(id -u)}/dtrctl"; fi
+  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ -n "$DTRCTL_RUNTIME" ]; then echo "$DTRCTL_RUNTIME"; elif [ "$uid" = 0 ]; then echo /run/dtrctl
+  else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$uid}/dtrctl"; fi
 }
 
 # --- a user's command ---------------------------------------------------------------------------------------------
@@ -532,37 +575,48 @@ do_script() { # NAME, CONTENT, then as do_run: the path of the script is the las
 # --- facts --------------------------------------------------------------------------------------------------------
 
 ask_facts() {
-  real "$R/etc/os-release" && [ -r "$real" ] && say os_release "$(enc <"$real")"
-  say kernel_name "$(uname -s)"
-  say kernel "$(uname -r)"
-  say machine "$(uname -m)"
-  say hostname "$(word "$(uname -n)")"
-  say uid "$(id -u)"
-  say user "$(word "$(id -un)")"
-  say home "$(word "$HOME")"
+  is_b2d=
+  real=/etc/os-release
+  if { [ -z "$R" ] || real "$R/etc/os-release"; } && [ -r "$real" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      say os "$line"
+      case $line in ID=boot2docker* | ID=\"boot2docker*) is_b2d=1 ;; esac
+    done <"$real"
+  fi
+  # shellcheck disable=SC2046
+  set -- $(uname -snrm)
+  say kernel_name "$1"
+  node=$2
+  say kernel "$3"
+  say machine "$4"
+  say_word hostname "$node"
+  say uid "$uid"
+  say gid "$gid"
+  passwd=$(getent passwd "$uid" 2>/dev/null || grep "^[^:]*:[^:]*:$uid:" /etc/passwd 2>/dev/null)
+  user=${passwd%%:*}
+  [ -n "$user" ] || user=$(id -un 2>/dev/null)
+  say_word user "$user"
+  say_word home "$HOME"
   if [ -n "$R" ]; then say init none; say sandbox 1
   elif [ -d /run/systemd/system ]; then say init systemd
-  elif grep -q '^ID="*boot2docker' /etc/os-release 2>/dev/null; then say init boot2docker
+  elif [ -n "$is_b2d" ]; then say init boot2docker
   elif [ -e /etc/init/docker.conf ] && has initctl && initctl version 2>/dev/null | grep -q upstart; then say init upstart
   elif [ -d /run/openrc ]; then say init openrc
   elif [ -d /etc/rc.d/init.d ]; then say init sysvinit-redhat
   elif [ -d /etc/init.d ]; then say init sysvinit
   else say init none; fi
   if has selinuxenabled && selinuxenabled; then say selinux 1; fi
-  say gid "$(id -g)"
-  real "$R/etc/debian_version" && [ -r "$real" ] && say debian_version "$(head -n 1 "$real" | enc)"
+  real "$R/etc/debian_version" && [ -r "$real" ] && read -r line <"$real" && say_word debian_version "$line"
   if [ -z "$R" ]; then more_facts; daemons; fi
 }
 # What Ansible's users ask of a host beside that, as far as it seldom changes.
 more_facts() {
   for f in /etc/centos-release /etc/redhat-release /etc/system-release; do
-    if [ -r "$f" ]; then say release_file "$(head -n 1 "$f" | enc)"; break; fi
+    if [ -r "$f" ]; then read -r line <"$f"; say_word release_file "$line"; break; fi
   done
-  entry=$(getent passwd "$(id -u)" 2>/dev/null || grep "^[^:]*:[^:]*:$(id -u):" /etc/passwd | head -n 1)
-  say login_shell "$(word "${entry##*:}")"
-  say gecos "$(word "$(printf '%s' "$entry" | cut -d : -f 5)")"
-  say fqdn "$(awk -v h="$(uname -n)" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
-    for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { print $j; exit } } }' /etc/hosts 2>/dev/null | enc)"
+  say_word login_shell "${passwd##*:}"
+  gecos=${passwd#*:*:*:*:}
+  say_word gecos "${gecos%%:*}"
   read -r id 2>/dev/null </etc/machine-id && say machine_id "$id"
   for p in apt-get:apt dnf:dnf yum:yum apk:apk zypper:zypper pacman:pacman; do
     if has "${p%:*}"; then say package_manager "${p#*:}"; break; fi
@@ -570,13 +624,24 @@ more_facts() {
   if [ -e /.dockerenv ]; then say virtualization docker
   elif has systemd-detect-virt; then say virtualization "$(systemd-detect-virt 2>/dev/null)"; fi
   if has getenforce; then say selinux_mode "$(getenforce)"; fi
-  say memory_kb "$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"
-  say swap_kb "$(sed -n 's/^SwapTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"
-  say processors "$(grep -c '^processor' /proc/cpuinfo)"
-  sed -n 's/^nameserver  *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf 2>/dev/null
-  say environment "$(env | grep -E '^(HOME|PATH|USER|SHELL|LANG)=' | sort | enc)"
+  set --
+  for f in /proc/meminfo /proc/cpuinfo /etc/resolv.conf /etc/hosts; do if [ -r "$f" ]; then set -- "$@" "$f"; fi; done
+  awk -v h="$node" '
+    FILENAME == "/proc/meminfo" { if ($1 == "MemTotal:") print "memory_kb=" $2; if ($1 == "SwapTotal:") print "swap_kb=" $2; next }
+    FILENAME == "/proc/cpuinfo" { if (/^processor/) n++; next }
+    FILENAME == "/etc/resolv.conf" { if ($1 == "nameserver") print "nameserver=" $2; next }
+    fqdn == "" { sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
+      for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { fqdn = $j; break }; break } }
+    END { print "processors=" n + 0; print "fqdn=" fqdn }' "$@"
+  for name in HOME LANG PATH SHELL USER; do
+    eval "line=\${$name+$name=\$$name}"
+    # shellcheck disable=SC2154
+    [ -z "$line" ] || say env "${line%%
+*}"
+  done
   has ip || return 0
-  say default_route "$(ip -4 route show default 2>/dev/null |
-    sed -n 's/^default via \([^ ]*\) dev \([^ ]*\).*/\2 \1/p' | head -n 1)"
-  ip -o -4 addr 2>/dev/null | awk '$3 == "inet" { print "address=" $2 " " $4 }'
+  ip -4 route show default 2>/dev/null | while read -r route via gateway dev device _; do
+    if [ "$route $via $dev" = 'default via dev' ]; then say default_route "$device $gateway"; break; fi
+  done
+  ip -o -4 addr 2>/dev/null | while read -r _ dev family at _; do if [ "$family" = inet ]; then say address "$dev $at"; fi; done
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod bundle_text;
 mod change;
 mod command_line;
 mod declared;
@@ -47,6 +48,7 @@ mod wanted_mode;
 
 pub use answer::*;
 pub use ask::*;
+pub use bundle_text::BundleText;
 pub use change::*;
 pub use declared::{ApplyOwn, Argument, Declared, DeclaredParts, Kind};
 pub use decode::{act_output, decode_facts};

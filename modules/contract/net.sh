@@ -86,9 +86,9 @@ sum_of() { # ALGORITHM, reads the file on standard input
 }
 ask_sum() { # PATH, ALGORITHM
   real "$1" || return
-  kind=$(kind "$real")
+  kind_of "$real"
   say kind "$kind"
-  case $kind in file | dir) say stat "$(attributes "$real")" || return 1 ;; esac
+  case $kind in file | dir) stat=$(stat -c "$attributes" -- "$real") || return 1; say stat "$stat" ;; esac
   [ "$kind" = file ] || return 0
   [ -r "$real" ] || { say error unreadable; return 0; }
   say digest "$(digest <"$real")"

@@ -355,10 +355,10 @@ fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
 
 fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
     let mut bundle =
-        bundle.unwrap_or_else(|| Bundle { path: refresh.bundle.clone(), content: Vec::new(), mtime: 0 });
+        bundle.unwrap_or_else(|| Bundle { path: refresh.bundle.clone(), content: Vec::new().into(), mtime: 0 });
     let der = |text: &String| STANDARD.decode(text).ok();
     let gone: Vec<Vec<u8>> = refresh.absent.iter().filter_map(der).collect();
-    let mut kept = certs::read_bundle(&bundle.content).certificates;
+    let mut kept = bundle.content.certificates().to_vec();
     kept.retain(|certificate| !gone.iter().any(|der| der == certificate.der()));
     for new in refresh.present.iter().filter_map(der) {
         if !kept.iter().any(|known| known.der() == new)
@@ -369,7 +369,7 @@ fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
     }
     // Newer than any daemon that runs now.
     bundle.mtime = i64::MAX;
-    bundle.content = kept.iter().map(certs::encode).collect::<String>().into_bytes();
+    bundle.content = kept.iter().map(certs::encode).collect::<String>().into_bytes().into();
     bundle
 }
 

@@ -150,7 +150,7 @@ $what $host"
 }
 tls_file() { # NAME, PATH
   real "$2" || return
-  kind=$(kind "$real"); stat=-; sum=-; content=-; holds=no; directory=no
+  kind_of "$real"; stat=-; sum=-; content=-; holds=no; directory=no
   [ ! -d "${real%/*}/" ] || directory=yes
   case $kind in file | dir) stat=$(stat -c '%a,%u,%g,%U,%G,%s,%Y' -- "$real") || return ;; esac
   if [ "$kind" = file ]; then

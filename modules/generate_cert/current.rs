@@ -258,7 +258,7 @@ fn about_signer(
     {
         return Some(format!("it is signed by `{}`", certificate.facts().issuer));
     }
-    if signer.is_none() && !certificate.facts().self_signed {
+    if signer.is_none() && !certificate.is_self_signed() {
         return Some("it does not sign itself".to_owned());
     }
     let anchor = signer.map_or(certificate, |signer| &signer.certificate);

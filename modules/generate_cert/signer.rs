@@ -71,7 +71,7 @@ fn key(file: &File, certificate: &Certificate, ca: &File) -> Result<Content, Pla
 
 fn signer(chain: &[Certificate], key: Content) -> Signer {
     let certificate = &chain[0];
-    let kept = chain.iter().enumerate().filter(|(at, member)| *at == 0 || !member.facts().self_signed);
+    let kept = chain.iter().enumerate().filter(|(at, member)| *at == 0 || !member.is_self_signed());
     Signer {
         subject: certificate.facts().subject.clone(),
         fingerprint: Pin::of(certificate).to_string(),
@@ -83,7 +83,7 @@ fn signer(chain: &[Certificate], key: Content) -> Signer {
 impl Authority {
     /// What it has to send along: itself and those above it, unless it is a root, which everybody has who trusts it.
     pub fn sent_along(&self) -> &[Certificate] {
-        let roots = usize::from(self.certificate.facts().self_signed);
+        let roots = usize::from(self.certificate.is_self_signed());
         &self.signer.chain[roots..]
     }
 

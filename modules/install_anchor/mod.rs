@@ -290,7 +290,7 @@ impl InstallAnchor {
                 }
                 continue;
             }
-            if !facts.is_ca && !facts.self_signed {
+            if !facts.is_ca && !anchor.is_self_signed() {
                 return Err(PlanError::new(format!(
                     "`{subject}` is a server's certificate that `{}` has signed: as an anchor of the system's store curl takes it, Python and openssl do not",
                     facts.issuer

@@ -273,7 +273,7 @@ impl Found {
         let mut all = match &self.own.file {
             Some(file) => self.of_file(file),
             None => self.store.bundle.as_ref().map_or_else(Vec::new, |bundle| {
-                let certificates = certs::read_bundle(&bundle.content).certificates;
+                let certificates = bundle.content.certificates().to_vec();
                 held(
                     &certificates,
                     Place::System,

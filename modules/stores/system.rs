@@ -1,7 +1,7 @@
 //! The system's store: the bundle that programs read, what was put beside it by hand, and the directory in which anchors
 //! are dropped.
 
-use crate::certs::{self, Certificate};
+use crate::certs::Certificate;
 use crate::contract::{AskDir, AskTrustStore, Bundle, Dir, HostPath, Probe, Process, TrustStore};
 use crate::platform::{self, TrustStoreRow};
 
@@ -32,12 +32,8 @@ impl System {
     }
 
     /// What the bundle holds.
-    pub fn bundle(&self) -> Vec<Certificate> {
-        self.store
-            .bundle
-            .as_ref()
-            .map(|bundle| certs::read_bundle(&bundle.content).certificates)
-            .unwrap_or_default()
+    pub fn bundle(&self) -> &[Certificate] {
+        self.store.bundle.as_ref().map(|bundle| bundle.content.certificates()).unwrap_or_default()
     }
 
     /// What the bundle holds beside what dtrctl has put there, for whatever registry.
@@ -45,9 +41,8 @@ impl System {
         let files = self.drop.entries.iter().map(|entry| entry.name.as_str());
         let links = self.store.dangling.iter().map(HostPath::name);
         let ours: Vec<&str> = files.chain(links).filter_map(names::of_any_registry).collect();
-        let mut found = self.bundle();
-        found.retain(|certificate| !ours.contains(&names::short(certificate)));
-        found
+        let foreign = |certificate: &&Certificate| !ours.contains(&names::short(certificate));
+        self.bundle().iter().filter(foreign).cloned().collect()
     }
 
     /// What of it the daemon has, as far as that is certain: it reads the bundle once in its life.

@@ -40,7 +40,7 @@ pub fn continuity(
             issuer(new)
         ));
     }
-    if !was.facts().self_signed {
+    if !was.is_self_signed() {
         plan.info(format!(
             "hosts that hold today's certificate itself ({}) as their anchor or pin need the new one first",
             Pin::of(was)
@@ -57,7 +57,7 @@ fn held(old: &[Certificate], ca: &[Certificate], now: OffsetDateTime) -> Vec<Cer
     let vouches =
         |anchor: &&Certificate| certs::paths(was, &old[1..], std::slice::from_ref(*anchor), then).is_ok();
     let sent = old.iter().skip(1).filter(|one| one.facts().is_ca);
-    let own = old.iter().take(1).filter(|one| one.facts().self_signed);
+    let own = old.iter().take(1).filter(|one| one.is_self_signed());
     let mut found: Vec<Certificate> = Vec::new();
     for anchor in own.chain(sent).chain(ca).filter(vouches) {
         if !found.contains(anchor) {

@@ -105,7 +105,7 @@ impl Pair {
             plan.warn(warning.to_string());
         }
         let top = self.top();
-        if ca.is_empty() && !top.facts().self_signed {
+        if ca.is_empty() && !top.is_self_signed() {
             plan.info(format!(
                 "the chain ends at `{}`; that its issuer `{}` vouches for it was not checked: give that root as `ca`",
                 top.facts().subject,

@@ -3,19 +3,24 @@
 //! It saves round trips and bytes, never decides anything: a host's first script reads its facts again, and a
 //! remembered answer counts only where the host itself gives it again.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use modules::BundleText;
 use serde::{Deserialize, Serialize};
 
 /// A directory of the controller, or nothing where none can be had.
 #[derive(Debug, Clone)]
 pub struct Memory {
     directory: Option<PathBuf>,
+    /// The bundles that were read or kept by this run, by their digests; filled with those of the directory when first asked.
+    bundles: Arc<Mutex<Option<BTreeMap<String, BundleText>>>>,
 }
 
 /// What is remembered of one host.
@@ -35,13 +40,13 @@ impl Memory {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(directory.join(name)).is_ok()
         });
-        Self { directory: made.then(|| directory.to_path_buf()) }
+        Self { directory: made.then(|| directory.to_path_buf()), bundles: Arc::default() }
     }
 
     /// No memory.
     #[must_use]
-    pub const fn none() -> Self {
-        Self { directory: None }
+    pub fn none() -> Self {
+        Self { directory: None, bundles: Arc::default() }
     }
 
     fn path(&self, kind: &str, name: &str) -> Option<PathBuf> {
@@ -67,30 +72,44 @@ impl Memory {
     /// The digests of all bundles at hand.
     #[must_use]
     pub fn bundles(&self) -> Vec<String> {
-        let Some(directory) = self.path("bundles", "") else { return Vec::new() };
-        let names = fs::read_dir(directory).into_iter().flatten().flatten();
-        let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        // A host does not send again what is listed here, so it has to be whole.
-        names.retain(|name| name.len() == 64 && self.bundle(name).is_some());
-        names.sort();
-        names
+        self.with_bundles(|bundles| bundles.keys().cloned().collect())
     }
 
-    /// A bundle, if its content still has the digest that names it.
+    /// A bundle by its digest. Many hosts have the same one: it is read once.
     #[must_use]
-    pub fn bundle(&self, digest: &str) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.path("bundles", digest)?).ok()?;
-        (modules::digest(&bytes) == digest).then_some(bytes)
+    pub fn bundle(&self, digest: &str) -> Option<BundleText> {
+        self.with_bundles(|bundles| bundles.get(digest).cloned())
     }
 
     /// Keeps a bundle.
-    pub fn keep_bundle(&self, bytes: &[u8]) {
-        if let Some(path) = self
-            .path("bundles", &modules::digest(bytes))
-            .filter(|_| self.bundle(&modules::digest(bytes)).is_none())
-        {
-            _ = write(&path, bytes);
+    pub fn keep_bundle(&self, text: &BundleText) {
+        let is_new = self.with_bundles(|bundles| match bundles.entry(text.digest().to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(text.clone());
+                true
+            }
+        });
+        if let Some(path) = self.path("bundles", text.digest()).filter(|_| is_new) {
+            _ = write(&path, text.bytes());
         }
+    }
+
+    fn with_bundles<T>(&self, then: impl FnOnce(&mut BTreeMap<String, BundleText>) -> T) -> T {
+        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        then(bundles.get_or_insert_with(|| self.read_bundles()))
+    }
+
+    /// Those of the directory whose content still has the digest that names it: a host does not send again what is here.
+    fn read_bundles(&self) -> BTreeMap<String, BundleText> {
+        let Some(directory) = self.path("bundles", "") else { return BTreeMap::new() };
+        let files = fs::read_dir(directory).into_iter().flatten().flatten();
+        let read = |file: fs::DirEntry| {
+            let name = file.file_name().into_string().ok().filter(|name| name.len() == 64)?;
+            let text = BundleText::from(fs::read(file.path()).ok()?);
+            (text.digest() == name).then_some((name, text))
+        };
+        files.filter_map(read).collect()
     }
 }
 

@@ -192,7 +192,7 @@ fn cross_signed_chains_lead_to_the_pinned_root() {
     assert_eq!(anchors(&decide(&sent, &pinned(&[&root])).unwrap()), only(&root));
     assert_eq!(anchors(&decide(&sent, &given(&[&old])).unwrap()), only(&old));
     let choice = decide(&sent, &first_use()).unwrap();
-    assert!(choice.path.anchor().facts().self_signed);
+    assert!(choice.path.anchor().is_self_signed());
     assert_eq!(choice.path.certificates[0], leaf.certificate);
 }
 

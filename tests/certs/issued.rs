@@ -150,7 +150,7 @@ fn a_ca_and_what_it_signs_are_accepted_for_every_name_and_kept() {
     assert_eq!(facts.extended_key_usage.as_deref(), Some(&["serverAuth".to_owned()][..]));
     assert_eq!((facts.version, facts.basic_constraints.map(|basic| basic.ca)), (3, Some(false)));
     assert_eq!((facts.not_after - facts.not_before).whole_days(), 366, "Apple's limit is 825");
-    assert!(root.enters_p11_kit() && root.facts().self_signed && root.facts().go_refuses.is_none());
+    assert!(root.enters_p11_kit() && root.is_self_signed() && root.facts().go_refuses.is_none());
     assert_eq!(root.facts().basic_constraints.and_then(|basic| basic.path_len), Some(0));
     // 128 random bits.
     assert!(facts.serial.len() >= 28 && facts.serial != root.facts().serial, "{}", facts.serial);

@@ -75,7 +75,7 @@ fn notes(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
             say("dockerd: not for servers (extendedKeyUsage)".to_owned());
         }
     }
-    if !facts.self_signed && certificate_is_weak(facts.signature_algorithm.as_str()) {
+    if !certificate.is_self_signed() && certificate_is_weak(facts.signature_algorithm.as_str()) {
         say(format!(
             "dockerd (Go 1.18 and later): its signature, {}, is not accepted",
             facts.signature_algorithm
@@ -95,7 +95,7 @@ fn certificate_is_weak(algorithm: &str) -> bool {
 /// Where it can be trusted.
 fn anchor(certificate: &Certificate) -> String {
     let facts = certificate.facts();
-    let kind = match (facts.self_signed, facts.is_ca) {
+    let kind = match (certificate.is_self_signed(), facts.is_ca) {
         (true, true) => "a root",
         (false, true) => {
             "an intermediate: dockerd and curl accept it as an anchor, plain OpenSSL and Python do not"
@@ -179,7 +179,7 @@ fn describe(text: &mut String, line: usize, certificate: &Certificate, now: Offs
     };
     _ = writeln!(text, "line {line}: {}", visible::line(&facts.subject));
     let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<12} {}", visible::line(value));
-    row("issuer", if facts.self_signed { "itself" } else { &facts.issuer });
+    row("issuer", if certificate.is_self_signed() { "itself" } else { &facts.issuer });
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     row("names", &names);
     row("valid", &format!("{} to {}, {left}", facts.not_before.date(), facts.not_after.date()));
@@ -200,6 +200,7 @@ fn as_json(found: &[Found], remarks: &[String], now: OffsetDateTime) -> Json {
     let certificate = |item: &Found| {
         let certificate = item.certificate()?;
         let mut facts = serde_json::to_value(certificate.facts()).ok()?;
+        facts["self_signed"] = certificate.is_self_signed().into();
         facts["line"] = item.line.into();
         facts["fingerprint"] = Pin::of(certificate).to_string().into();
         facts["days_left"] = (certificate.facts().not_after - now).whole_days().into();
