@@ -165,7 +165,7 @@ fn constraints(permitted: &[Subtree]) -> Option<NameConstraints> {
 /// 128 random bits: RFC 5280 asks for at most 20 bytes, the CA/Browser Forum for at least 64 random bits.
 fn serial() -> Result<SerialNumber, String> {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random bytes".to_owned())?;
+    getrandom::fill(&mut bytes).map_err(|_| "the system gives no random bytes".to_owned())?;
     // DER writes no leading zeros, and a serial number is not 0.
     bytes[0] = bytes[0].max(1);
     Ok(SerialNumber::from_slice(&bytes))

@@ -11,8 +11,8 @@ use super::answer::{
     File, FileKind, HostCheck, Process, Running, ShellOutput, Stray, TrustStore, Validation,
 };
 use super::ask::Ask;
-use super::change::{Need, OwedRecord};
 use super::bundle_text::BundleText;
+use super::change::{Need, OwedRecord};
 use super::decode_entry::{stat, tree};
 use super::decode_more::{response, service, summed};
 use super::host::{DaemonKind, DaemonSite, Facts};
@@ -210,7 +210,10 @@ fn entry(line: &str) -> Result<DirEntry, AskError> {
     Ok(DirEntry { name: String::from_utf8_lossy(&bytes(name)?).into_owned(), link: link == "link", kind })
 }
 
-fn trust_store(lines: Lines<'_>, bundles: &dyn Fn(&str) -> Option<BundleText>) -> Result<TrustStore, AskError> {
+fn trust_store(
+    lines: Lines<'_>,
+    bundles: &dyn Fn(&str) -> Option<BundleText>,
+) -> Result<TrustStore, AskError> {
     let bundle = match lines.get("bundle") {
         None => None,
         Some(word) => {

@@ -583,16 +583,24 @@ ask_facts() {
       case $line in ID=boot2docker* | ID=\"boot2docker*) is_b2d=1 ;; esac
     done <"$real"
   fi
-  # shellcheck disable=SC2046
-  set -- $(uname -snrm)
-  say kernel_name "$1"
-  node=$2
-  say kernel "$3"
-  say machine "$4"
+  if ! { read -r name && read -r node <&3 && read -r release <&4 && read -r machine <&5; } </proc/sys/kernel/ostype \
+    3</proc/sys/kernel/hostname 4</proc/sys/kernel/osrelease 5</proc/sys/kernel/arch; then
+    # shellcheck disable=SC2046
+    set -- $(uname -snrm)
+    name=$1 node=$2 release=$3 machine=$4
+  fi 2>/dev/null
+  say kernel_name "$name"
+  say kernel "$release"
+  say machine "$machine"
   say_word hostname "$node"
   say uid "$uid"
   say gid "$gid"
-  passwd=$(getent passwd "$uid" 2>/dev/null || grep "^[^:]*:[^:]*:$uid:" /etc/passwd 2>/dev/null)
+  # Root is in the first line of the file, wherever else users come from.
+  read -r passwd 2>/dev/null </etc/passwd
+  case $uid.$passwd in 0.root:*:0:*) ;; *)
+    passwd=$(getent passwd "$uid" 2>/dev/null || grep "^[^:]*:[^:]*:$uid:" /etc/passwd 2>/dev/null)
+    ;;
+  esac
   user=${passwd%%:*}
   [ -n "$user" ] || user=$(id -un 2>/dev/null)
   say_word user "$user"
@@ -609,6 +617,22 @@ ask_facts() {
   real "$R/etc/debian_version" && [ -r "$real" ] && read -r line <"$real" && say_word debian_version "$line"
   if [ -z "$R" ]; then more_facts; daemons; fi
 }
+whole_name() { # NAME: the same with its domain, as /etc/hosts has it; where that is long, another program reads it
+  tries=0
+  while read -r _ line; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 100 ]; then
+      awk -v h="$1" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
+        for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { print $j; exit } } }' /etc/hosts
+      return
+    fi
+    line=${line%%#*}
+    case " $line " in *[[:space:]]"$1"[[:space:].]*) ;; *) continue ;; esac
+    set -f
+    for line in $line; do case $line in "$1".*) echo "$line"; return ;; esac; done
+    set +f
+  done 2>/dev/null </etc/hosts
+}
 # What Ansible's users ask of a host beside that, as far as it seldom changes.
 more_facts() {
   for f in /etc/centos-release /etc/redhat-release /etc/system-release; do
@@ -624,15 +648,19 @@ more_facts() {
   if [ -e /.dockerenv ]; then say virtualization docker
   elif has systemd-detect-virt; then say virtualization "$(systemd-detect-virt 2>/dev/null)"; fi
   if has getenforce; then say selinux_mode "$(getenforce)"; fi
-  set --
-  for f in /proc/meminfo /proc/cpuinfo /etc/resolv.conf /etc/hosts; do if [ -r "$f" ]; then set -- "$@" "$f"; fi; done
-  awk -v h="$node" '
-    FILENAME == "/proc/meminfo" { if ($1 == "MemTotal:") print "memory_kb=" $2; if ($1 == "SwapTotal:") print "swap_kb=" $2; next }
-    FILENAME == "/proc/cpuinfo" { if (/^processor/) n++; next }
-    FILENAME == "/etc/resolv.conf" { if ($1 == "nameserver") print "nameserver=" $2; next }
-    fqdn == "" { sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
-      for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { fqdn = $j; break }; break } }
-    END { print "processors=" n + 0; print "fqdn=" fqdn }' "$@"
+  while read -r name number _; do
+    case $name in MemTotal:) say memory_kb "$number" ;; SwapTotal:) say swap_kb "$number"; break ;; esac
+  done 2>/dev/null </proc/meminfo
+  if read -r cpus 2>/dev/null </sys/devices/system/cpu/online; then
+    IFS=,; n=0
+    for range in $cpus; do n=$((n + ${range#*-} - ${range%-*} + 1)); done
+    unset IFS
+  else n=$(grep -c '^processor' /proc/cpuinfo); fi
+  say processors "$n"
+  while read -r name number _; do
+    if [ "$name" = nameserver ]; then say nameserver "$number"; fi
+  done 2>/dev/null </etc/resolv.conf
+  say fqdn "$(whole_name "$node")"
   for name in HOME LANG PATH SHELL USER; do
     eval "line=\${$name+$name=\$$name}"
     # shellcheck disable=SC2154

@@ -20,6 +20,7 @@ mod glob;
 pub mod guard;
 mod host;
 mod lay_entry;
+mod library;
 mod link;
 mod local;
 mod module;

@@ -354,8 +354,11 @@ fn lay_store(change: &Change, mut store: TrustStore) -> TrustStore {
 }
 
 fn lay_bundle(refresh: &RefreshTrustStore, bundle: Option<Bundle>) -> Bundle {
-    let mut bundle =
-        bundle.unwrap_or_else(|| Bundle { path: refresh.bundle.clone(), content: Vec::new().into(), mtime: 0 });
+    let mut bundle = bundle.unwrap_or_else(|| Bundle {
+        path: refresh.bundle.clone(),
+        content: Vec::new().into(),
+        mtime: 0,
+    });
     let der = |text: &String| STANDARD.decode(text).ok();
     let gone: Vec<Vec<u8>> = refresh.absent.iter().filter_map(der).collect();
     let mut kept = bundle.content.certificates().to_vec();

@@ -265,16 +265,16 @@ restore() { # COPY, FILE, TEMPORARY
     own "$3" $(stat -c '%a %u %g' -- "$1") && label "$3" "$2" && flush "$3" && mv -f -- "$3" "$2"
   else rm -f -- "$2"; fi && flush_dir "${2%/*}"
 }
-sum_of() { if [ -f "$1" ]; then digest <"$1"; else echo absent; fi; }
+digest_of() { if [ -f "$1" ]; then digest <"$1"; else echo absent; fi; }
 # The copy to go back to, in $undo, of a run that was killed in between: as far as the files are still what it left, and
 # what is served is not what the certificate's file holds.
 resume() {
   undo=; [ -f "$pairs/unfinished" ] || return 1
   { read -r undo && read -r c && read -r k; } <"$pairs/unfinished"
-  undo=$pairs/$undo; a=$(sum_of "$cert"); b=$(sum_of "$key")
+  undo=$pairs/$undo; a=$(digest_of "$cert"); b=$(digest_of "$key")
   [ -d "$undo" ] && [ "$seen" != "$([ ! -f "$cert" ] || chain_sums <"$cert")" ] &&
-    { [ "$a" = "$c" ] || [ "$a" = "$(sum_of "$undo/certificate")" ]; } &&
-    { [ "$b" = "$k" ] || [ "$b" = "$(sum_of "$undo/key")" ]; } && return 0
+    { [ "$a" = "$c" ] || [ "$a" = "$(digest_of "$undo/certificate")" ]; } &&
+    { [ "$b" = "$k" ] || [ "$b" = "$(digest_of "$undo/key")" ]; } && return 0
   undo=; return 1
 }
 # A new one, and the mark that says that it is in use.

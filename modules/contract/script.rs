@@ -1,62 +1,33 @@
 //! The text that goes to a host, and the frames that come back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::LazyLock;
 
 use super::change::digest;
+use super::library::{self, Used};
 use super::shell::{self, Shell};
 use super::text::{Arg, Call};
 
-/// The functions that every script may call.
-const LIBRARY: &str = concat!(include_str!("library.sh"), include_str!("daemon.sh"));
-
-/// Functions that few scripts call: a file of them is sent where one of them is called.
-const RARE: &[&str] = &[
-    include_str!("registry.sh"),
-    include_str!("service.sh"),
-    include_str!("net.sh"),
-    include_str!("files.sh"),
-    include_str!("undo.sh"),
-    include_str!("guard.sh"),
-];
-
-/// The library without its comments, which a host has no use for.
-static SENT: LazyLock<String> = LazyLock::new(|| sent(LIBRARY));
-static SENT_RARE: LazyLock<Vec<String>> = LazyLock::new(|| RARE.iter().map(|text| sent(text)).collect());
-
-/// Which of [`RARE`] has a function.
-fn rare(function: &str) -> Option<usize> {
-    let defined = format!("\n{function}() {{");
-    RARE.iter().position(|text| text.contains(&defined))
-}
-
-fn sent(library: &str) -> String {
-    library
-        .lines()
-        .map(str::trim_start)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .fold(String::with_capacity(library.len()), |text, line| text + line + "\n")
-}
-
 /// The text of the library with what a guard needs of it, to be run by itself.
 pub(super) fn guard_library(header: &[(&'static str, String)]) -> String {
-    format!("{}{}{}", variables(header), *SENT, rare("guard_hold").map_or("", |at| &SENT_RARE[at]))
+    variables(header) + &library::of_guard()
 }
 
 fn variables(header: &[(&'static str, String)]) -> String {
     header.iter().map(|(name, value)| format!("{name}={}\n", Arg::Word(value.clone()))).collect()
 }
 
-/// One script: the library, then calls, each of which prints one frame.
+/// One script: what its calls use of the library, then the calls, each of which prints one frame.
 #[derive(Debug)]
 pub struct Script {
     shell: Shell,
     boundary: String,
+    /// What stands before the library.
+    head: String,
+    /// The calls.
     text: String,
     calls: usize,
-    /// Which of [`RARE`] have been added.
-    rare: BTreeSet<usize>,
+    used: Used,
 }
 
 /// What one call printed.
@@ -118,20 +89,18 @@ impl Script {
     #[must_use]
     pub fn of(shell: Shell, boundary: &str, header: &[(&'static str, String)]) -> Self {
         let token = &boundary[..boundary.len().min(12)];
-        let text = match shell {
-            Shell::Posix => Self::begin(boundary, token, header),
+        let head = match shell {
+            Shell::Posix => format!("B='{boundary}'\nT='{token}'\n{}", variables(header)),
             Shell::PowerShell => shell::begin(boundary, token, header),
         };
-        Self { shell, boundary: boundary.to_owned(), text, calls: 0, rare: BTreeSet::new() }
-    }
-
-    fn begin(boundary: &str, token: &str, header: &[(&'static str, String)]) -> String {
-        format!("B='{boundary}'\nT='{token}'\n{}{}", variables(header), *SENT)
+        let mut used = Used::default();
+        used.add("finish");
+        Self { shell, boundary: boundary.to_owned(), head, text: String::new(), calls: 0, used }
     }
 
     /// Adds an ask.
     pub fn answer(&mut self, id: usize, call: &Call) {
-        self.count(call);
+        self.count("answer", call);
         match self.shell {
             Shell::Posix => _ = writeln!(self.text, "answer {id} {call}"),
             Shell::PowerShell => self.text += &shell::line("answer", id, &[], call),
@@ -140,7 +109,7 @@ impl Script {
 
     /// Adds an ask that is made only where the answers to earlier ones (by id) have the given digests.
     pub fn guarded(&mut self, id: usize, expected: &[(usize, String)], call: &Call) {
-        self.count(call);
+        self.count("guarded", call);
         if self.shell == Shell::PowerShell {
             self.text += &shell::line("guarded", id, expected, call);
             return;
@@ -151,25 +120,28 @@ impl Script {
 
     /// Adds what is asked of the host's guard. Where it is refused, nothing that follows in the script is done.
     pub fn guarding(&mut self, id: usize, call: &Call) {
-        self.count(call);
+        self.count("guarding", call);
         _ = writeln!(self.text, "guarding {id} {call}");
     }
 
     /// Adds a change. The first that fails ends the script.
     pub fn act(&mut self, id: usize, call: &Call) {
-        self.count(call);
+        self.count("act", call);
         match self.shell {
             Shell::Posix => _ = writeln!(self.text, "act {id} {call}"),
             Shell::PowerShell => self.text += &shell::line("act", id, &[], call),
         }
     }
 
-    /// Counts a call, and sends along what it needs.
-    fn count(&mut self, call: &Call) {
+    /// Counts a call, and sends along what it uses; a word may name a function, too.
+    fn count(&mut self, verb: &str, call: &Call) {
         self.calls += 1;
-        if let Some(at) = rare(call.function).filter(|at| self.shell == Shell::Posix && self.rare.insert(*at))
-        {
-            self.text += &SENT_RARE[at];
+        self.used.add(verb);
+        self.used.add(call.function);
+        for arg in &call.args {
+            if let Arg::Word(word) = arg {
+                self.used.add(word);
+            }
         }
     }
 
@@ -183,8 +155,8 @@ impl Script {
     #[must_use]
     pub fn text(&self) -> String {
         match self.shell {
-            Shell::Posix => format!("{}finish\n", self.text),
-            Shell::PowerShell => self.text.clone(),
+            Shell::Posix => format!("{}{}{}finish\n", self.head, self.used.text(), self.text),
+            Shell::PowerShell => format!("{}{}", self.head, self.text),
         }
     }
 

@@ -212,8 +212,11 @@ impl HostRun {
                     }
                     known => known?,
                 }
-                *window = self.prepare(queue, usize::MAX).await?;
+                *window = self.prepare(queue, usize::MAX).await;
                 continue;
+            }
+            if window.front().is_some_and(|step| step.waits() || (step.is_open() && step.before.is_empty())) {
+                self.reopen(window, queue).await;
             }
             // Nothing is settled by facts that are only remembered, not even what needs no answer.
             let unverified = |step: &Ready| !self.facts.read && !self.reach.gone && step.site.is_none();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use modules::Ask;
 
-use super::host::{HostRun, Left, Window, requeue};
+use super::host::{HostRun, Window, requeue};
 use super::program::{LoopItem, Mark, Queue, TaskWork, Work, put_first};
 use super::scope::NoValue;
 use super::site::Site;
@@ -15,11 +15,52 @@ use crate::template::{Layer, Scope};
 use crate::yaml::{Node, Problem};
 
 impl HostRun {
-    /// Makes steps ready, from the front of the queue, until one depends on what is not known yet.
-    pub(super) async fn prepare(&mut self, queue: &mut Queue, most: usize) -> Result<Window, Left> {
-        let mut window = Window::new();
-        let mut marks = Vec::new();
+    /// Makes steps ready, from the front of the queue, until what comes next cannot be told yet. A step that needs the result of
+    /// one before it stands open meanwhile.
+    pub(super) async fn prepare(&mut self, queue: &mut Queue, most: usize) -> Window {
         let before = (Arc::clone(&self.variables.learnt), Arc::clone(&self.variables.included));
+        let mut window = Window::new();
+        self.fill(&mut window, queue, most).await;
+        // What was foreseen was for this window's templates alone: the results themselves come when steps settle.
+        (self.variables.learnt, self.variables.included) = before;
+        window
+    }
+
+    /// Makes steps ready that stood open, as far as what they need can be told by now from the answers to the steps before them.
+    pub(super) async fn reopen(&mut self, window: &mut Window, queue: &mut Queue) {
+        if !window.iter().any(Ready::is_open) {
+            return;
+        }
+        let before = (Arc::clone(&self.variables.learnt), Arc::clone(&self.variables.included));
+        let mut steps = std::mem::take(window);
+        while let Some(mut step) = steps.pop_front() {
+            if !step.is_open() {
+                if matches!(&step.stage, Stage::Asking(asking) if asking.frames.is_some()) {
+                    step.is_early = !window.is_empty();
+                    self.advance(&mut step).await;
+                }
+                self.foresee(&step);
+                window.push_back(step);
+                continue;
+            }
+            let at = window.len();
+            let marks = std::mem::take(&mut step.before);
+            let mut works = Queue::from([Work::Task(step.work)]);
+            self.fill(window, &mut works, usize::MAX).await;
+            match window.get_mut(at) {
+                Some(first) => first.before = marks,
+                None => put_first(&mut works, marks.into_iter().map(Work::Mark)),
+            }
+            if !works.is_empty() {
+                requeue(queue, steps.drain(..));
+                put_first(queue, works.into_iter());
+            }
+        }
+        (self.variables.learnt, self.variables.included) = before;
+    }
+
+    async fn fill(&mut self, window: &mut Window, queue: &mut Queue, most: usize) {
+        let mut marks = Vec::new();
         while window.len() < most
             && let Some(work) = queue.pop_front()
         {
@@ -36,7 +77,12 @@ impl HostRun {
             };
             let again = work.clone();
             let first = window.is_empty() && !self.acting;
-            match self.ready_or_met(work, queue, first).await {
+            let made = self.ready_or_met(work, queue, first).await;
+            let made = match made {
+                Err(NotReady::Pending) if !self.acting => self.left_open(again.clone()),
+                made => made,
+            };
+            match made {
                 Ok(Some(mut step)) => {
                     let alone = step.site.is_some() && step.waits();
                     if alone && !window.is_empty() {
@@ -60,9 +106,14 @@ impl HostRun {
             }
         }
         put_first(queue, marks.into_iter().map(Work::Mark));
-        // What was foreseen was for this window's templates alone: the results themselves come when steps settle.
-        (self.variables.learnt, self.variables.included) = before;
-        Ok(window)
+    }
+
+    /// A step that is made ready later, where that does not keep back those behind it.
+    fn left_open(&mut self, work: TaskWork) -> Result<Option<Ready>, NotReady> {
+        let scope = self.scope_of(&work);
+        let mut step = Ready::new(work, scope);
+        step.stage = Stage::Pending;
+        if step.may_stand_open() { Ok(Some(step)) } else { Err(NotReady::Pending) }
     }
 
     /// Whether what comes after a mark cannot be foreseen.
@@ -208,7 +259,9 @@ impl HostRun {
         let mut step = Ready::new(work, scope);
         match Box::pin(self.make_ready(&mut step, queue, first)).await {
             Ok(()) => {}
-            Err(NoValue::Pending) => return Err(NotReady::Pending),
+            Err(NoValue::Pending) => {
+                return Err(if step.has_turn { NotReady::Turn } else { NotReady::Pending });
+            }
             Err(NoValue::Unknown(reason)) => step.stage = Stage::Unknown(reason),
             Err(NoValue::Wrong(problem)) => step.stage = Stage::Wrong(problem),
         }
@@ -275,12 +328,11 @@ impl HostRun {
                 let host = self.seen_by(step);
                 let probe = module.start(&host);
                 // What a registry serves is not known before a change that may bear on it has been made.
-                if self.acting && probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_))) {
-                    return Err(NoValue::Pending);
-                }
+                let looks = probe.asks().iter().any(|ask| matches!(ask, Ask::Tls(_) | Ask::Http(_)));
                 // Nor is anything waited for before the earlier steps are settled.
                 let pauses = probe.asks().iter().any(|ask| matches!(ask, Ask::Pause(_)));
-                if pauses && (self.acting || !first) {
+                step.has_turn = (looks && self.acting) || (pauses && (self.acting || !first));
+                if step.has_turn {
                     return Err(NoValue::Pending);
                 }
                 let key = self.settled_key(step);

@@ -461,7 +461,7 @@ impl Shared {
 pub fn random() -> String {
     let mut bytes = [0; 16];
     // Without randomness a host could forge frames; the system's generator fails only where nothing works at all.
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

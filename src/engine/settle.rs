@@ -36,7 +36,7 @@ impl HostRun {
             None => None,
         };
         let done = match std::mem::replace(&mut step.stage, Stage::taken()) {
-            stage @ Stage::Asking(_) => {
+            stage @ (Stage::Asking(_) | Stage::Pending) => {
                 step.stage = stage;
                 window.push_front(step);
                 return Ok(());
@@ -168,8 +168,9 @@ impl HostRun {
             return Done { notes: plan.notes, ..Done::reason(Outcome::Unknown, "unknown", COMMAND, None) };
         }
         let unseen = unseen(&plan);
-        if plan.changes.iter().any(Change::is_seen_from_outside) {
-            // Steps that the controller has answered already were answered before this change.
+        // Steps that the controller has answered already, or whose answers were read already, were so before this change.
+        let is_seen = plan.changes.iter().any(Change::is_seen_from_outside);
+        if is_seen || window.iter().any(|step| step.is_early) {
             requeue(queue, window.drain(..));
         }
         Done { unseen, ..Done::planned(plan, Outcome::Changed) }
@@ -286,9 +287,8 @@ impl HostRun {
         }
         // A loop's later items are judged by themselves; what follows the loop needs its whole result.
         self.acting = true;
-        let asked = self.prepare(queue, FOLLOWING).await;
+        let mut asked = self.prepare(queue, FOLLOWING).await;
         self.acting = false;
-        let mut asked = asked?;
         self.variables.learnt = before;
         let provable = changes.iter().all(Change::is_provable);
         let proof = if provable { Witness::of(step).ask(&self.host) } else { None };

@@ -51,6 +51,10 @@ pub struct Ready {
     pub stage: Stage,
     /// The key of its answers before any was given.
     pub key: String,
+    /// Whether its answers were read before the steps before it were settled.
+    pub is_early: bool,
+    /// Whether it is not even asked about before the steps before it are settled.
+    pub has_turn: bool,
     /// The key and the digests of the answers that led to its plan, for a later run to know them again.
     pub answered: Option<(String, Vec<String>)>,
 }
@@ -124,6 +128,8 @@ pub enum Stage {
     Asking(Asking),
     /// Another host has done it for all: how it ended.
     Told(Box<super::meeting::Told>),
+    /// It needs the result of a step before it.
+    Pending,
 }
 
 impl Stage {
@@ -174,6 +180,8 @@ pub enum NotReady {
     Pending,
     /// It needs what other hosts find out before it.
     Others,
+    /// It waits, or its answers hang on what is done before it.
+    Turn,
 }
 
 /// What a step does, its arguments rendered.
@@ -203,6 +211,8 @@ impl Ready {
             included: Vec::new(),
             stage: Stage::taken(),
             key: String::new(),
+            is_early: false,
+            has_turn: false,
             answered: None,
         }
     }
@@ -210,6 +220,17 @@ impl Ready {
     /// The task.
     pub fn task(&self) -> &Task {
         &self.work.task
+    }
+
+    /// Whether what stands behind it can be asked about before it is ready: it brings no tasks, and is done for this host alone.
+    pub fn may_stand_open(&self) -> bool {
+        let task = self.task();
+        let own = &task.keywords;
+        matches!(task.action, Action::Module(_) | Action::SetFact)
+            && !task.action.is_for_all()
+            && own.run_once.is_none()
+            && own.delegate_to.is_none()
+            && own.delegate_facts.is_none()
     }
 
     /// As whom it runs, as far as that is known before facts are.

@@ -41,6 +41,11 @@ impl Ready {
     pub fn waits(&self) -> bool {
         matches!(&self.stage, Stage::Asking(asking) if asking.frames.is_none())
     }
+
+    /// Whether it cannot be made ready before a step before it is settled.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Pending)
+    }
 }
 
 impl HostRun {
@@ -262,7 +267,7 @@ impl HostRun {
     pub(super) fn may_change(&self, step: &Ready) -> bool {
         match &step.stage {
             Stage::Skipped(_) | Stage::Wrong(_) | Stage::Told(_) => false,
-            Stage::Unknown(_) => true,
+            Stage::Unknown(_) | Stage::Pending => true,
             Stage::Known(planned) => planned.as_ref().as_ref().is_ok_and(|plan| !plan.changes.is_empty()),
             Stage::Asking(asking) => asking.frames.as_ref().is_some_and(|frames| {
                 let digests: Vec<_> =

@@ -18,7 +18,7 @@ const KEY: &str = "key";
 pub fn seal(journal: &Path, run: &str, text: &str) -> io::Result<String> {
     let key = key(&make_key(journal)?)?;
     let mut nonce = [0; NONCE_LEN];
-    aws_lc_rs::rand::fill(&mut nonce).map_err(|_| io::Error::other("the system has no randomness"))?;
+    getrandom::fill(&mut nonce).map_err(|_| io::Error::other("the system has no randomness"))?;
     let mut bytes = text.as_bytes().to_vec();
     let sealed =
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(run), &mut bytes);
@@ -49,7 +49,7 @@ fn make_key(journal: &Path) -> io::Result<Vec<u8>> {
         read => return read,
     }
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system has no randomness"))?;
+    getrandom::fill(&mut bytes).map_err(|_| io::Error::other("the system has no randomness"))?;
     let mut beside = tempfile::Builder::new().prefix(".key-").tempfile_in(journal)?;
     beside.write_all(&bytes)?;
     match beside.persist_noclobber(&path) {

@@ -59,7 +59,7 @@ impl KeyFile {
     /// Of two runs that make it at once, one is first, and the other takes what it has made.
     fn make(&self) -> std::io::Result<()> {
         let mut bytes = [0; LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| std::io::Error::other("no random bytes"))?;
+        getrandom::fill(&mut bytes).map_err(|_| std::io::Error::other("no random bytes"))?;
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let mut file = tempfile::NamedTempFile::new_in(directory)?;

@@ -99,7 +99,7 @@ impl Transport {
 fn words() -> Result<Words, Failure> {
     let word = || {
         let mut bytes = [0; 16];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| {
+        getrandom::fill(&mut bytes).map_err(|_| {
             (Cause::local("drawing random bytes", std::io::ErrorKind::Other.into()), Vec::new())
         })?;
         Ok::<_, Failure>(hex(&bytes))

@@ -319,7 +319,11 @@ fn of_random_families_the_choice_is_good_and_does_not_depend_on_the_order() {
                     (Ok(first), Ok(other)) => {
                         let ends = |choice: &Choice| {
                             let anchor = &choice.anchors[0];
-                            (choice.anchors.len(), anchor.is_self_signed(), anchor.facts().spki_sha256.clone())
+                            (
+                                choice.anchors.len(),
+                                anchor.is_self_signed(),
+                                anchor.facts().spki_sha256.clone(),
+                            )
                         };
                         assert_eq!(ends(first), ends(&other), "round {round}");
                     }

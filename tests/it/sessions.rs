@@ -123,6 +123,40 @@ fn facts_that_have_changed_cost_one_more() {
 }
 
 #[test]
+fn chains_side_by_side_cost_as_much_as_the_longest_of_them() {
+    let Some(real) = Real::new("chains_side_by_side_cost_as_much_as_the_longest_of_them") else { return };
+    let pair = |i| {
+        format!(
+            "- {{slurp: {{src: TARGET/s{i}}}, register: told}}\n\
+             - {{copy: {{dest: TARGET/c{i}, content: \"{{{{ told.content | b64decode }}}}\"}}}}\n"
+        )
+    };
+    let pairs: String = (0..3).map(pair).collect();
+    let real = real.tasks(
+        &(pairs
+            + "- {stat: {path: TARGET/s0}, register: there}\n\
+               - {file: {path: \"TARGET/{{ item }}\", state: directory}, loop: \"{{ ['d'] if there.stat.exists else [] }}\"}\n\
+               - {file: {path: TARGET/e, state: directory}, when: there.stat.exists}\n\
+               - debug: {msg: \"{{ told.content }}\"}\n"),
+    );
+    for i in 0..3 {
+        fs::write(real.target().join(format!("s{i}")), format!("{i}")).unwrap();
+    }
+    count(&real, &[]);
+    assert_eq!(count(&real, &[]), 2);
+    assert_eq!(count(&real, &["--check"]), 2);
+    // Where a change comes between, what was asked before it is asked anew, and check mode foresees the same.
+    fs::write(real.target().join("c0"), "x").unwrap();
+    fs::remove_dir(real.target().join("d")).unwrap();
+    let planned = real.sessions(&["--check"]).1;
+    let applied = real.sessions(&[]).1;
+    assert_eq!(planned.plan(), applied.plan());
+    assert_eq!(applied.plan().len(), 2);
+    assert_eq!(fs::read_to_string(real.target().join("c0")).unwrap(), "0");
+    assert_eq!(count(&real, &[]), 2);
+}
+
+#[test]
 fn an_answer_that_a_later_task_needs_costs_one_more() {
     let Some(real) = Real::new("an_answer_that_a_later_task_needs_costs_one_more") else { return };
     let real = real.tasks(

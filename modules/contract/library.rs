@@ -1,0 +1,190 @@
+//! The host's half as pieces, so that a script takes along only what its calls use: what is not sent is not read there
+//! either, in every session of every host.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+/// The files in the order in which they build on each other. What stands outside of functions in the first two is part of every
+/// script; of the others where one of their functions is.
+const FILES: [&str; 8] = [
+    include_str!("library.sh"),
+    include_str!("daemon.sh"),
+    include_str!("registry.sh"),
+    include_str!("service.sh"),
+    include_str!("net.sh"),
+    include_str!("files.sh"),
+    include_str!("undo.sh"),
+    include_str!("guard.sh"),
+];
+const ALWAYS: usize = 2;
+
+static PIECES: LazyLock<Pieces> = LazyLock::new(|| Pieces::of(&FILES));
+
+struct Pieces {
+    all: Vec<Piece>,
+    /// Where a function is among them.
+    functions: HashMap<&'static str, usize>,
+}
+
+struct Piece {
+    /// Which of [`FILES`].
+    file: usize,
+    /// A function's name; none for what stands between functions.
+    name: Option<&'static str>,
+    text: String,
+    /// The functions that it may call, in the end.
+    uses: BTreeSet<usize>,
+}
+
+/// Which functions a script uses.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Used(BTreeSet<usize>);
+
+impl Used {
+    /// Adds a function with all that it uses; a word that names none adds nothing.
+    pub(super) fn add(&mut self, name: &str) {
+        if let Some(at) = PIECES.functions.get(name)
+            && self.0.insert(*at)
+        {
+            self.0.extend(&PIECES.all[*at].uses);
+        }
+    }
+
+    /// The text that has to stand before the calls.
+    pub(super) fn text(&self) -> String {
+        let files: BTreeSet<usize> = self.0.iter().map(|at| PIECES.all[*at].file).collect();
+        let mut text = String::new();
+        for (at, piece) in PIECES.all.iter().enumerate() {
+            let wanted = match piece.name {
+                Some(_) => self.0.contains(&at),
+                None => piece.file < ALWAYS || files.contains(&piece.file),
+            };
+            if wanted {
+                text += &piece.text;
+            }
+        }
+        text
+    }
+}
+
+/// Everything that a guard may need.
+pub(super) fn of_guard() -> String {
+    let guards = FILES.len() - 1;
+    let pieces = PIECES.all.iter().filter(|piece| piece.file < ALWAYS || piece.file == guards);
+    pieces.map(|piece| piece.text.as_str()).collect()
+}
+
+impl Pieces {
+    fn of(files: &[&'static str]) -> Self {
+        let mut all: Vec<Piece> = Vec::new();
+        for (file, text) in files.iter().enumerate() {
+            cut(file, text, &mut all);
+        }
+        let functions: HashMap<_, _> =
+            all.iter().enumerate().filter_map(|(at, piece)| Some((piece.name?, at))).collect();
+        let direct: Vec<BTreeSet<usize>> = all
+            .iter()
+            .map(|piece| words(&piece.text).filter_map(|word| functions.get(word).copied()).collect())
+            .collect();
+        // What is always there is always able to call what it names.
+        let roots: BTreeSet<usize> = (0..all.len())
+            .filter(|at| all[*at].name.is_none() && all[*at].file < ALWAYS)
+            .flat_map(|at| direct[at].iter().copied())
+            .collect();
+        for (at, piece) in all.iter_mut().enumerate() {
+            let mut open: Vec<usize> = direct[at].iter().chain(&roots).copied().collect();
+            while let Some(next) = open.pop() {
+                if piece.uses.insert(next) {
+                    open.extend(&direct[next]);
+                }
+            }
+        }
+        Self { all, functions }
+    }
+}
+
+/// Cuts a file into its functions and what stands between them, without comments, which a host has no use for.
+fn cut(file: usize, text: &'static str, all: &mut Vec<Piece>) {
+    let mut inside = false;
+    for line in text.lines() {
+        let begins = if inside { None } else { head(line) };
+        if let Some(name) = begins {
+            all.push(Piece { file, name: Some(name), text: String::new(), uses: BTreeSet::new() });
+            inside = true;
+        } else if !inside && all.last().is_none_or(|last| last.name.is_some() || last.file != file) {
+            all.push(Piece { file, name: None, text: String::new(), uses: BTreeSet::new() });
+        }
+        let shown = line.trim_start();
+        if let Some(piece) = all.last_mut()
+            && !shown.is_empty()
+            && !shown.starts_with('#')
+        {
+            piece.text += shown;
+            piece.text.push('\n');
+        }
+        let is_one_line = begins.is_some() && ends(line);
+        if inside && (is_one_line || line == "}" || line.starts_with("} #")) {
+            inside = false;
+        }
+    }
+}
+
+/// The name of the function that begins with a line.
+fn head(line: &str) -> Option<&str> {
+    let name = line.split_once("() {")?.0;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+/// Whether a function ends on the line on which it begins, perhaps with a comment behind it.
+fn ends(line: &str) -> bool {
+    let code = line.rsplit_once("} # ").map_or(line, |(code, _)| &line[..=code.len()]);
+    code.ends_with("; }")
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILES, PIECES, Used};
+
+    #[test]
+    fn the_pieces_are_the_whole() {
+        for (file, text) in FILES.iter().enumerate() {
+            let pieces = PIECES.all.iter().filter(|piece| piece.file == file);
+            let joined: String = pieces.map(|piece| piece.text.as_str()).collect();
+            let lines = text.lines().map(str::trim_start);
+            let code: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+            assert_eq!(joined.lines().collect::<Vec<_>>(), code);
+        }
+    }
+
+    #[test]
+    fn every_function_is_a_piece_of_its_own() {
+        let mut found = 0;
+        for text in FILES {
+            for line in text.lines().filter(|line| !line.starts_with([' ', '#'])) {
+                if let Some((name, _)) = line.split_once("() {") {
+                    assert_eq!(PIECES.functions.contains_key(name), !name.contains(' '), "{line}");
+                    found += usize::from(!name.contains(' '));
+                }
+            }
+        }
+        assert_eq!(found, PIECES.functions.len(), "no name is used twice");
+    }
+
+    #[test]
+    fn what_is_used_comes_along() {
+        let mut used = Used::default();
+        used.add("ask_facts");
+        let text = used.text();
+        for function in ["ask_facts", "more_facts", "daemons", "site", "pid_in", "real", "word"] {
+            assert!(text.contains(&format!("{function}() {{")), "{function}");
+        }
+        assert!(!text.contains("do_write() {") && !text.contains("guard_hold() {"));
+        used.add("no_such_function");
+        assert_eq!(used.text(), text);
+    }
+}
