@@ -31,7 +31,8 @@ impl Ask {
     }
 
     fn read(&self, frame: &Frame, bundles: &dyn Fn(&str) -> Option<BundleText>) -> Result<Answer, AskError> {
-        let lines = Lines(&frame.body);
+        let body = frame.whole();
+        let lines = Lines(&body);
         if frame.status == Frame::OUTSIDE
             && let Self::File(super::AskFile { path, .. })
             | Self::Dir(super::AskDir { path })
@@ -112,6 +113,9 @@ pub(super) fn decoded(word: &str) -> Result<Vec<u8>, AskError> {
 }
 
 fn bytes(word: &str) -> Result<Vec<u8>, AskError> {
+    if word.starts_with('@') {
+        return Err(AskError::Host("a file was written to while it was read; run again".to_owned()));
+    }
     let decoded = match word.split_once(':') {
         Some(("b", text)) => STANDARD.decode(text).ok(),
         Some(("x", text)) => unhex(text),

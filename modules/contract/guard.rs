@@ -143,7 +143,7 @@ mod tests {
     fn frame(status: i32, body: &str) -> Frame {
         use base64::Engine as _;
         let body = format!("b:{}", base64::engine::general_purpose::STANDARD.encode(body));
-        Frame { status, body }
+        Frame::new(status, body)
     }
 
     #[test]

@@ -141,7 +141,18 @@ real() {
   real=$dir$rest/$base
   case $real in "$ROOT"/*) ;; *) return 98 ;; esac
 }
-attributes='%a %u %g %U %G %s %Y'
+attributes='%a,%u,%g,%U,%G,%s,%Y'
+attributes_of() { # PATH: its attributes, in $stat
+  case $stats in *"$nl$1$nl"*) stat=${stats#*"$nl$1$nl"}; stat=${stat%%"$nl"*}; return 0 ;; esac
+  stat=$(stat -L -c "$attributes" -- "$1")
+}
+size_of() { size=${1%,*}; size=${size##*,}; } # ATTRIBUTES: in $size
+content_of() { # PATH
+  case $sums in *"$nl$1$nl"*) sum_at "$1"; printf '@%s' "$sum" ;; *) enc <"$1" ;; esac
+}
+sum_at() { sum=${sums#*"$nl$1$nl"}; sum=${sum%%"$nl"*}; } # PATH: in $sum
+nl='
+'
 kind_of() { # PATH: absent, file, dir or other, in $kind; links are followed
   if [ -f "$1" ]; then kind='file'; elif [ -d "$1" ]; then kind=dir
   elif [ -e "$1" ] || [ -L "$1" ]; then kind=other; else kind=absent; fi
@@ -163,6 +174,68 @@ entry() {
   entry=${real%/.}/${1##*/}
 }
 
+# What the asks that follow would each start programs for, looked at with one of each: attributes, digests, and the contents of
+# small files, which are sent here and named in answers by their digests. Without arguments all is forgotten.
+stats='' sums=''
+survey() { # KIND PATH...: `file`, `dir` with what is in it, `bundle` of which only the digest is wanted, `stat`
+  stats='' sums=''
+  found='' wanted=''
+  while [ $# -gt 1 ]; do
+    if { [ "$1" = dir ] && real "$2/."; } || { [ "$1" != dir ] && real "$2"; }; then
+      real=${real%/.}
+      case $1 in
+      dir) see "$real"; for f in "$real"/* "$real"/.[!.]* "$real"/..?*; do if [ -f "$f" ]; then see "$f" content; fi; done ;;
+      file) see "$real" content ;;
+      bundle) see "$real" sum ;;
+      *) see "$real" ;;
+      esac
+    fi
+    shift 2
+  done
+  [ -n "$found" ] || return 0
+  set -f; IFS=$nl
+  # shellcheck disable=SC2086
+  stats=$nl$(stat -L -c "%n$nl$attributes" -- $found 2>/dev/null)$nl
+  small='' list=''
+  for f in $wanted; do
+    size=65537; if attributes_of "${f#*:}"; then size_of "$stat"; fi
+    case $f in
+    content:*) if [ "$size" -le 65536 ]; then small="$small$nl${f#*:}"; list="$list$nl${f#*:}"; fi ;;
+    *) list="$list$nl${f#*:}" ;;
+    esac
+  done
+  if [ -n "$list" ] && has sha256sum; then
+    # shellcheck disable=SC2086
+    read_sums $list
+  fi
+  if [ -n "$sums" ] && [ -n "$small" ]; then
+    printf '\n%s bulk' "$B"
+    for f in $small; do sum_at "$f"; printf ' %s' "$sum"; done
+    echo
+    # shellcheck disable=SC2086
+    cat -- $small 2>/dev/null
+    printf '\n%s bulk-end' "$B"
+    for f in $small; do attributes_of "$f"; size_of "$stat"; printf ' %s' "$size"; done
+    echo
+  fi
+  set +f; unset IFS
+}
+see() { # PATH, `content`, `sum` or nothing. What a program would print otherwise than it is stays out.
+  case $1 in *"$nl"* | *\\*) return ;; esac
+  if [ ! -r "$1" ]; then return; fi
+  case $found$nl in *"$nl$1$nl"*) ;; *) found=$found$nl$1 ;; esac
+  case $wanted$nl in *"$nl$2:$1$nl"*) return ;; esac
+  if [ -n "$2" ] && [ -f "$1" ] && [ -s "$1" ]; then wanted=$wanted$nl$2:$1; fi
+}
+read_sums() { # FILE...
+  table=$nl
+  for line in $(sha256sum -- "$@" 2>/dev/null); do
+    table=$table$1$nl${line%% *}$nl
+    shift
+  done
+  # One that could not be read has no line, and the others would stand beside the wrong names.
+  if [ $# = 0 ]; then sums=$table; fi
+}
 ask_file() { # PATH, LIMIT
   if [ -L "$1" ]; then leads "$1" || return; say_word link "$to"; fi
   real "$1" || return
@@ -170,13 +243,13 @@ ask_file() { # PATH, LIMIT
   say kind "$kind"
   [ "$real" = "$1" ] || say_word target "${real#"$ROOT"}"
   case $kind in file | dir) ;; *) return 0 ;; esac
-  stat=$(stat -c "$attributes" -- "$real") || return 1
+  attributes_of "$real" || return 1
   say stat "$stat"
   if [ "$kind" = file ] && [ "$2" -gt 0 ]; then
     [ -r "$real" ] || { say error unreadable; return 0; }
-    size=${stat% *}; size=${size##* }
+    size_of "$stat"
     [ "$size" -le "$2" ] || { say error large; return 0; }
-    printf 'content='; enc <"$real"; echo
+    printf 'content='; content_of "$real"; echo
   fi
 }
 ask_dir() { # PATH
@@ -192,12 +265,12 @@ ask_dir() { # PATH
     link='file'; [ ! -L "$f" ] || link='link'
     kind_of "$f"; stat=-; size=65537
     case $kind in file | dir)
-      stat=$(stat -L -c '%a,%u,%g,%U,%G,%s,%Y' -- "$f") || continue
-      size=${stat%,*}; size=${size##*,}
+      attributes_of "$f" || continue
+      size_of "$stat"
       ;;
     esac
     printf 'entry='; word "${f##*/}"; printf ' %s %s %s ' "$link" "$kind" "$stat"
-    if [ "$kind" = file ] && [ -r "$f" ] && [ "$size" -le 65536 ]; then enc <"$f"; else printf '%s' -; fi
+    if [ "$kind" = file ] && [ -r "$f" ] && [ "$size" -le 65536 ]; then content_of "$f"; else printf '%s' -; fi
     echo
   done
 }
@@ -241,8 +314,10 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
     if real "$f" && [ -r "$real" ] && [ -s "$real" ]; then
       bundle=$real
       say_word bundle "${f#"$R"}"
-      say mtime "$(stat -c %Y -- "$real")"
-      sum=$(digest <"$real"); say digest "$sum"
+      attributes_of "$real"
+      say mtime "${stat##*,}"
+      case $sums in *"$nl$real$nl"*) sum_at "$real" ;; *) sum=$(digest <"$real") ;; esac
+      say digest "$sum"
       case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
       break
     fi

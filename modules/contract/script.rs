@@ -1,7 +1,13 @@
 //! The text that goes to a host, and the frames that come back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::change::digest;
 use super::library::{self, Used};
@@ -28,15 +34,23 @@ pub struct Script {
     text: String,
     calls: usize,
     used: Used,
+    /// Where the asks begin among the calls: changes come before them.
+    asked_from: Option<usize>,
+    /// What all of them will look at, as arguments of `survey`, and how many looks that are.
+    survey: String,
+    surveyed: usize,
+    may_survey: bool,
 }
 
 /// What one call printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Its exit status.
     pub status: i32,
     /// Its lines.
     pub body: String,
+    /// The contents that its lines name by their digests.
+    parts: Arc<HashMap<String, Vec<u8>>>,
 }
 
 impl Frame {
@@ -60,6 +74,37 @@ impl Frame {
     pub const PUT_BACK: i32 = 92;
     /// Status of a write that came out short.
     pub const SHORT: i32 = 94;
+
+    /// What a call printed.
+    #[must_use]
+    pub fn new(status: i32, body: String) -> Self {
+        Self { status, body, ..Self::default() }
+    }
+
+    /// The body with the contents themselves in the place of their digests, encoded as the host encodes them.
+    #[must_use]
+    pub fn whole(&self) -> Cow<'_, str> {
+        if self.parts.is_empty() || !self.body.contains('@') {
+            return Cow::Borrowed(&self.body);
+        }
+        let mut whole = String::with_capacity(self.body.len());
+        for (at, word) in self.body.split('@').enumerate() {
+            let part = (at > 0 && whole.ends_with(['=', ' '])).then(|| word.get(..64)).flatten();
+            match part.and_then(|digest| self.parts.get(digest)) {
+                Some(content) => {
+                    whole += "b:";
+                    STANDARD.encode_string(content, &mut whole);
+                    whole += &word[64..];
+                }
+                None if at > 0 => {
+                    whole.push('@');
+                    whole += word;
+                }
+                None => whole += word,
+            }
+        }
+        Cow::Owned(whole)
+    }
 
     /// SHA-256 of the body, by which a later run recognises the same answer on the host itself. What is sent only where
     /// the controller does not hold it yet is left out.
@@ -95,14 +140,34 @@ impl Script {
         };
         let mut used = Used::default();
         used.add("finish");
-        Self { shell, boundary: boundary.to_owned(), head, text: String::new(), calls: 0, used }
+        Self {
+            shell,
+            boundary: boundary.to_owned(),
+            head,
+            text: String::new(),
+            calls: 0,
+            used,
+            asked_from: None,
+            survey: String::new(),
+            surveyed: 0,
+            may_survey: true,
+        }
     }
 
     /// Adds an ask.
     pub fn answer(&mut self, id: usize, call: &Call) {
         self.count("answer", call);
         match self.shell {
-            Shell::Posix => _ = writeln!(self.text, "answer {id} {call}"),
+            Shell::Posix => {
+                self.look_ahead(call);
+                _ = writeln!(self.text, "answer {id} {call}");
+                // A user's command may write whatever was looked at before.
+                if call.function == "ask_shell" {
+                    self.text += "survey\n";
+                    self.used.add("survey");
+                    self.may_survey = false;
+                }
+            }
             Shell::PowerShell => self.text += &shell::line("answer", id, &[], call),
         }
     }
@@ -133,6 +198,30 @@ impl Script {
         }
     }
 
+    /// Notes what a call will look at, so that the host looks at all of it at once.
+    fn look_ahead(&mut self, call: &Call) {
+        let from = self.asked_from.get_or_insert(self.text.len());
+        debug_assert!(*from <= self.text.len());
+        if !self.may_survey {
+            return;
+        }
+        let mut see = |kind: &str, path: Option<&Arg>| {
+            if let Some(path @ Arg::Path(_)) = path {
+                _ = write!(self.survey, " {kind} {path}");
+                self.surveyed += 1;
+            }
+        };
+        match call.function {
+            "ask_file" => {
+                let reads = !matches!(call.args.get(1), Some(Arg::Word(limit)) if limit == "0");
+                see(if reads { "file" } else { "stat" }, call.args.first());
+            }
+            "ask_dir" => see("dir", call.args.first()),
+            "ask_trust_store" => call.args.iter().skip(2).for_each(|path| see("bundle", Some(path))),
+            _ => {}
+        }
+    }
+
     /// Counts a call, and sends along what it uses; a word may name a function, too.
     fn count(&mut self, verb: &str, call: &Call) {
         self.calls += 1;
@@ -155,22 +244,68 @@ impl Script {
     #[must_use]
     pub fn text(&self) -> String {
         match self.shell {
-            Shell::Posix => format!("{}{}{}finish\n", self.head, self.used.text(), self.text),
+            Shell::Posix => {
+                let (acts, asks) = self.text.split_at(self.asked_from.unwrap_or(self.text.len()));
+                // One look alone costs no more by itself.
+                let survey =
+                    if self.surveyed > 1 { format!("survey{}\n", self.survey) } else { String::new() };
+                let mut used = self.used.clone();
+                if !survey.is_empty() {
+                    used.add("survey");
+                }
+                format!("{}{}{acts}{survey}{asks}finish\n", self.head, used.text())
+            }
             Shell::PowerShell => format!("{}{}", self.head, self.text),
         }
     }
 
+    /// Parts the text from the contents that were sent between its lines.
+    fn split(&self, stdout: &[u8]) -> (String, Arc<HashMap<String, Vec<u8>>>) {
+        let (begin, end) = (format!("\n{} bulk ", self.boundary), format!("\n{} bulk-end ", self.boundary));
+        let find = |text: &[u8], what: &str| text.windows(what.len()).position(|at| at == what.as_bytes());
+        let line = |text: &[u8]| text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+        let words = |text: &[u8]| -> Vec<String> {
+            String::from_utf8_lossy(text).split_whitespace().map(str::to_owned).collect()
+        };
+        let (mut text, mut parts, mut rest) = (String::new(), HashMap::new(), stdout);
+        while let Some(at) = find(rest, &begin) {
+            text += &String::from_utf8_lossy(&rest[..at]);
+            text.push('\n');
+            rest = &rest[at + begin.len()..];
+            let (digests, content) = rest.split_at(line(rest));
+            let Some(at) = find(content, &end) else { break };
+            let after = &content[at + end.len()..];
+            let (sizes, next) = after.split_at(line(after));
+            let mut content = content.get(1..at).unwrap_or_default();
+            let sizes: Vec<usize> = words(sizes).iter().filter_map(|size| size.parse().ok()).collect();
+            // A file that was written to meanwhile is longer or shorter, and what it would be is not its digest's.
+            if sizes.iter().sum::<usize>() == content.len() {
+                for (name, size) in words(digests).into_iter().zip(sizes) {
+                    let (part, more) = content.split_at(size.min(content.len()));
+                    if digest(part) == name {
+                        parts.insert(name, part.to_vec());
+                    }
+                    content = more;
+                }
+            }
+            rest = next;
+        }
+        text += &String::from_utf8_lossy(rest);
+        (text, Arc::new(parts))
+    }
+
     /// Reads what the script printed.
     #[must_use]
-    pub fn read(&self, stdout: &str) -> Frames {
+    pub fn read(&self, stdout: impl AsRef<[u8]>) -> Frames {
         let mut frames = Frames::default();
         let mut current = None;
+        let (stdout, parts) = self.split(stdout.as_ref());
         for line in stdout.lines() {
             if let Some(head) = line.strip_prefix(&self.boundary) {
                 frames.ends += usize::from(head == " end");
                 current = head.trim().split_once(' ').and_then(|(id, status)| {
                     let (id, status) = (id.parse::<usize>().ok()?, status.parse().ok()?);
-                    frames.frames.insert(id, Frame { status, body: String::new() });
+                    frames.frames.insert(id, Frame { status, ..Frame::default() });
                     Some(id)
                 });
             } else if let Some(frame) = current.and_then(|id| frames.frames.get_mut(&id)) {
@@ -183,6 +318,7 @@ impl Script {
         for frame in frames.frames.values_mut() {
             // `$(…)` on the host drops trailing newlines, and the digest has to be that of what it keeps.
             frame.body.truncate(frame.body.trim_end_matches('\n').len());
+            frame.parts = Arc::clone(&parts);
         }
         frames
     }

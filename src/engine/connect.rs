@@ -85,7 +85,7 @@ impl Connections {
         let sent = transport::Script { sections: vec![section] };
         match self.local.run("localhost", &sent, limits).await {
             Ok(output) => {
-                let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+                let frames = script.read(&output.stdout);
                 frames.get(0).and_then(|frame| decode_facts(&frame.body).ok()).unwrap_or_default()
             }
             Err(_) => Facts::default(),

@@ -45,7 +45,7 @@ impl Scripts {
         let output = to.run(host, &script, &shared.options.limits.extended(self.patience)).await?;
         let mut frames = Frames::default();
         if let Some((_, first)) = self.sections.first() {
-            frames = first.read(&String::from_utf8_lossy(&output.stdout));
+            frames = first.read(&output.stdout);
         }
         if frames.ends() < self.sections.len() {
             return Err(TransportError {

@@ -79,7 +79,7 @@ impl HostRun {
         }
         match scripts.run(&site.host.name, &site.transport, &self.shared).await {
             Ok(frames) => (0..changes.len()).map(|id| frames.get(id).cloned()).collect(),
-            Err(error) => vec![Some(Frame { status: 1, body: format!("b:{}", encode(&error.to_string())) })],
+            Err(error) => vec![Some(Frame::new(1, format!("b:{}", encode(&error.to_string()))))],
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The window: as many steps as can be made ready by now, and the one script that asks for all of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Shell, Step};
@@ -219,6 +220,8 @@ impl HostRun {
         let mut guards = first_is_free.then(Vec::new);
         let identity = window.front().map(|step| step.identity.clone());
         let mut all = Vec::with_capacity(window.len());
+        // What several steps ask is answered once: nothing changes between two asks of a script.
+        let mut known: HashMap<(&Identity, String), usize> = HashMap::new();
         for step in window {
             let mut ids = Vec::new();
             if self.may_change(step) {
@@ -233,6 +236,11 @@ impl HostRun {
                 if !fenced || (guards.is_some() && same_session) {
                     for ask in asking.probe.asks() {
                         let Some(call) = self.call(ask) else { continue };
+                        let key = (&step.identity, call.to_string());
+                        if let Some(id) = known.get(&key).filter(|_| !fenced) {
+                            ids.push(*id);
+                            continue;
+                        }
                         scripts.patience += ask.patience();
                         let script = scripts.of(&step.identity);
                         match &guards {
@@ -240,6 +248,12 @@ impl HostRun {
                                 script.guarded(next, guards, &call);
                             }
                             _ => script.answer(next, &call),
+                        }
+                        if fenced {
+                            // What a user's command does is not known.
+                            known.clear();
+                        } else {
+                            known.insert(key, next);
                         }
                         ids.push(next);
                         next += 1;

@@ -1,7 +1,7 @@
 use super::error::Cause;
 
 /// Who runs a section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// The user that the connection logs in as.
     Login,

@@ -170,7 +170,7 @@ fn a_bundle_in_memory_gets_ours_and_loses_it_again() {
             script.act(0, &call);
             let text = format!("R=''\n{}", script.text());
             let output = Command::new(shell[0]).args(&shell[1..]).arg("-c").arg(text).output().unwrap();
-            let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+            let frames = script.read(&output.stdout);
             let frame = frames.get(0).unwrap();
             assert_eq!(frame.status, 0, "{shell:?} {}", modules::act_output(&frame.body));
             fs::read_to_string(root.join("bundle")).unwrap()

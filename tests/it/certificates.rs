@@ -166,7 +166,7 @@ fn killed_at(shell: &[&str], folder: &Path, call: &Call, at: usize) -> Option<i3
     let text = format!("R=''\n{step}{wrap}{}", script.text());
     let output = Command::new("timeout").arg("20").args(shell).arg("-c").arg(text).output().unwrap();
     fs::remove_file(counter).unwrap();
-    let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+    let frames = script.read(&output.stdout);
     frames.get(0).map(|frame| frame.status)
 }
 

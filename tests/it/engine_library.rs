@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use modules::{Account, Call, Frame, HostPath, Script, act_output, digest};
+use modules::{
+    Account, Answer, Ask, AskDir, AskFile, AskTrustStore, Call, Frame, HostPath, Script, act_output, digest,
+};
 use tempfile::TempDir;
 
 use crate::figure::figure;
@@ -31,7 +33,7 @@ pub fn frame(shell: &[&str], root: &str, before: &str, call: &Call) -> Frame {
     let text = format!("{before}\nR='{root}'\n{}", script.text());
     let mut command = Command::new("timeout");
     let output = command.arg("20").args(shell).arg("-c").arg(text).output().unwrap();
-    let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+    let frames = script.read(&output.stdout);
     assert_eq!(frames.ends(), 1, "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));
     frames.get(0).unwrap().clone()
 }
@@ -47,6 +49,87 @@ fn write(to: &HostPath, content: &[u8]) -> Call {
         .word(digest(content))
         .words(["0640", "-", "-"])
         .bytes(content)
+}
+
+/// What an ask of a script finds out, each in a script of its own or all in one.
+fn answers(shell: &[&str], asks: &[Ask], together: bool) -> Vec<Answer> {
+    let run = |script: &Script| {
+        let mut command = Command::new("timeout");
+        let text = format!("R=''\n{}", script.text());
+        script.read(&command.arg("20").args(shell).arg("-c").arg(text).output().unwrap().stdout)
+    };
+    let each = if together { asks.len() } else { 1 };
+    let scripts = asks.chunks(each).flat_map(|asks| {
+        let mut script = Script::new(BOUNDARY, &[]);
+        let calls = asks.iter().enumerate();
+        calls.for_each(|(id, ask)| script.answer(id, &ask.call().expect("the host's")));
+        let frames = run(&script);
+        assert_eq!(frames.ends(), 1, "{shell:?}");
+        assert_eq!(script.text().contains("\nsurvey "), together);
+        asks.iter()
+            .enumerate()
+            .map(|(id, ask)| ask.decode(frames.get(id).unwrap(), &|_| None))
+            .collect::<Vec<_>>()
+    });
+    scripts.collect()
+}
+
+#[test]
+fn what_is_looked_at_at_once_is_answered_as_what_is_asked_alone() {
+    each_shell(|shell, at| {
+        let (etc, ca) = (at.join("etc"), at.join("ca"));
+        fs::create_dir_all(etc.join("sub")).unwrap();
+        fs::create_dir(&ca).unwrap();
+        let bytes: Vec<u8> = (0..=255).collect();
+        for (name, content) in [
+            ("plain", &b"text\n"[..]),
+            ("no end", b"text"),
+            ("empty", b""),
+            ("bytes", &bytes),
+            ("bytes again", &bytes),
+            ("-n", b"dash\n\n"),
+            ("new\nline", b"x"),
+            ("back\\slash", b"y"),
+            (
+                "it's \"$HOME\" `id` *",
+                b"@0123456789abcdef b:eA== \nfedcba9876543210fedcba9876543210 bulk-end 1\n",
+            ),
+            ("large", &vec![b'z'; 70_000]),
+            ("bundle", b"-----BEGIN CERTIFICATE-----\n"),
+        ] {
+            fs::write(etc.join(name), content).unwrap();
+        }
+        symlink("plain", etc.join("link")).unwrap();
+        symlink(at, ca.join("away")).unwrap();
+        let path = |name: &str| HostPath::new(&format!("{}/{name}", at.display())).unwrap();
+        let file = |name: &str, limit| Ask::File(AskFile { path: path(name), limit });
+        let asks = [
+            file("etc/plain", 1000),
+            file("etc/bytes", 1000),
+            file("etc/large", 1000),
+            file("etc/large", 100_000),
+            file("etc/new\nline", 1000),
+            file("etc/back\\slash", 1000),
+            file("etc/link", 1000),
+            file("etc/none", 1000),
+            file("etc", 0),
+            file("ca/away/etc/no end", 1000),
+            Ask::Dir(AskDir { path: path("etc") }),
+            Ask::Dir(AskDir { path: path("ca") }),
+            Ask::Dir(AskDir { path: path("none") }),
+            Ask::TrustStore(AskTrustStore {
+                bundles: vec![path("etc/bundle")],
+                directory: path("ca"),
+                known: Vec::new(),
+            }),
+        ];
+        let alone = answers(shell, &asks, false);
+        for (one, other) in answers(shell, &asks, true).iter().zip(&alone) {
+            assert_eq!(format!("{one:?}"), format!("{other:?}"), "{shell:?}");
+        }
+        let Answer::Dir(dir) = &alone[10] else { panic!("a directory: {:?}", alone[10]) };
+        assert_eq!(dir.entries.len(), 13, "{dir:?}");
+    });
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Host<'_> {
         let text = format!("PATH='{}'\nR=\n{}", self.path, script.text());
         let mut command = Command::new("timeout");
         let output = command.arg("20").args(self.shell).arg("-c").arg(text).output().unwrap();
-        let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+        let frames = script.read(&output.stdout);
         assert_eq!(frames.ends(), 1, "{:?}: {}", self.shell, String::from_utf8_lossy(&output.stderr));
         frames.get(0).unwrap().clone()
     }

@@ -195,7 +195,7 @@ fn calls(root: &Path, shell: &[&str], changes: &[Change]) -> Vec<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sent = Sent::login(script.text());
     let output = runtime.block_on(transport.run("box", &sent, &Limits::default())).unwrap();
-    let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+    let frames = script.read(&output.stdout);
     (0..changes.len()).map(|id| frames.get(id).map_or(-1, |frame| frame.status)).collect()
 }
 

@@ -175,7 +175,7 @@ impl Host {
 
     fn act_after(&self, call: &Call, before: &str) -> (i32, String) {
         let (script, output) = self.run(call, "", before);
-        let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+        let frames = script.read(&output.stdout);
         assert_eq!(frames.ends(), 1, "{:?}: {}", self.shell, String::from_utf8_lossy(&output.stderr));
         let frame = frames.get(0).unwrap();
         (frame.status, act_output(&frame.body))

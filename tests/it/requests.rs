@@ -84,7 +84,7 @@ fn wait(shell: &[&str], before: &str, condition: WaitCondition, timeout: u64) ->
     let ask = Ask::Wait(AskWait { condition, delay: 0, sleep: 1, timeout, connect_timeout: 2 });
     let frame = frame(shell, "", before, &ask.call().unwrap());
     let body = act_output(&frame.body);
-    match ask.decode(&modules::Frame { status: frame.status, body }, &|_| None) {
+    match ask.decode(&modules::Frame::new(frame.status, body), &|_| None) {
         modules::Answer::Wait(waited) => waited,
         other => panic!("{shell:?}: {other:?}"),
     }
@@ -119,7 +119,7 @@ fn each_shell_waits_for_ports_and_files() {
                 .arg(format!("R=\n{text}"))
                 .output()
                 .unwrap();
-            script.read(&String::from_utf8_lossy(&output.stdout)).get(0).unwrap().body.contains("met=1")
+            script.read(&output.stdout).get(0).unwrap().body.contains("met=1")
         };
         assert!(script("open", port) && !script("open", free) && script("closed", free), "{shell:?}");
         let path = |name: &str| modules::HostPath::new(&format!("{}/{name}", at.display())).unwrap();

@@ -147,7 +147,7 @@ fn state(shell: &[&str], before: &str, manager: &str) -> modules::ServiceState {
     let ask = modules::Ask::Service(service(manager));
     let frame = frame(shell, "", before, &ask.call().unwrap());
     let body = act_output(&frame.body);
-    match ask.decode(&modules::Frame { status: frame.status, body }, &|_| None) {
+    match ask.decode(&modules::Frame::new(frame.status, body), &|_| None) {
         modules::Answer::Service(state) => state,
         other => panic!("{shell:?}: {other:?}"),
     }

@@ -278,7 +278,7 @@ fn asked(shell: &[&str], root: &Path) -> Option<UndoRecord> {
     let text = format!("PATH='{path}'\nR='{}'\n{}", root.display(), script.text());
     let mut command = Command::new("timeout");
     let output = command.arg("20").args(shell).arg("-c").arg(text).output().unwrap();
-    let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+    let frames = script.read(&output.stdout);
     assert_eq!(frames.ends(), 1, "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));
     match ask.decode(frames.get(0).unwrap(), &|_| None) {
         Answer::Undo(record) => Some(record),

@@ -169,7 +169,7 @@ impl Site {
         let here = self.dir.path().display().to_string();
         assert!(eventually(20, || !processes().iter().any(|line| line.contains(&here))));
         let script = Script::new(BOUNDARY, &[]);
-        let frames = script.read(&String::from_utf8_lossy(&output.stdout));
+        let frames = script.read(&output.stdout);
         let trace = String::from_utf8_lossy(&fs::read(trace).unwrap()).into_owned();
         Ended { frame: frames.get(0).cloned(), trace }
     }
