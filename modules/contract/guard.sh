@@ -6,7 +6,12 @@
 moment_now() { if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 lock() { echo "$(runtime)/guard"; }
-holder() { readlink -- "$(lock)" 2>/dev/null; } # PID:START:RUN
+holder() { if [ -L "$(lock)" ]; then readlink -- "$(lock)" 2>/dev/null; fi; } # PID:START:RUN
+line_of() { # FILE: its first line, in $line
+  line=
+  [ -r "$1" ] || return 1
+  read -r line <"$1" || [ -n "$line" ]
+}
 lives() { # PID:START:...
   of=${1%%:*} since=${1#*:} since=${since%:*}
   case $of in '' | *[!0-9]*) return 1 ;; esac
@@ -37,19 +42,21 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   if [ ! -r /proc/self/stat ] || ! { has setsid || by_systemd; }; then
     said='neither systemd-run nor setsid is there to start a guard'; return 0
   fi
+  whose=$2
   other=$(holder)
   if shares "$other" "$1"; then return 0; fi
   # Another user of this run may be the same by its number.
-  if is_guarded "$1" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
+  if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
     undo=$dir
     begins || { has_no_room "$dir"; return 94; }
     return 0
   fi
   if [ -n "$5" ]; then
     top=$(state)
-    { (umask 022; mkdir -p -- "${top%/*}") && mkdir -p -- "$dir"; } 2>/dev/null || { said="$dir cannot be made"; return 94; }
+    { { [ -d "${top%/*}" ] || (umask 022; mkdir -p -- "${top%/*}"); } && mkdir -p -- "$dir"; } 2>/dev/null ||
+      { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
+    [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
       dd if=/dev/zero of="$dir/reserve" bs=1024 count=64; } 2>/dev/null || { has_no_room "$dir"; return 94; }
@@ -58,7 +65,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   elif [ -f "$dir/outcome" ]; then
     hear "$dir"; return 89
   fi
-  rm -f -- "$dir/held"
+  [ ! -e "$dir/held" ] || rm -f -- "$dir/held"
   undo=$dir
   begins || { has_no_room "$dir"; return 94; }
   launch "$dir" "$3"
@@ -68,7 +75,8 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     [ "$tries" -lt $((($3 + 20) * 20)) ] || { said='the guard does not start'; undo=; return 87; }
     nap 0.05
   done
-  case $(cat "$dir/held") in
+  line_of "$dir/held"
+  case $line in
   held) unconfirmed; return 0 ;;
   waited) unconfirmed; return 88 ;;
   busy*)
@@ -78,7 +86,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     return 90
     ;;
   esac
-  said=$(cat "$dir/held"); undo=
+  said=$line; undo=
   return 87
 }
 has_no_room() { # RECORD
@@ -110,8 +118,10 @@ launch() { # DIRECTORY, seconds to wait for the lock
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { extend && note busy "$(this_shell)"; }
-extend() { note deadline $(($(moment_now) + guard_window)); }
+begins() { pulse "$(this_shell)"; }
+extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) pulse ;; esac; }
+# Until when it is waited for the next word, and for whom beyond that: PID:START:
+pulse() { note pulse "$(($(moment_now) + guard_window))${1:+ $1}"; }
 # At no time is there half a word to read, or none.
 note() { # NAME, WORD
   put_note "$@" 2>/dev/null || { rm -f -- "$undo/reserve"; put_note "$@" 2>/dev/null; }
@@ -119,7 +129,12 @@ note() { # NAME, WORD
 put_note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; }
 # A file that is there or not. `:` would end the shell where there is no room.
 flag() { true 2>/dev/null >"$1"; } # FILE
-rests() { if [ -d "$undo" ]; then extend; rm -f -- "$undo/busy"; fi; }
+rests() {
+  [ -d "$undo" ] || return 0
+  if [ -n "$log_lines" ]; then printf '%s' "$log_lines" | logger -t dtrctl 2>/dev/null; log_lines=; fi
+  pulse
+}
+log_lines=
 # What nobody has heard yet: records that were put back after their run was gone, and those that neither were confirmed
 # nor put back, as their guard died too.
 unconfirmed() {
@@ -158,9 +173,11 @@ close_record() { # RECORD: what was begun and not said to be done is recorded as
   done <"$1/begun"
 }
 prune() { # DIRECTORY of records, how many stay: names begin with the time
+  # shellcheck disable=SC2154
+  [ $# -gt 2 ] || { most=$2; set -- "$1" "$2" "$1"/*; [ "$(($# - 2))" -gt "$most" ] || return 0; }
   for d in "$1"/*; do [ ! -d "$d" ] || echo "$d"; done | sort -r | tail -n "+$(($2 + 1))" |
     while read -r d; do
-      if [ "$d" = "$undo" ] || lives "$(cat "$d/busy" 2>/dev/null)"; then continue; fi
+      if [ "$d" = "$undo" ] || { line_of "$d/pulse" && lives "${line#* }"; }; then continue; fi
       if [ -f "$d/outcome" ] || [ ! -s "$d/begun" ]; then rm -rf -- "$d"; fi
     done
 }
@@ -197,7 +214,7 @@ keep() { # PATH, the function that changes it or `quiet`
   if [ -L "$entry" ] && real "$1" 2>/dev/null && [ "$real" != "$entry" ]; then keep_one "$real" "$2"; fi
 }
 keep_one() { # PATH, as keep
-  n=$(($(cat "$undo/number" 2>/dev/null || echo 0) + 1))
+  line_of "$undo/number"; n=$((line + 1))
   echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
   stat=- before=-
   if [ -L "$1" ]; then
@@ -219,12 +236,17 @@ keep_one() { # PATH, as keep
   elif [ -e "$1" ]; then kind=unkept
   else kind=absent; fi
   line="$(word "${1#"$ROOT"}") $kind $stat $before"
-  if [ "$2" = quiet ]; then line="$line quiet"; else kept="$kept $n"; fi
+  if [ "$2" = quiet ]; then line="$line quiet"; else kept="$kept $n"; eval "path_$n=\$1 line_$n=\$line"; fi
   echo "$n $line" >>"$undo/begun"
 }
 stat_of() { stat -c %a,%u,%g -- "$1"; } # FILE
 tell_log() { if [ -z "$R" ] && has logger; then logger -t dtrctl -- "run=${undo##*/} $1" 2>/dev/null; fi; } # TEXT
-quoted() { for w in "$@"; do printf "'%s' " "$(printf '%s' "$w" | sed "s/'/'\\\\''/g")"; done; }
+quoted() { # WORD...
+  for w in "$@"; do
+    case $w in *\'*) w=$(printf '%s.' "$w" | sed "s/'/'\\\\''/g"); w=${w%.} ;; esac
+    printf "'%s' " "$w"
+  done
+}
 keep_refresh() { # as do_refresh
   refresh="do_refresh $(quoted "$1" "$2" '' '')"; shift 4
   refresh="$refresh$(quoted "$@")"
@@ -257,20 +279,24 @@ recorded() { # STATUS of the change, its call
   status=$1; shift
   about=
   for n in $kept; do
-    path_of "$undo/$n"
-    line=$(grep "^$n " "$undo/begun" | tail -n 1)
+    eval "p=\$path_$n line=\$line_$n"
+    line="$n $line"
     now=$(standing "$p")
     # shellcheck disable=SC2086
     set -- "$1" $line
     old=$(was "$4" "$5" "$6")
-    if [ "$now" = "$old" ]; then rm -rf -- "$undo/$n.image"
+    if [ "$now" = "$old" ]; then [ ! -e "$undo/$n.image" ] || rm -rf -- "$undo/$n.image"
     else
       echo "$line $now" >>"$undo/entries"
       about="$about ${p#"$ROOT"} $old -> $now"
     fi
   done
   kept=
-  tell_log "who=$(cat "$undo/who") ${1#do_}$about status=$status"
+  # One program tells them all, at the script's end.
+  if [ -z "$R" ] && has logger; then
+    log_lines="${log_lines}run=${undo##*/} who=$whose ${1#do_}$about status=$status
+"
+  fi
   return 0
 }
 
@@ -331,7 +357,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh reserve held busy deadline wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve held pulse said wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"
@@ -536,8 +562,9 @@ watch_over() { # RECORD, seconds to wait for another run
   me=$$:$(started $$):${undo##*/}
   take "$2" || exit 0
   while [ -d "$undo" ] && [ ! -f "$undo/outcome" ]; do
+    line_of "$undo/pulse"
     if [ -f "$undo/wanted" ]; then why=$(cat "$undo/wanted")
-    elif lives "$(cat "$undo/busy" 2>/dev/null)" || [ "$(moment_now)" -lt "$(cat "$undo/deadline")" ]; then why=
+    elif [ "$(moment_now)" -lt "${line%% *}" ] || lives "${line#* }"; then why=
     else why="nobody has confirmed within $guard_window seconds that all is well"; fi
     # A guard before this one may have been killed while it put things back.
     if [ -n "$why" ] && { mkdir -- "$undo/decided" 2>/dev/null || [ -f "$undo/wanted" ]; }; then

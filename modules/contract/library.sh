@@ -83,7 +83,10 @@ undo=
 act() { # ID, then the call: the first that fails ends the script
   id=$1; shift
   rc=0
-  if [ -n "$undo" ]; then remember "$@" >"$undo/said" 2>&1; rc=$?; body=$(cat "$undo/said"); rm -f -- "$undo/said"; fi
+  if [ -n "$undo" ]; then
+    remember "$@" >"$undo/said" 2>&1; rc=$?
+    body=; if [ -s "$undo/said" ]; then body=$(cat "$undo/said"); fi
+  fi
   if [ "$rc" = 0 ]; then
     body=$("$@" 2>&1); rc=$?
     [ -z "$undo" ] || recorded "$rc" "$@"
