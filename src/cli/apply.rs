@@ -20,7 +20,7 @@ use crate::engine::{Options, Renderer, Selected, Tags, plays, problem_of};
 use crate::error::Failure;
 use crate::inventory::{Inventory, Order, Pattern};
 use crate::plan::Planning;
-use crate::playbook::{Play, Playbook};
+use crate::playbook::{Play, Playbook, Shard};
 use crate::report::Report;
 use crate::yaml::{Problem, Problems};
 
@@ -45,6 +45,15 @@ pub struct Apply {
     pub connection: ConnectionOptions,
     #[command(flatten)]
     pub gates: GateOptions,
+    /// Only this part of the hosts, the I-th of N: N runs do the playbook together, each on a machine of its own. `serial`, the
+    /// window and the budgets are shared by them.
+    #[arg(long, value_name = "I/N", env = "DTRCTL_SHARD")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// What the shards of one rollout have in common, by which `runs merge` finds them.
+    #[arg(long, value_name = "NAME", env = "DTRCTL_ROLLOUT")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
     /// Runs handlers that were notified on hosts that have failed, too.
     #[arg(long)]
     pub force_handlers: bool,
@@ -116,6 +125,9 @@ impl Apply {
         if let Some(review) = &going.review {
             review.narrow(&mut selected)?;
         }
+        if let (Some(shard), None) = (self.shard, going.resumed) {
+            take_part(&mut selected, shard, &inventory);
+        }
         if let Some(resumed) = going.resumed {
             resumed.narrow(&mut draft, &mut selected)?;
             options.limit.clone_from(&resumed.limit);
@@ -152,6 +164,7 @@ impl Apply {
             tags: Tags { only: self.tags.clone(), skip: self.skip_tags.clone() },
             force_handlers: self.force_handlers,
             gates: self.gates.gates(),
+            shard: self.shard,
             ..self.mode.options(&self.inventory, &self.connection)?
         })
     }
@@ -241,6 +254,22 @@ impl Apply {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Leaves each play the hosts of a shard. They are dealt in the inventory's order, whatever the plays' is, so that a host that is
+/// in several plays falls to the same shard in all.
+fn take_part(plays: &mut [Selected], shard: Shard, inventory: &Inventory) {
+    let all: BTreeSet<&String> = plays.iter().flat_map(|play| &play.hosts).collect();
+    let ordered = inventory.hosts().map(ToString::to_string).filter(|host| all.contains(host));
+    let dealt = ordered.enumerate().filter(|(position, _)| shard.takes(*position));
+    let own: BTreeSet<String> = dealt.map(|(_, host)| host).collect();
+    for play in plays {
+        play.hosts.retain(|host| own.contains(host));
+        play.listed.retain(|host| own.contains(host));
+    }
+    if own.is_empty() {
+        output::note(&format!("note: no host falls to shard {shard}"));
     }
 }
 

@@ -140,6 +140,7 @@ impl Eval {
             verbosity: 0,
             force_handlers: false,
             gates: Gates::default(),
+            shard: None,
             limits: Limits::default(),
             lock_timeout: 0,
             guard_timeout: 30,

@@ -74,6 +74,7 @@ impl Mode {
             verbosity: self.shown.verbose,
             force_handlers: false,
             gates: Gates::default(),
+            shard: None,
             limits: connection.limits()?,
             lock_timeout: connection.lock_timeout.unwrap_or(0),
             guard_timeout: connection.guard_timeout.unwrap_or(30),

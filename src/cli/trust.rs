@@ -86,6 +86,7 @@ impl Ask {
                 verbosity: 0,
                 force_handlers: false,
                 gates: Gates::default(),
+                shard: None,
                 limits: self.connection.limits()?,
                 lock_timeout: 0,
                 guard_timeout: 30,

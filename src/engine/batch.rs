@@ -117,7 +117,7 @@ impl Shared {
     }
 
     /// The sizes of a play's batches.
-    fn sizes(&self, play: &Play) -> Result<Vec<Serial>, Box<Problem>> {
+    pub(super) fn sizes(&self, play: &Play) -> Result<Vec<Serial>, Box<Problem>> {
         let scope = Arc::new(self.options.scope_of_play(play));
         let mut sizes = Vec::new();
         for size in &play.serial {

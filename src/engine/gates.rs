@@ -105,6 +105,16 @@ impl Shared {
     /// What bounds a play: what the command line says, and for the rest what the play says.
     #[must_use]
     pub fn gates(&self, play: &Play) -> Gates {
+        let gates = self.gates_of_all(play);
+        match self.options.shard {
+            // One that cannot be shared was refused before.
+            Some(shard) => shard.gates(gates.clone()).unwrap_or(gates),
+            None => gates,
+        }
+    }
+
+    /// What bounds a play, in all shards together.
+    fn gates_of_all(&self, play: &Play) -> Gates {
         self.options.gates.clone().over(play.gates.clone())
     }
 
@@ -208,7 +218,8 @@ impl Shared {
                 // Percentages are of all the play's hosts, whoever went first.
                 let count = |size: &Serial| match size {
                     Serial::Percent(percent) => Serial::Count(Share::Percent(*percent).of(all)),
-                    known => known.clone(),
+                    Serial::Count(count) => Serial::Count(self.part(*count)),
+                    known @ Serial::Template(_) => known.clone(),
                 };
                 let sizes: Vec<Serial> = sizes.iter().map(count).collect();
                 let batches = Play::batches(&sizes, &rest).into_iter();
@@ -253,9 +264,38 @@ impl Shared {
         Ok((selection.hosts.iter().map(ToString::to_string).collect(), selection.unmatched))
     }
 
+    /// This run's part of a batch's size.
+    fn part(&self, size: usize) -> usize {
+        self.options.shard.map_or(size, |shard| shard.part("serial", size).unwrap_or(size))
+    }
+
+    /// Finds bounds that the shards cannot share: one that each of them had whole would be exceeded by all together.
+    fn check_shard(&self, play: &Play) -> Option<Problem> {
+        let shard = self.options.shard?;
+        let shared = shard.gates(self.gates_of_all(play)).map(|_| ());
+        let sizes = self.sizes(play).unwrap_or_default();
+        let batches = sizes.iter().try_for_each(|size| match size {
+            Serial::Count(count) => shard.part("serial", *count).map(|_| ()),
+            Serial::Percent(_) | Serial::Template(_) => Ok(()),
+        });
+        let (name, bound) = shared.and(batches).err()?;
+        let count = shard.count();
+        let problem = Problem::new(
+            format!("`{name}: {bound}` of this play cannot be shared by {count} shards"),
+            play.place.clone(),
+        );
+        Some(problem.help(format!(
+            "take at most {bound} shards, or raise `{name}` to {count}; a percentage is of each shard's hosts"
+        )))
+    }
+
     /// Finds what is wrong with the gates before any host is touched.
     pub(super) fn check_gates(&self, plays: &[Selected]) -> Problems {
         let mut problems = Problems::new();
+        plays
+            .iter()
+            .filter_map(|selected| self.check_shard(&selected.play))
+            .for_each(|problem| problems.push(problem));
         let given = &self.options.gates;
         let mut given_names_one = false;
         for Selected { play, hosts, .. } in plays {

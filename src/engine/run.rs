@@ -23,7 +23,7 @@ use crate::event::{Event, Position, Reason, Recap, State};
 use crate::inventory::Inventory;
 use crate::journal::History;
 use crate::plan::Planning;
-use crate::playbook::{Gates, Play, Playbook};
+use crate::playbook::{Gates, Play, Playbook, Shard};
 use crate::template::{Layer, Scope};
 use crate::transport::Limits;
 use crate::yaml::Problems;
@@ -49,6 +49,8 @@ pub struct Options {
     pub force_handlers: bool,
     /// What the command line says of gates.
     pub gates: Gates,
+    /// Which part of the hosts is this run's, where several do it together.
+    pub shard: Option<Shard>,
     /// Bounds of one script.
     pub limits: Limits,
     /// How long another run is waited for that has a host, in seconds.

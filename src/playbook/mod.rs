@@ -20,6 +20,7 @@ mod role;
 mod role_files;
 mod role_use;
 mod schema;
+mod shard;
 mod shell_syntax;
 mod task;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use play::{Batch, Play, Playbook, Serial};
 pub use read::{IncludedRole, IncludedTasks, Library, Reader};
 pub use role::WantedRole;
 pub use schema::{schema, schema_with};
+pub use shard::Shard;
 pub use task::{LoopControl, Repeated, Task, is_about_the_connection, is_variable_name};
 pub use user_modules::{UserModule, UserModules};
 pub use words::variables as variables_of_line;

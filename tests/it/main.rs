@@ -45,6 +45,7 @@ mod running;
 mod running_library;
 mod schema;
 mod sessions;
+mod shards;
 mod shipped;
 mod sshd;
 mod transport;

@@ -77,6 +77,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             verbosity: 0,
             force_handlers: false,
             gates: Gates::default(),
+            shard: None,
             limits,
             lock_timeout: 0,
             guard_timeout: 30,

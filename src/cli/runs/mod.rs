@@ -2,8 +2,9 @@
 
 mod filter;
 mod list;
+mod merge;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::journal::JournalOptions;
 use super::mode::{self, Shown};
@@ -18,7 +19,10 @@ use filter::Filter;
 /// Without a name it lists them, the newest first. With one it says again what the run said, in the format that is asked
 /// for now.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Runs {
+    #[command(subcommand)]
+    together: Option<Together>,
     /// The run to say again: its id, what its id begins with, or `last`.
     #[arg(value_name = "RUN")]
     run: Option<String>,
@@ -31,6 +35,12 @@ pub struct Runs {
     shown: Shown,
     #[command(flatten)]
     journal: JournalOptions,
+}
+
+/// Several runs at once.
+#[derive(Debug, Subcommand)]
+enum Together {
+    Merge(merge::Merge),
 }
 
 /// What goes to standard output.
@@ -46,6 +56,9 @@ enum Format {
 
 impl Runs {
     pub fn run(self) -> Done {
+        if let Some(Together::Merge(merge)) = &self.together {
+            return merge.run();
+        }
         let store = self.journal.kept()?;
         match &self.run {
             Some(name) => self.again(&store.find(name)?),

@@ -1,0 +1,134 @@
+//! A playbook done by several runs, each with its shard of the hosts, and what they come to together.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::harness::{Ran, World};
+
+const HOSTS: [&str; 5] = ["web1", "web2", "web3", "web4", "web5"];
+const RUNS: &str = "home/.local/state/dtrctl/runs";
+
+fn world() -> World {
+    World::with(&HOSTS).tasks(
+        "- {copy: {dest: /etc/x, content: \"{{ inventory_hostname }} of {{ ansible_play_hosts | length }}\"}}\n\
+         - {fail: {msg: no}, when: inventory_hostname == lost | default('')}",
+    )
+}
+
+fn newest(world: &World) -> PathBuf {
+    let runs = fs::read_dir(world.path(RUNS)).unwrap().map(|entry| entry.unwrap().path());
+    let began = |run: &PathBuf| {
+        let text = fs::read_to_string(run.join("run.json")).unwrap();
+        serde_json::from_str::<Json>(&text).unwrap()["started"].as_str().unwrap().to_owned()
+    };
+    runs.filter(|path| path.is_dir()).max_by_key(began).unwrap()
+}
+
+fn name(run: &std::path::Path) -> String {
+    run.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// What a merge says of each host.
+fn states(ran: &Ran) -> Vec<(String, String)> {
+    let last: Json = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    let hosts = last["hosts"].as_object().unwrap();
+    hosts.iter().map(|(host, recap)| (host.clone(), recap["state"].as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn shards_part_the_hosts_and_are_merged_to_one_report() {
+    let world = world();
+    for shard in ["1/2", "2/2"] {
+        world.apply(&["--shard", shard]).run();
+    }
+    let done = |host| fs::read_to_string(world.root(host).join("etc/x")).unwrap();
+    // In the inventory's order, one by one; each shard's play has its own hosts alone.
+    assert_eq!(HOSTS.map(done), ["web1 of 3", "web2 of 2", "web3 of 3", "web4 of 2", "web5 of 3"]);
+    let merged = world.dtrctl(&["runs", "merge", "--format", "jsonl"]).run();
+    let all: Vec<_> = HOSTS.map(|host| (host.to_owned(), "changed".to_owned())).into();
+    assert_eq!(states(&merged), all);
+    let count = |what: &str| merged.stdout.matches(&format!("\"event\":\"{what}\"")).count();
+    assert_eq!((count("run_started"), count("run_finished"), count("host_finished")), (1, 1, 5));
+    let human = world.dtrctl(&["runs", "merge"]).run();
+    assert!(human.stdout.contains("changed  5  web[1:5]"), "{}", human.stdout);
+    // The worse of the two is the exit status, and which runs are meant can be said.
+    world.apply(&["--shard", "1/2", "-e", "lost=web3"]).code(3).any_stderr().run();
+    let one = name(&newest(&world));
+    world.dtrctl(&["runs", "merge"]).code(3).any_stderr().run();
+    world.apply(&["--shard", "2/2"]).run();
+    let two = name(&newest(&world));
+    world.dtrctl(&["runs", "merge", &one, &two]).code(3).any_stderr().run();
+    let ran = world.dtrctl(&["runs", "merge", &one, &one]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("is of shard 1/2, as another one is"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_shard_that_has_died_is_seen_and_only_its_part_is_resumed() {
+    let world = world();
+    let rollout = ["--rollout", "tuesday"];
+    world.apply(&["--shard", "1/3"]).args(&rollout).run();
+    world.apply(&["--shard", "2/3"]).args(&rollout).run();
+    // It was killed: its last events were never written.
+    let dead = newest(&world);
+    let events = fs::read_to_string(dead.join("events.jsonl")).unwrap();
+    let half = events.lines().take(events.lines().count() / 2).map(|line| format!("{line}\n"));
+    fs::write(dead.join("events.jsonl"), half.collect::<String>()).unwrap();
+    let merge = |code| {
+        world.dtrctl(&["runs", "merge", "--format", "jsonl"]).args(&rollout).code(code).any_stderr().run()
+    };
+    let ran = merge(5);
+    let resume = format!("shard 2/3: run {0} was cut off; `dtrctl resume {0}` goes on with it", name(&dead));
+    assert!(ran.stderr.contains(&resume), "{}", ran.stderr);
+    assert!(ran.stderr.contains("shard 3/3: begin it with `--shard 3/3`"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("shard 3/3 is missing"), "{}", ran.stdout);
+    let state = |ran: &Ran, host: &str| {
+        states(ran).into_iter().find(|(name, _)| name == host).map(|(_, state)| state)
+    };
+    assert_eq!(state(&ran, "web2").as_deref(), Some("aborted"));
+    assert_eq!((state(&ran, "web1").as_deref(), state(&ran, "web3")), (Some("changed"), None));
+    let resumed = world.dtrctl(&["resume", &name(&dead), "--format", "jsonl"]).any_stderr().run();
+    assert!(!resumed.stdout.contains("web1") && resumed.stdout.contains("web5"), "{}", resumed.stdout);
+    world.apply(&["--shard", "3/3"]).args(&rollout).run();
+    let ran = merge(0);
+    assert_eq!(states(&ran).len(), HOSTS.len(), "{}", ran.stdout);
+    // Another rollout is none of it.
+    world.apply(&["--shard", "1/2", "--rollout", "wednesday"]).run();
+    assert_eq!(states(&merge(0)).len(), HOSTS.len());
+    let ran = world.dtrctl(&["runs", "merge", "--rollout", "thursday"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("no run is of the rollout `thursday`"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_shards_cannot_share_is_refused_before_anything_is_done() {
+    for (keys, more, said) in [
+        ("serial: 2", &[][..], "`serial: 2` of this play cannot be shared by 3 shards"),
+        ("max_fail: 1", &[], "`max_fail: 1` of this play cannot be shared by 3 shards"),
+        ("window: 3", &["--max-unreachable", "2"], "`max_unreachable: 2` of this play cannot be shared"),
+        ("serial: [5, 2]", &[], "`serial: 2`"),
+    ] {
+        let world = World::with(&HOSTS).playbook(&format!(
+            "- hosts: docker\n  {keys}\n  tasks:\n    - copy: {{dest: /etc/x, content: x}}\n"
+        ));
+        let ran = world.apply(&["--shard", "2/3"]).args(more).code(1).any_stderr().run();
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert!(!world.root("web2").join("etc/x").exists());
+    }
+    let world = World::with(&HOSTS).playbook(
+        "- hosts: docker\n  serial: 3\n  max_fail: 50%\n  tasks:\n    - copy: {dest: /etc/x, content: x}\n",
+    );
+    let ran = world.apply(&["--shard", "1/3", "--format", "jsonl"]).run();
+    assert_eq!(ran.stdout.matches("\"event\":\"batch_started\"").count(), 2, "one host at a time");
+    let ran = world.apply(&["--shard", "4/3"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("I/N with I from 1 to N"), "{}", ran.stderr);
+    let ran = world
+        .apply(&["--shard", "6/6", "--max-fail", "6"])
+        .env("DTRCTL_ROLLOUT", "x")
+        .code(1)
+        .any_stderr()
+        .run();
+    assert!(ran.stderr.contains("`serial: 3`"), "{}", ran.stderr);
+    // Two shards are missing.
+    world.dtrctl(&["runs", "merge", "last"]).code(5).any_stderr().run();
+}
