@@ -1,5 +1,6 @@
 //! What happened, as data. The only thing a report may read.
 
+mod cost;
 pub mod diff;
 mod masked;
 pub mod overview;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+pub use cost::{Cost, micros};
 pub use planned::{PlannedChange, Sealed};
 pub use summary::Summary;
 
@@ -142,6 +144,17 @@ pub enum Event {
         hosts: Vec<String>,
         /// How to go on.
         help: String,
+    },
+    /// What a task has cost on a host, where that is wanted.
+    Timed {
+        /// Which host.
+        host: String,
+        /// Which task; none for what ends a play there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        task: Option<TaskHead>,
+        /// What it has cost.
+        #[serde(flatten)]
+        cost: Cost,
     },
     /// A host has gone through its batch, or left it: nothing more of it comes in this batch.
     HostFinished {

@@ -141,6 +141,7 @@ impl Eval {
             force_handlers: false,
             gates: Gates::default(),
             shard: None,
+            timings: false,
             limits: Limits::default(),
             lock_timeout: 0,
             guard_timeout: 30,

@@ -24,6 +24,9 @@ pub struct Mode {
     /// Exits with 2 where changes are pending, owed or unknown.
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Says where the time of each task and host went: connecting, waiting for the host, waiting for its turn, the controller.
+    #[arg(long)]
+    pub timings: bool,
     /// What goes to standard output: a report for people, or one JSON object an event.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -75,6 +78,7 @@ impl Mode {
             force_handlers: false,
             gates: Gates::default(),
             shard: None,
+            timings: self.timings,
             limits: connection.limits()?,
             lock_timeout: connection.lock_timeout.unwrap_or(0),
             guard_timeout: connection.guard_timeout.unwrap_or(30),

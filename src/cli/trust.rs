@@ -87,6 +87,7 @@ impl Ask {
                 force_handlers: false,
                 gates: Gates::default(),
                 shard: None,
+                timings: false,
                 limits: self.connection.limits()?,
                 lock_timeout: 0,
                 guard_timeout: 30,

@@ -18,6 +18,7 @@ use super::meeting::Meeting;
 use super::run::{Selected, Shared};
 use super::scope::problem_of;
 use super::tags::Tags;
+use super::timings::Timings;
 use super::variables::{Kept, names_set};
 use super::view::HostView;
 use crate::event::{Event, Position, Reason, Recap, State, TaskHead};
@@ -288,6 +289,7 @@ impl Shared {
             site_overlays: HashMap::new(),
             epoch: 0,
             acting: false,
+            timings: Timings::default(),
             variables,
             handlers: play.handlers.clone(),
             notified: BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! A step's end: judged, perhaps done again, kept, and said.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modules::Blame;
 use serde_json::{Map, Value as Json};
@@ -12,6 +12,7 @@ use super::meeting::Told;
 use super::program::{Queue, TaskWork, Work};
 use super::scope::{NoValue, loop_result};
 use super::step::Ready;
+use super::timings::Wait;
 use crate::event::{Event, Outcome, Reason, State};
 use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
@@ -31,7 +32,10 @@ impl HostRun {
             done = *wrong;
         }
         if let Some(delay) = self.repeats(&step, &mut done) {
+            let since = Instant::now();
             tokio::time::sleep(delay).await;
+            self.timings.waited(Wait::Turn, since);
+            self.say_cost(Some(&step.head));
             requeue(queue, window.drain(..));
             let work = TaskWork { attempt: step.work.attempt + 1, ..step.work };
             queue.push_front(Work::Task(work));
@@ -57,9 +61,12 @@ impl HostRun {
         let last =
             step.work.item.as_ref().is_none_or(|item| item.last) || self.breaks(&step, &done, window, queue);
         let applied = matches!(done.outcome, Outcome::Ok | Outcome::Changed);
+        self.say_cost(Some(&step.head));
         self.say(&step, done, last)?;
         if let Some(pause) = self.pause(&step, last) {
+            let since = Instant::now();
             tokio::time::sleep(pause).await;
+            self.timings.waited(Wait::Turn, since);
         }
         if applied && matches!(step.task().action, Action::Meta(Meta::ResetConnection)) {
             self.transport.reset().await;

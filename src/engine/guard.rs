@@ -11,6 +11,7 @@ use super::done::Done;
 use super::host::{HostRun, Left};
 use super::run::Shared;
 use super::scripts::Scripts;
+use super::timings::Wait;
 use crate::event::{Event, Outcome, ROLLED_BACK, Reason, State, UNCONFIRMED};
 use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
 
@@ -244,7 +245,10 @@ impl HostRun {
                 scripts.of(identity).guarding(GUARDS + i, &call);
             }
             self.recap.trips += 1;
-            let error = match scripts.run(&self.host.name, &self.transport, &self.shared).await {
+            let since = Instant::now();
+            let ran = scripts.run(&self.host.name, &self.transport, &self.shared).await;
+            self.timings.waited(Wait::Host, since);
+            let error = match ran {
                 Ok(frames) => {
                     let none = || GuardAnswer::Gone("it gave no answer".to_owned());
                     let answer = |i| frames.get(GUARDS + i).map_or_else(none, GuardAnswer::read);

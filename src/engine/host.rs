@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
@@ -15,6 +16,7 @@ use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
 use super::run::Shared;
 use super::step::{Ready, Witness};
+use super::timings::{Timings, Wait};
 use super::variables::Variables;
 use super::view::HostView;
 use crate::event::{Event, Outcome, Position, Reason, Recap, State};
@@ -73,6 +75,8 @@ pub struct HostRun {
     /// The roles of which a task has run, by their keys, each with whether it is through.
     pub(super) roles: HashMap<String, bool>,
     pub(super) recap: Recap,
+    /// Where its time goes.
+    pub(super) timings: Timings,
     /// What puts the host back where this play does not end well on it.
     pub(super) guard: Guard,
     /// The steps that found nothing to do, or were proven: asked again, for nothing, in the script of a later change, so
@@ -139,6 +143,7 @@ impl HostRun {
         if let Some(left) = self.end_guard(left).await {
             self.leave(left);
         }
+        self.say_cost(None);
         self.take_from_others();
         let kept = self.variables.kept();
         self.meeting.know_at_last(&self.host.name, kept.clone(), self.from_others);
@@ -501,9 +506,11 @@ impl HostRun {
             return;
         }
         self.arrive(place);
+        let since = Instant::now();
         self.slot = None;
         self.meeting.all_at(place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
+        self.timings.waited(Wait::Turn, since);
         self.met = place.clone();
     }
 

@@ -42,6 +42,7 @@ mod site;
 mod step;
 mod tags;
 mod there;
+mod timings;
 mod validate;
 mod variables;
 mod vars_files;

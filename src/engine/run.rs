@@ -51,6 +51,8 @@ pub struct Options {
     pub gates: Gates,
     /// Which part of the hosts is this run's, where several do it together.
     pub shard: Option<Shard>,
+    /// Whether it is said what each task has cost.
+    pub timings: bool,
     /// Bounds of one script.
     pub limits: Limits,
     /// How long another run is waited for that has a host, in seconds.

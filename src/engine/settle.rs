@@ -1,6 +1,7 @@
 //! Settling a step: its plan is shown, then only planned or made so, and its result is kept.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use modules::{Change, Host, Level, Note, Overlay, Plan, PlanError};
 use tokio::sync::Semaphore;
@@ -9,6 +10,7 @@ use super::done::{COMMAND, Done, acted, result_of, unseen};
 use super::host::{HostRun, Left, Window, requeue, start_over};
 use super::program::Queue;
 use super::step::{Planned, Ready, Stage, Witness};
+use super::timings::Wait;
 use super::window::Acts;
 use crate::event::{Event, ONLY_PLANNED, Outcome, RAN};
 
@@ -32,7 +34,12 @@ impl HostRun {
             return Ok(());
         }
         let throttle = match self.throttle(&step) {
-            Some(places) => places.acquire_owned().await.ok(),
+            Some(places) => {
+                let since = Instant::now();
+                let place = places.acquire_owned().await.ok();
+                self.timings.waited(Wait::Turn, since);
+                place
+            }
             None => None,
         };
         let done = match std::mem::replace(&mut step.stage, Stage::taken()) {
@@ -192,7 +199,10 @@ impl HostRun {
         window: &mut Window,
         queue: &mut Queue,
     ) -> Result<Done, Left> {
-        self.before_change(&step.work.place).await?;
+        let since = Instant::now();
+        let before = self.before_change(&step.work.place).await;
+        self.timings.waited(Wait::Turn, since);
+        before?;
         if let Some(refused) = self.judge_ahead(step, &plan, window).await {
             return Ok(refused);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use modules::{Answer, Ask, AskTrustStore, Call, Change, Frame, Frames, Overlay, Shell, Step};
 
@@ -9,6 +10,7 @@ use super::guard::Refused;
 use super::host::{HostRun, Left, Window};
 use super::scripts::Scripts;
 use super::step::{Asking, Ready, Stage};
+use super::timings::Wait;
 use crate::event::State;
 use crate::playbook::Files;
 use crate::transport::{Identity, TransportError};
@@ -305,12 +307,21 @@ impl HostRun {
     pub(super) async fn send(&mut self, scripts: &Scripts) -> Result<Frames, Left> {
         let transport = std::sync::Arc::clone(&self.transport);
         let name = self.host.name.clone();
-        if let Some(reason) = self.shared.out_of_reach(&name).await {
+        let since = Instant::now();
+        let out_of_reach = self.shared.out_of_reach(&name).await;
+        if self.shared.options.timings && out_of_reach.is_none() && !self.facts.read {
+            // The script would connect by itself, and say what is wrong with that.
+            _ = transport.connect(&name, &self.shared.options.limits).await;
+        }
+        self.timings.waited(Wait::Connection, since);
+        if let Some(reason) = out_of_reach {
             return Err(self.unreachable(reason));
         }
         self.recap.trips += 1;
         self.guard.begins();
+        let since = Instant::now();
         let ran = scripts.run(&name, &transport, &self.shared).await;
+        self.timings.waited(Wait::Host, since);
         self.guard.rests();
         if ran.as_ref().map_or_else(TransportError::may_have_started, |_| true) {
             self.shared.count_reached(&name);

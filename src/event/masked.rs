@@ -31,6 +31,7 @@ impl Event {
                 text(help);
             }
             Self::BatchStarted { tasks, .. } => tasks.iter_mut().for_each(head),
+            Self::Timed { task, .. } => task.iter_mut().for_each(head),
             Self::Planned { task, changes, .. } => {
                 head(task);
                 changes.iter_mut().for_each(planned);

@@ -7,6 +7,7 @@ use super::batch::{Batch, Part, TaskRun};
 use super::page::{Page, Tone};
 use super::recap::{self, Ending};
 use super::task::{self, Setting};
+use super::timings::Costs;
 use super::{Look, Progress, Report, ReportError, Sink, fold};
 use crate::event::{Event, Outcome, RAN};
 
@@ -23,6 +24,8 @@ pub struct Human {
     batch: Batch,
     order: HashMap<String, usize>,
     failed: HashMap<String, String>,
+    /// What tasks and hosts have cost, where that is said.
+    costs: Costs,
     /// Why a gate has closed, and how to go on.
     closed: Option<(String, String)>,
     /// Whether the block before has more than a line; none after a heading.
@@ -49,6 +52,7 @@ impl Human {
             batch: Batch::default(),
             order: HashMap::new(),
             failed: HashMap::new(),
+            costs: Costs::default(),
             closed: None,
             block: None,
         }
@@ -200,6 +204,7 @@ impl Report for Human {
             Event::BatchFinished => self.flush(true),
             Event::Said { text, warning } => self.say(text, *warning),
             Event::HostStarted { .. } => {}
+            Event::Timed { host, task, cost } => self.costs.take(host, task.as_ref(), *cost),
             Event::GateClosed { message, help, .. } => {
                 self.say(message, true);
                 self.closed = Some((message.clone(), help.clone()));
@@ -221,6 +226,8 @@ impl Report for Human {
                     closed: closed.as_ref(),
                 };
                 self.print(|page| recap::print(page, &ending));
+                let costs = std::mem::take(&mut self.costs);
+                self.print(|page| costs.print(page));
             }
         }
     }

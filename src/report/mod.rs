@@ -16,6 +16,7 @@ mod sink;
 mod task;
 #[cfg(test)]
 mod tests;
+mod timings;
 mod trust;
 
 pub use fold::fold;

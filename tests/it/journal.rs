@@ -95,6 +95,35 @@ fn a_run_is_said_again_byte_by_byte() {
 }
 
 #[test]
+fn timings_say_where_the_time_of_each_host_and_task_went() {
+    let world = world();
+    let events = |ran: &Ran| -> Vec<Json> {
+        let lines = ran.stdout.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+        lines.filter(|event| event["event"] == "timed").collect()
+    };
+    let ran = world.apply(&["--timings", "--format", "jsonl"]).code(3).any_stderr().run();
+    for host in ["web1", "web2", "web3"] {
+        let own: Vec<Json> = events(&ran).into_iter().filter(|event| event["host"] == host).collect();
+        let names: Vec<_> =
+            own.iter().map(|event| event["task"]["name"].as_str().unwrap_or("(end)")).collect();
+        // web2 leaves at the task that fails; the handler comes last.
+        let whole = ["the greeting", "file", "file", "debug", "debug", "fail", "fail", "told", "(end)"];
+        let expected = if host == "web2" { [&whole[..6], &["(end)"]].concat() } else { whole.to_vec() };
+        assert_eq!(names, expected, "{host}");
+        let of = |part: &str| own.iter().map(|event| event[part].as_u64().unwrap()).sum::<u64>();
+        assert!(of("host_us") > 1000 && of("controller_us") > 0, "{own:?}");
+    }
+    assert_eq!(events(&world.apply(&["--format", "jsonl"]).code(3).any_stderr().run()), Vec::<Json>::new());
+    let human = world.apply(&["--timings"]).code(3).any_stderr().run();
+    let again = world.dtrctl(&["runs", "last"]).any_stderr().run();
+    assert_said_again(&human, &again);
+    let tables = human.stdout.split("timings, in seconds").nth(1).unwrap();
+    for word in ["the greeting", "connecting", "web3", "slowest"] {
+        assert!(tables.contains(word), "{tables}");
+    }
+}
+
+#[test]
 fn an_ad_hoc_run_is_kept_and_what_only_looks_is_not() {
     let world = World::new();
     let run = world.dtrctl(&["run", "web1", "file", "path=/etc/x", "state=touch", "-i", "hosts.yml"]).run();

@@ -78,6 +78,7 @@ async fn go(playbook: Playbook, check: bool) -> Result<Ended, Failure> {
             force_handlers: false,
             gates: Gates::default(),
             shard: None,
+            timings: false,
             limits,
             lock_timeout: 0,
             guard_timeout: 30,
