@@ -7,7 +7,7 @@ is_daemon() { # PID
   return 1
 }
 # shellcheck disable=SC2086
-ctl() { systemctl $user_units "$@"; }
+ctl() { may_hang; systemctl $user_units "$@"; }
 unit() { printf '%s\n' "${units%% *}"; }
 is_systemd() { [ -d /run/systemd/system ] && has systemctl; }
 has_unit() { is_systemd && [ -n "$units" ]; }
@@ -66,6 +66,7 @@ first_daemon() { # UNIT or nothing, FILE...
   done
   p=
   if [ -z "$unit" ] || ! is_systemd; then return; fi
+  may_hang
   p=$(systemctl show -p MainPID --value "$unit" 2>/dev/null)
   is_daemon "$p" || p=
 }
@@ -74,10 +75,14 @@ first_daemon() { # UNIT or nothing, FILE...
 daemons() {
   # shellcheck disable=SC2086
   first_daemon docker.service $system_pids
-  if [ -n "$p" ] || { is_systemd && systemctl is-active --quiet docker.socket; }; then
+  if [ -n "$p" ] || { is_systemd && may_hang && systemctl is-active --quiet docker.socket; }; then
     site system 0 /var/run/docker.sock "$p"
   fi
-  first_daemon snap.docker.dockerd.service /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid
+  p=
+  # Its data is there wherever the snap is.
+  if [ -d /var/snap/docker ]; then
+    first_daemon snap.docker.dockerd.service /run/snap.docker/docker.pid /var/snap/docker/current/run/docker.pid
+  fi
   [ -z "$p" ] || site snap 0 /var/run/docker.sock "$p"
   for d in /run/user/[1-9]*; do
     first_daemon '' "$d/docker.pid"
@@ -120,7 +125,7 @@ info() {
 }
 ask_process() {
   if [ -n "$R" ]; then say installed 1; return 0; fi
-  if has dockerd || [ -e /etc/init.d/docker ] || { is_systemd && systemctl cat docker.service >/dev/null 2>&1; }; then
+  if has dockerd || [ -e /etc/init.d/docker ] || { is_systemd && may_hang && systemctl cat docker.service >/dev/null 2>&1; }; then
     say installed 1
   fi
   if is_systemd; then

@@ -51,7 +51,7 @@ impl Ask {
             Self::Stat(ask) => Answer::Stat(stat(&ask.path, lines)?),
             Self::Tree(ask) => Answer::Tree(tree(ask, lines)?),
             Self::Undo(_) => Answer::Undo(super::undo::record(lines)?),
-            Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, bundles)?),
+            Self::TrustStore(_) => Answer::TrustStore(trust_store(lines, frame, bundles)?),
             Self::Process(_) => Answer::Process(process(lines)?),
             Self::Info(_) => Answer::Info(info(lines)?),
             Self::Builders(_) => Answer::Builders(lines.all("builder").map(text).collect::<Result<_, _>>()?),
@@ -216,6 +216,7 @@ fn entry(line: &str) -> Result<DirEntry, AskError> {
 
 fn trust_store(
     lines: Lines<'_>,
+    frame: &Frame,
     bundles: &dyn Fn(&str) -> Option<BundleText>,
 ) -> Result<TrustStore, AskError> {
     let bundle = match lines.get("bundle") {
@@ -224,7 +225,9 @@ fn trust_store(
             let digest = lines.get("digest").ok_or_else(|| garbled("digest"))?;
             let content = match lines.get("bulk") {
                 Some(word) => bytes(word)?.into(),
-                None => bundles(digest).ok_or_else(|| garbled("content"))?,
+                None => bundles(digest)
+                    .or_else(|| Some(frame.part(digest)?.to_vec().into()))
+                    .ok_or_else(|| bytes("@").unwrap_err())?,
             };
             Some(Bundle { path: path(word)?, content, mtime: lines.number("mtime")? })
         }

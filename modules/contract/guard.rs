@@ -121,13 +121,14 @@ pub fn put_back(record: &str, why: &str) -> Call {
 /// daemon's commands: without a `restart` nothing restarts it, without a `reload` it gets a signal.
 #[must_use]
 pub fn program(header: &[(&'static str, String)], silence: u64, restart: &[&str], reload: &[&str]) -> String {
+    let called = restart.iter().chain(reload).copied().chain(["bounded", "hup"]);
+    let library = guard_library(header, called);
     let words =
         |command: &[&str]| command.iter().map(|word| format!(" {}", word_of(word))).collect::<String>();
     let restart =
         if restart.is_empty() { "false".to_owned() } else { format!("bounded 120{}", words(restart)) };
     format!(
         "{library}guard_window={silence}\nrestart_daemon() {{ {restart}; }}\nreload_daemon() {{ hup{reload}; }}\nwatch_over \"$1\" \"$2\"\n",
-        library = guard_library(header),
         reload = words(reload),
     )
 }

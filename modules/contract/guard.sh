@@ -3,7 +3,8 @@
 # library.sh and daemon.sh before it. Times are those since the boot: a clock that is set moves no deadline.
 
 : "${guard_window:=30}"
-moment_now() { if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi; }
+moment_now() { clock; echo "$clock"; }
+clock() { if read -r clock _ 2>/dev/null </proc/uptime; then clock=${clock%%.*}; else clock=$(date +%s); fi; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 lock() { echo "$(runtime)/guard"; }
 holder() { if [ -L "$(lock)" ]; then readlink -- "$(lock)" 2>/dev/null; fi; } # PID:START:RUN
@@ -59,7 +60,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
-      dd if=/dev/zero of="$dir/reserve" bs=1024 count=64; } 2>/dev/null || { has_no_room "$dir"; return 94; }
+      printf '%65536s' '' >"$dir/reserve"; } 2>/dev/null || { has_no_room "$dir"; return 94; }
     # A daemon that this user may not ask is none of its business.
     if [ -w "$socket" ] && { has docker || curl_is_new; } && daemon; then started "$pid"; else echo none; fi >"$dir/boot"
   elif [ -f "$dir/outcome" ]; then
@@ -68,7 +69,8 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   [ ! -e "$dir/held" ] || rm -f -- "$dir/held"
   undo=$dir
   begins || { has_no_room "$dir"; return 94; }
-  launch "$dir" "$3"
+  # Where it can, it holds our end until it has said how it stands.
+  heard=$(launch "$dir" "$3" tells)
   tries=0
   until [ -s "$dir/held" ]; do
     tries=$((tries + 1))
@@ -108,25 +110,26 @@ shares() { # HOLDER, RECORD
   return 1
 }
 by_systemd() { [ -z "$R" ] && [ "$uid" = 0 ] && is_systemd && has systemd-run; }
-launch() { # DIRECTORY, seconds to wait for the lock
+launch() { # DIRECTORY, seconds to wait for the lock, `tells` where its output is read until it has the lock or not
   if by_systemd; then
     name=dtrctl-guard-${1##*/}
     systemctl reset-failed "$name" 2>/dev/null
     systemd-run --quiet --collect --unit="$name" --description='puts back what dtrctl has changed, unless it is confirmed' \
       --setenv=PATH="$PATH" sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 && return 0
   fi
-  (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null >/dev/null 2>&1 &)
+  [ "$3" = tells ] || exec >/dev/null
+  (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null 2>/dev/null &)
 }
 # A script that runs is waited for; after it the deadline counts.
 begins() { pulse "$(this_shell)"; }
 extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) pulse ;; esac; }
-# Until when it is waited for the next word, and for whom beyond that: PID:START:
-pulse() { note pulse "$(($(moment_now) + guard_window))${1:+ $1}"; }
-# At no time is there half a word to read, or none.
-note() { # NAME, WORD
-  put_note "$@" 2>/dev/null || { rm -f -- "$undo/reserve"; put_note "$@" 2>/dev/null; }
+# Until when it is waited for the next word, and for whom beyond that: PID:START:. Whoever reads no whole line there goes by
+# the last that it has read.
+pulse() {
+  clock
+  set -- "$((clock + guard_window))${1:+ $1}"
+  { echo "$1" >"$undo/pulse"; } 2>/dev/null || { rm -f -- "$undo/reserve"; { echo "$1" >"$undo/pulse"; } 2>/dev/null; }
 }
-put_note() { echo "$2" >"$undo/$1.$T" && mv -f -- "$undo/$1.$T" "$undo/$1"; }
 # A file that is there or not. `:` would end the shell where there is no room.
 flag() { true 2>/dev/null >"$1"; } # FILE
 rests() {
@@ -250,7 +253,7 @@ quoted() { # WORD...
 keep_refresh() { # as do_refresh
   refresh="do_refresh $(quoted "$1" "$2" '' '')"; shift 4
   refresh="$refresh$(quoted "$@")"
-  grep -qxF -- "$refresh" "$undo/refresh" 2>/dev/null || printf '%s\n' "$refresh" >>"$undo/refresh"
+  { [ -f "$undo/refresh" ] && grep -qxF -- "$refresh" "$undo/refresh"; } || printf '%s\n' "$refresh" >>"$undo/refresh"
 }
 # Before whatever may stop it for the first time: which daemon runs, and what runs in it.
 keep_daemon() {
@@ -278,10 +281,12 @@ was() { # KIND, STAT, BEFORE: the same of what a record keeps
 recorded() { # STATUS of the change, its call
   status=$1; shift
   about=
+  # What it has written it has read again.
+  case $status.$1 in 0.do_write) wrote=$4 ;; *) wrote= ;; esac
   for n in $kept; do
     eval "p=\$path_$n line=\$line_$n"
     line="$n $line"
-    now=$(standing "$p")
+    if [ -n "$wrote" ] && [ -f "$p" ] && [ ! -L "$p" ]; then now=file:$wrote:$(stat_of "$p"); else now=$(standing "$p"); fi
     # shellcheck disable=SC2086
     set -- "$1" $line
     old=$(was "$4" "$5" "$6")
@@ -335,7 +340,9 @@ have_put_back() { # WHY
   printf '%s\n' "$1" >"$undo/wanted"
   tries=0
   until [ -f "$undo/outcome" ] || [ "$tries" -ge 600 ]; do
-    if [ "$((tries % 20))" = 0 ] && ! is_guarded "${undo##*/}"; then launch "$undo" 10; fi
+    if [ "$((tries % 20))" = 0 ] && ! is_guarded "${undo##*/}"; then (launch "$undo" 10); fi
+    # It may sleep, or be about to.
+    if [ ! -d "$undo/decided" ] && is_guarded "${undo##*/}"; then kill -s USR1 "${other%%:*}" 2>/dev/null; fi
     tries=$((tries + 1))
     extend; nap 0.2
   done
@@ -367,7 +374,7 @@ tidy() {
 }
 # The daemon, where this run may have touched it: 0 where it is well, else why not.
 unwell() { # SECONDS that it has to live
-  boot=$(cat "$undo/boot")
+  line_of "$undo/boot"; boot=$line
   if [ "$boot" = none ] || [ ! -e "$undo/daemon" ]; then return 0; fi
   tries=0
   until daemon && answers; do
@@ -559,12 +566,16 @@ start_container() { # NAME
 watch_over() { # RECORD, seconds to wait for another run
   undo=$1 T=guard-$$
   trap 'kill $! 2>/dev/null; release; exit 0' TERM INT HUP
+  # It is told so where there is something to do.
+  trap : USR1
   me=$$:$(started $$):${undo##*/}
+  clock; beat=$((clock + guard_window))
   take "$2" || exit 0
   while [ -d "$undo" ] && [ ! -f "$undo/outcome" ]; do
-    line_of "$undo/pulse"
+    if { read -r line <"$undo/pulse"; } 2>/dev/null; then beat=$line; fi
+    clock
     if [ -f "$undo/wanted" ]; then why=$(cat "$undo/wanted")
-    elif [ "$(moment_now)" -lt "${line%% *}" ] || lives "${line#* }"; then why=
+    elif [ "$clock" -lt "${beat%% *}" ] || lives "${beat#* }"; then why=
     else why="nobody has confirmed within $guard_window seconds that all is well"; fi
     # A guard before this one may have been killed while it put things back.
     if [ -n "$why" ] && { mkdir -- "$undo/decided" 2>/dev/null || [ -f "$undo/wanted" ]; }; then
@@ -572,8 +583,11 @@ watch_over() { # RECORD, seconds to wait for another run
       revert "$why"
       break
     fi
-    sleep 1 &
+    left=$((${beat%% *} - clock))
+    if [ "$left" -gt 5 ]; then left=5; elif [ "$left" -lt 1 ]; then left=1; fi
+    sleep "$left" &
     wait $!
+    kill $! 2>/dev/null
   done
   trap '' TERM INT HUP
   release
@@ -599,7 +613,8 @@ take() { # SECONDS
   done
   tell "$how"
 }
-tell() { printf '%s\n' "$1" >"$undo/held.$T" && mv -f -- "$undo/held.$T" "$undo/held"; }
+# Whoever started it waits for this, or for the end of what it can hear.
+tell() { printf '%s\n' "$1" >"$undo/held"; exec >/dev/null; }
 # Only one at a time may take a dead holder's lock away, and only that holder's.
 bury() { # HOLDER
   grave=$(lock).$(printf '%s' "$1" | digest | cut -c1-16)

@@ -67,11 +67,14 @@ impl Used {
     }
 }
 
-/// Everything that a guard may need.
-pub(super) fn of_guard() -> String {
-    let guards = FILES.len() - 1;
-    let pieces = PIECES.all.iter().filter(|piece| piece.file < ALWAYS || piece.file == guards);
-    pieces.map(|piece| piece.text.as_str()).collect()
+/// What a guard calls by names that stand in its record: how a trust store is made anew.
+const BY_RECORD: [&str; 2] = ["do_refresh", "boot2docker_certificates"];
+
+/// What a guard needs, with what the `words` of its commands name.
+pub(super) fn of_guard<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let mut used = Used::default();
+    ["watch_over"].into_iter().chain(BY_RECORD).chain(words).for_each(|name| used.add(name));
+    used.text()
 }
 
 impl Pieces {
@@ -186,5 +189,23 @@ mod tests {
         assert!(!text.contains("do_write() {") && !text.contains("guard_hold() {"));
         used.add("no_such_function");
         assert_eq!(used.text(), text);
+    }
+
+    #[test]
+    fn a_guard_has_what_it_puts_back_with() {
+        let text = super::of_guard(["hup"]);
+        for function in [
+            "watch_over",
+            "revert",
+            "do_refresh",
+            "boot2docker_certificates",
+            "in_bundle",
+            "hup",
+            "do_owe",
+            "bury",
+        ] {
+            assert!(text.contains(&format!("{function}() {{")), "{function}");
+        }
+        assert!(!text.contains("guard_hold() {") && !text.contains("do_write() {"));
     }
 }

@@ -38,9 +38,13 @@ first() { echo "$1"; }
 # What holds nothing that could be taken for anything else stands as it is.
 word() { case $1 in *[!A-Za-z0-9/._:@,+-]*) printf '%s' "$1" | enc ;; *) printf 'p:%s' "$1" ;; esac; }
 say_word() { printf '%s=' "$1"; word "$2"; echo; } # NAME, VALUE
-# BusyBox before 1.30 wants `timeout -t SECONDS`.
+# Before whatever may hang, where nothing waits yet to end it: a script that looks at files alone does without.
+may_hang() { [ -z "$W" ] || deadline; }
+# BusyBox before 1.30 wants `timeout -t SECONDS`; as a program of its own it takes them without.
 bounded() {
+  may_hang
   if [ -n "$bound" ]; then :
+  elif bound=$(command -v timeout) && [ -n "$bound" ] && [ -f "$bound" ] && [ ! -L "$bound" ] && ! has busybox; then bound=new
   elif timeout 1 true >/dev/null 2>&1; then bound=new
   elif timeout -t 1 true >/dev/null 2>&1; then bound=old
   else bound=none; fi
@@ -63,6 +67,15 @@ answer() { # ID, then the call
   eval "a_$id=\$kept"
   printf '%s %s %s\n%s\n' "$B" "$id" "$rc" "$body"
 }
+# The same for asks that leave this shell as it is, and cost no process by themselves: the lines come as they are made, and
+# the status after them. Where a later call goes by what they say, they are kept.
+plainly() { # ID, then the call
+  if [ -n "$recalls" ]; then answer "$@"; return; fi
+  asked=$1; shift
+  printf '\n%s %s 0\n' "$B" "$asked"
+  "$@" 2>/dev/null; rc=$?
+  [ "$rc" = 0 ] || printf '\n%s %s %s\n' "$B" "$asked" "$rc"
+}
 guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier answers are the ones expected
   id=$1; shift
   while [ "$1" != -- ]; do
@@ -81,6 +94,7 @@ owing=
 # Where a guard is there ($undo), what is changed is kept first: guard.sh.
 undo=
 act() { # ID, then the call: the first that fails ends the script
+  may_hang
   id=$1; shift
   rc=0
   if [ -n "$undo" ]; then
@@ -104,7 +118,7 @@ act() { # ID, then the call: the first that fails ends the script
 }
 finish() {
   [ -z "$undo" ] || rests
-  printf '%s end\n' "$B"
+  printf '\n%s end\n' "$B"
 }
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -178,12 +192,13 @@ entry() {
 }
 
 # What the asks that follow would each start programs for, looked at with one of each: attributes, digests, and the contents of
-# small files, which are sent here and named in answers by their digests. Without arguments all is forgotten.
+# files, which are sent here and named in answers by their digests. Without arguments all is forgotten.
 stats='' sums=''
-survey() { # KIND PATH...: `file`, `dir` with what is in it, `bundle` of which only the digest is wanted, `stat`
+survey() { # KIND PATH...: `file`, `dir` with what is in it, `stat`, `bundle`, which is not sent where its digest is `known`
   stats='' sums=''
-  found='' wanted=''
+  found='' wanted='' at_hand=
   while [ $# -gt 1 ]; do
+    if [ "$1" = known ]; then at_hand="$at_hand $2 "; shift 2; continue; fi
     if { [ "$1" = dir ] && real "$2/."; } || { [ "$1" != dir ] && real "$2"; }; then
       real=${real%/.}
       case $1 in
@@ -203,23 +218,30 @@ survey() { # KIND PATH...: `file`, `dir` with what is in it, `bundle` of which o
   for f in $wanted; do
     size=65537; if attributes_of "${f#*:}"; then size_of "$stat"; fi
     case $f in
-    content:*) if [ "$size" -le 65536 ]; then small="$small$nl${f#*:}"; list="$list$nl${f#*:}"; fi ;;
-    *) list="$list$nl${f#*:}" ;;
+    content:*) if [ "$size" -le 65536 ]; then small="$small$nl$f"; list="$list$nl${f#*:}"; fi ;;
+    *) small="$small$nl$f"; list="$list$nl${f#*:}" ;;
     esac
   done
   if [ -n "$list" ] && has sha256sum; then
     # shellcheck disable=SC2086
     read_sums $list
   fi
-  if [ -n "$sums" ] && [ -n "$small" ]; then
-    printf '\n%s bulk' "$B"
-    for f in $small; do sum_at "$f"; printf ' %s' "$sum"; done
-    echo
+  list='' names='' sizes=''
+  if [ -n "$sums" ]; then
+    for f in $small; do
+      sum_at "${f#*:}"
+      # What two files hold is sent once, and a bundle only to who does not have it.
+      case $names in *" $sum"*) continue ;; esac
+      case $f in sum:*) case $at_hand in *" $sum "*) continue ;; esac ;; esac
+      attributes_of "${f#*:}"; size_of "$stat"
+      list=$list$nl${f#*:} names="$names $sum" sizes="$sizes $size"
+    done
+  fi
+  if [ -n "$list" ]; then
+    printf '\n%s bulk%s\n' "$B" "$names"
     # shellcheck disable=SC2086
-    cat -- $small 2>/dev/null
-    printf '\n%s bulk-end' "$B"
-    for f in $small; do attributes_of "$f"; size_of "$stat"; printf ' %s' "$size"; done
-    echo
+    cat -- $list 2>/dev/null
+    printf '\n%s bulk-end%s\n' "$B" "$sizes"
   fi
   set +f; unset IFS
 }
@@ -319,16 +341,26 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       say_word bundle "${f#"$R"}"
       attributes_of "$real"
       say mtime "${stat##*,}"
-      case $sums in *"$nl$real$nl"*) sum_at "$real" ;; *) sum=$(digest <"$real") ;; esac
-      say digest "$sum"
-      case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
+      # What the survey has seen was sent there.
+      case $sums in
+      *"$nl$real$nl"*) sum_at "$real"; say digest "$sum" ;;
+      *)
+        sum=$(digest <"$real")
+        say digest "$sum"
+        case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
+        ;;
+      esac
       break
     fi
   done
   real "$beside/." || return 0
+  # Of links only ours are of interest.
+  for f in "${real%/.}"/dtrctl-*; do
+    if [ -L "$f" ] && [ ! -e "$f" ]; then say_word dangling "${f#"$ROOT"}"; fi
+  done
   for f in "${real%/.}"/*; do
-    if [ -L "$f" ] && [ ! -e "$f" ]; then say_word dangling "${f#"$ROOT"}"; continue; fi
-    if [ -L "$f" ] || [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
+    if [ -L "$f" ]; then continue; fi
+    if [ ! -f "$f" ] || [ "$f" = "$bundle" ] || [ "$(wc -c <"$f")" -gt 262144 ]; then continue; fi
     printf 'stray='; word "${f#"$ROOT"}"; printf ' %s ' "$(stat -c %Y -- "$f")"; enc <"$f"; echo
   done
 }
@@ -369,6 +401,25 @@ still() { # FILE, DIGEST or `absent`: whether it is as it was read
   elif [ ! -f "$1" ]; then moved "it is gone"; return
   elif [ "$(digest <"$1")" != "$2" ]; then moved "its content is another"; return; fi
 }
+# Whether the new file is whole, and what it replaces as it was read: one look at both.
+ready() { # NEW, DIGEST, FILE, DIGEST before or `absent`
+  sums_of_both=
+  case $4.$1$3 in absent.* | *\\* | *"$nl"*) ;; *) if [ -f "$3" ] && has sha256sum; then sums_of_both=$(sha256sum -- "$1" "$3"); fi ;; esac
+  if [ -n "$sums_of_both" ]; then
+    second=${sums_of_both##*"$nl"}
+    [ "${sums_of_both%% *}" = "$2" ] || { short "$1"; return; }
+    [ "${second%% *}" = "$4" ] || { moved "its content is another"; return; }
+  else
+    [ "$(digest <"$1")" = "$2" ] || { short "$1"; return; }
+    still "$3" "$4"
+  fi
+}
+short() { # FILE
+  rm -f -- "$1"
+  df -k "${1%/*}" 2>/dev/null | tail -n 1
+  echo 'the file could not be written whole; is the disk full?'
+  return 94
+}
 # Has a program judge a file: `%s` in its words stands for it. It must not change it.
 judge() { # FILE, COMMAND...
   judged=$1; mark=%s; shift
@@ -382,33 +433,33 @@ judge() { # FILE, COMMAND...
   [ "$rc" != 0 ] || [ "$(digest <"$judged")" = "$was" ] || { out='it has changed the file'; rc=1; }
   [ "$rc" = 0 ] || { echo "$1 does not accept it: rc:$rc $out"; return 91; }
 }
-put() { # TEMPORARY, FILE, DIGEST before, MODE, OWNER, GROUP, COMMAND that judges it...
-  new=$1; over=$2; expected=$3
-  own "$1" "$4" "$5" "$6" && label "$1" "$2" || return
-  shift 6
+put() { # TEMPORARY, its DIGEST, FILE, DIGEST before, MODE, OWNER, GROUP, COMMAND that judges it...
+  new=$1; sum=$2; over=$3; expected=$4
+  [ $# = 7 ] || still "$new" "$sum" >/dev/null || { short "$new"; return; }
+  own "$1" "$5" "$6" "$7" && label "$1" "$3" || return
+  shift 7
   [ $# = 0 ] || judge "$new" "$@" || return
-  flush "$new" && still "$over" "$expected" && mv -f -- "$new" "$over"
+  flush "$new" && ready "$new" "$sum" "$over" "$expected" && mv -f -- "$new" "$over"
 }
 # The whole content beside FILE, in $tmp: it is not in force yet.
 draft() { # FILE, DIGEST, CONTENT, SUFFIX of the name
-  dir=${1%/*}; tmp=$dir/.dtrctl-$T$4
+  lay_out "$1" "$3" "$4" || return
+  [ "$(digest <"$tmp")" = "$2" ] || short "$tmp"
+}
+lay_out() { # FILE, CONTENT, SUFFIX: as draft, not looked at yet
+  dir=${1%/*}; tmp=$dir/.dtrctl-$T$3
   # `set -C` alone would open a fifo or device that waits there.
   if [ -e "$tmp" ] || [ -L "$tmp" ]; then echo "something stands at $tmp"; return 1; fi
-  out=$( (set -C; printf '%b' "$3" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
-  [ "$(digest <"$tmp")" != "$2" ] || return 0
-  rm -f -- "$tmp"
-  df -k "$dir" 2>/dev/null | tail -n 1
-  echo 'the file could not be written whole; is the disk full?'
-  return 94
+  out=$( (set -C; printf '%b' "$2" >"$tmp") 2>&1) || [ -f "$tmp" ] || { printf '%s\n' "$out"; return 1; }
 }
 do_write() { # PATH, DIGEST before, DIGEST after, MODE, OWNER, GROUP, CONTENT, COMMAND that judges it...
   if [ -n "$R" ] && [ $# -gt 7 ]; then echo 'a sandbox runs no commands'; return 93; fi
   real "$1" || return
-  still "$real" "$2" || return
-  draft "$real" "$3" "$7" '' || return
-  expected=$2; mode=$4; owner=$5; group=$6
+  if [ "$2" = absent ]; then still "$real" "$2" || return; fi
+  lay_out "$real" "$7" '' || return
+  sum=$3 expected=$2 mode=$4 owner=$5 group=$6
   shift 7
-  put "$tmp" "$real" "$expected" "$mode" "$owner" "$group" "$@"; rc=$?
+  put "$tmp" "$sum" "$real" "$expected" "$mode" "$owner" "$group" "$@"; rc=$?
   [ "$rc" = 0 ] || { rm -f -- "$tmp"; return "$rc"; }
   flush_dir "$dir"
 }
@@ -456,7 +507,11 @@ do_remove() { # PATH, DIGEST before
 do_make_dir() { # PATH, MODE, OWNER, GROUP
   real "$1" || return
   [ ! -d "$real" ] || { own "$real" "$2" "$3" "$4"; return; }
-  (umask 022; mkdir -p -- "${real%/*}") && (umask 022; mkdir -- "$real") && own "$real" "$2" "$3" "$4" &&
+  # Its mode comes with it, where nobody is to own it who could lose a bit of that.
+  if [ "$2$3$4" = "$2--" ] && [ "$2" != - ]; then
+    # shellcheck disable=SC2174  # those above it are as ever
+    (umask 022; mkdir -p -m "$2" -- "$real")
+  else (umask 022; mkdir -p -- "$real") && own "$real" "$2" "$3" "$4"; fi &&
     label "$real" "$real" && flush_dir "${real%/*}"
 }
 do_remove_dir() { # PATH
@@ -676,17 +731,18 @@ ask_facts() {
   # Root is in the first line of the file, wherever else users come from.
   read -r passwd 2>/dev/null </etc/passwd
   case $uid.$passwd in 0.root:*:0:*) ;; *)
+    may_hang
     passwd=$(getent passwd "$uid" 2>/dev/null || grep "^[^:]*:[^:]*:$uid:" /etc/passwd 2>/dev/null)
     ;;
   esac
   user=${passwd%%:*}
-  [ -n "$user" ] || user=$(id -un 2>/dev/null)
+  [ -n "$user" ] || { may_hang; user=$(id -un 2>/dev/null); }
   say_word user "$user"
   say_word home "$HOME"
   if [ -n "$R" ]; then say init none; say sandbox 1
   elif [ -d /run/systemd/system ]; then say init systemd
   elif [ -n "$is_b2d" ]; then say init boot2docker
-  elif [ -e /etc/init/docker.conf ] && has initctl && initctl version 2>/dev/null | grep -q upstart; then say init upstart
+  elif [ -e /etc/init/docker.conf ] && has initctl && may_hang && initctl version 2>/dev/null | grep -q upstart; then say init upstart
   elif [ -d /run/openrc ]; then say init openrc
   elif [ -d /etc/rc.d/init.d ]; then say init sysvinit-redhat
   elif [ -d /etc/init.d ]; then say init sysvinit
@@ -695,21 +751,23 @@ ask_facts() {
   real "$R/etc/debian_version" && [ -r "$real" ] && read -r line <"$real" && say_word debian_version "$line"
   if [ -z "$R" ]; then more_facts; daemons; fi
 }
-whole_name() { # NAME: the same with its domain, as /etc/hosts has it; where that is long, another program reads it
-  tries=0
+whole_name() { # NAME: says the same with its domain, as /etc/hosts has it; where that is long, another program reads it
+  tries=0 whole=
   while read -r _ line; do
     tries=$((tries + 1))
     if [ "$tries" -gt 100 ]; then
-      awk -v h="$1" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
-        for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { print $j; exit } } }' /etc/hosts
-      return
+      whole=$(awk -v h="$1" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == h || index($i, h ".") == 1) {
+        for (j = 2; j <= NF; j++) if (index($j, h ".") == 1) { print $j; exit } } }' /etc/hosts)
+      break
     fi
     line=${line%%#*}
     case " $line " in *[[:space:]]"$1"[[:space:].]*) ;; *) continue ;; esac
     set -f
-    for line in $line; do case $line in "$1".*) echo "$line"; return ;; esac; done
+    for line in $line; do case $line in "$1".*) whole=$line; break ;; esac; done
     set +f
+    [ -z "$whole" ] || break
   done 2>/dev/null </etc/hosts
+  say fqdn "$whole"
 }
 # What Ansible's users ask of a host beside that, as far as it seldom changes.
 more_facts() {
@@ -738,7 +796,7 @@ more_facts() {
   while read -r name number _; do
     if [ "$name" = nameserver ]; then say nameserver "$number"; fi
   done 2>/dev/null </etc/resolv.conf
-  say fqdn "$(whole_name "$node")"
+  whole_name "$node"
   for name in HOME LANG PATH SHELL USER; do
     eval "line=\${$name+$name=\$$name}"
     # shellcheck disable=SC2154

@@ -108,11 +108,12 @@ do_download() { # PATH, DIGEST before, ALGORITHM, SUM or nothing, MODE, OWNER, G
     got=$(sum_of "$3" <"$tmp")
     [ "$got" = "$4" ] || { rm -f -- "$tmp"; echo "what was downloaded has the $3 checksum $got, not $4"; return 93; }
   fi
-  if [ "$(digest <"$tmp")" = "$2" ]; then
+  came=$(digest <"$tmp")
+  if [ "$came" = "$2" ]; then
     rm -f -- "$tmp"; echo same
     own "$real" "$5" "$6" "$7"; return
   fi
-  put "$tmp" "$real" "$2" "$5" "$6" "$7"; rc=$?
+  put "$tmp" "$came" "$real" "$2" "$5" "$6" "$7"; rc=$?
   [ "$rc" = 0 ] || { rm -f -- "$tmp"; return "$rc"; }
   flush_dir "$dir"
 }

@@ -15,13 +15,28 @@ use super::shell::{self, Shell};
 use super::text::{Arg, Call};
 
 /// The text of the library with what a guard needs of it, to be run by itself.
-pub(super) fn guard_library(header: &[(&'static str, String)]) -> String {
-    variables(header) + &library::of_guard()
+pub(super) fn guard_library<'a>(
+    header: &[(&'static str, String)],
+    words: impl IntoIterator<Item = &'a str>,
+) -> String {
+    variables(header) + &library::of_guard(words)
 }
 
 fn variables(header: &[(&'static str, String)]) -> String {
     header.iter().map(|(name, value)| format!("{name}={}\n", Arg::Word(value.clone()))).collect()
 }
+
+/// The asks that look at files and change nothing of the shell that makes them: they need none of their own.
+const PLAIN: [&str; 8] = [
+    "ask_facts",
+    "ask_process",
+    "ask_owed",
+    "ask_builders",
+    "ask_dir",
+    "ask_trust_store",
+    "ask_file",
+    "ask_info",
+];
 
 /// One script: what its calls use of the library, then the calls, each of which prints one frame.
 #[derive(Debug)]
@@ -40,6 +55,10 @@ pub struct Script {
     survey: String,
     surveyed: usize,
     may_survey: bool,
+    /// Whether it consists of [`PLAIN`] asks.
+    is_quick: bool,
+    /// Whether a call goes by what was answered before it.
+    recalls: bool,
 }
 
 /// What one call printed.
@@ -79,6 +98,12 @@ impl Frame {
     #[must_use]
     pub fn new(status: i32, body: String) -> Self {
         Self { status, body, ..Self::default() }
+    }
+
+    /// A content that was sent beside the lines, by its SHA-256.
+    #[must_use]
+    pub fn part(&self, digest: &str) -> Option<&[u8]> {
+        self.parts.get(digest).map(Vec::as_slice)
     }
 
     /// The body with the contents themselves in the place of their digests, encoded as the host encodes them.
@@ -151,16 +176,21 @@ impl Script {
             survey: String::new(),
             surveyed: 0,
             may_survey: true,
+            is_quick: true,
+            recalls: false,
         }
     }
 
     /// Adds an ask.
     pub fn answer(&mut self, id: usize, call: &Call) {
-        self.count("answer", call);
+        let is_plain = PLAIN.contains(&call.function);
+        self.is_quick &= is_plain;
+        let verb = if is_plain { "plainly" } else { "answer" };
+        self.count(verb, call);
         match self.shell {
             Shell::Posix => {
                 self.look_ahead(call);
-                _ = writeln!(self.text, "answer {id} {call}");
+                _ = writeln!(self.text, "{verb} {id} {call}");
                 // A user's command may write whatever was looked at before.
                 if call.function == "ask_shell" {
                     self.text += "survey\n";
@@ -175,6 +205,8 @@ impl Script {
     /// Adds an ask that is made only where the answers to earlier ones (by id) have the given digests.
     pub fn guarded(&mut self, id: usize, expected: &[(usize, String)], call: &Call) {
         self.count("guarded", call);
+        self.is_quick &= PLAIN.contains(&call.function);
+        self.recalls = true;
         if self.shell == Shell::PowerShell {
             self.text += &shell::line("guarded", id, expected, call);
             return;
@@ -186,12 +218,14 @@ impl Script {
     /// Adds what is asked of the host's guard. Where it is refused, nothing that follows in the script is done.
     pub fn guarding(&mut self, id: usize, call: &Call) {
         self.count("guarding", call);
+        self.is_quick = false;
         _ = writeln!(self.text, "guarding {id} {call}");
     }
 
     /// Adds a change. The first that fails ends the script.
     pub fn act(&mut self, id: usize, call: &Call) {
         self.count("act", call);
+        self.is_quick = false;
         match self.shell {
             Shell::Posix => _ = writeln!(self.text, "act {id} {call}"),
             Shell::PowerShell => self.text += &shell::line("act", id, &[], call),
@@ -217,7 +251,12 @@ impl Script {
                 see(if reads { "file" } else { "stat" }, call.args.first());
             }
             "ask_dir" => see("dir", call.args.first()),
-            "ask_trust_store" => call.args.iter().skip(2).for_each(|path| see("bundle", Some(path))),
+            "ask_trust_store" => {
+                call.args.iter().skip(2).for_each(|path| see("bundle", Some(path)));
+                if let Some(known) = call.args.first() {
+                    _ = write!(self.survey, " known {known}");
+                }
+            }
             _ => {}
         }
     }
@@ -232,6 +271,12 @@ impl Script {
                 self.used.add(word);
             }
         }
+    }
+
+    /// Whether it only looks at files, and calls `deadline` of the frame before it starts what may hang.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        self.shell == Shell::Posix && self.is_quick
     }
 
     /// Whether it holds no call.
@@ -253,7 +298,8 @@ impl Script {
                 if !survey.is_empty() {
                     used.add("survey");
                 }
-                format!("{}{}{acts}{survey}{asks}finish\n", self.head, used.text())
+                let recalls = if self.recalls { "recalls=1\n" } else { "recalls=\n" };
+                format!("{}{recalls}{}{acts}{survey}{asks}finish\n", self.head, used.text())
             }
             Shell::PowerShell => format!("{}{}", self.head, self.text),
         }
@@ -305,7 +351,8 @@ impl Script {
                 frames.ends += usize::from(head == " end");
                 current = head.trim().split_once(' ').and_then(|(id, status)| {
                     let (id, status) = (id.parse::<usize>().ok()?, status.parse().ok()?);
-                    frames.frames.insert(id, Frame { status, ..Frame::default() });
+                    // One that says its status first says it again where it has failed.
+                    frames.frames.entry(id).or_default().status = status;
                     Some(id)
                 });
             } else if let Some(frame) = current.and_then(|id| frames.frames.get_mut(&id)) {

@@ -81,7 +81,11 @@ impl Connections {
     pub async fn local_facts(&self, boundary: &str, limits: &Limits) -> Facts {
         let mut script = Script::new(boundary, &[]);
         script.answer(0, &Call::new("ask_facts"));
-        let section = Section { identity: transport::Identity::Login, text: script.text() };
+        let section = Section {
+            identity: transport::Identity::Login,
+            text: script.text(),
+            is_quick: script.is_quick(),
+        };
         let sent = transport::Script { sections: vec![section] };
         match self.local.run("localhost", &sent, limits).await {
             Ok(output) => {

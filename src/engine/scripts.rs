@@ -37,10 +37,11 @@ impl Scripts {
         to: &transport::Transport,
         shared: &Shared,
     ) -> Result<Frames, TransportError> {
-        let sections = self
-            .sections
-            .iter()
-            .map(|(identity, script)| transport::Section { identity: identity.clone(), text: script.text() });
+        let sections = self.sections.iter().map(|(identity, script)| transport::Section {
+            identity: identity.clone(),
+            text: script.text(),
+            is_quick: script.is_quick(),
+        });
         let script = transport::Script { sections: sections.collect() };
         let output = to.run(host, &script, &shared.options.limits.extended(self.patience)).await?;
         let mut frames = Frames::default();

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use super::error::Cause;
 use super::limits::{Limits, Output};
 use super::pump::{Ended, Streams, pump};
-use super::render::{Frame, bootstrap};
+use super::render::{Frame, SHELL};
 use super::script::Script;
 use super::secret::Secret;
 use super::verdict::{Failure, judge};
@@ -64,7 +64,7 @@ impl Local {
         password.map_or(Ok(()), Secret::check).map_err(nothing)?;
         let frame =
             Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
-        run(Command::new("sh"), &frame, script, limits).await
+        run(Command::new(SHELL), &frame, script, limits).await
     }
 }
 
@@ -90,7 +90,6 @@ async fn run(
     limits: &Limits,
 ) -> Result<Output, Failure> {
     let input = frame.input(script);
-    command.arg("-c").arg(bootstrap(frame.words));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command, "starting the local shell").map_err(nothing)?;
     let streams = group.streams().map_err(nothing)?;

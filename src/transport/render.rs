@@ -4,8 +4,8 @@ use super::quote::quote;
 use super::script::{Identity, Script, Section};
 use super::secret::Secret;
 
-/// Two random words, new for each run. The nonce stands in the argument list of processes and says where the script
-/// begins and ends; the mark is known to the script's frame alone, so no neighbour on the host can forge an answer.
+/// Two random words, new for each run. The nonce says where a script begins and ends, and may stand in the argument list of
+/// processes; the mark is known to the script's frame alone, so no neighbour on the host can forge an answer.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     pub(super) nonce: String,
@@ -23,10 +23,13 @@ pub(super) struct Frame<'a> {
     pub(super) ignore_identity: bool,
 }
 
-/// Discards lines up to the nonce, takes the rest, and evaluates it only if it ends with the nonce. No single quote, `!`,
-/// backslash or line break: the whole stands between single quotes for whatever login shell there is, csh and fish too.
-/// The locale is set before the text is read, as bash takes quadratic time over long words in UTF-8.
-pub(super) fn bootstrap(words: &Words) -> String {
+/// What a host's login shell, whichever it is, is told to run: it reads what is fed to it.
+pub(super) const SHELL: &str = "sh";
+
+/// For a shell behind sudo, which may leave a password in what is fed to it: discards lines up to the nonce, takes the rest,
+/// and evaluates it only if it ends with the nonce. No single quote, `!`, backslash or line break: it stands between single
+/// quotes. The locale is set before the text is read, as bash takes quadratic time over long words in UTF-8.
+fn bootstrap(words: &Words) -> String {
     format!(
         "LC_ALL=C;export LC_ALL;n={};while IFS= read -r l;do [ \"$l\" = $n ]&&break;done;s=$(cat);t=${{s%$n}};\
          [ \"$t\" = \"$s\" ]&&exit 97;unset s;eval \"$t\"",
@@ -34,18 +37,29 @@ pub(super) fn bootstrap(words: &Words) -> String {
     )
 }
 
-/// The status of a bootstrap whose input does not end with the nonce.
+/// The status of a shell whose input was not whole.
 pub(super) const TRUNCATED: i32 = 97;
 
+/// What is run only where all of it has come: a function is read to its end before anything of it is run, and its name, the
+/// last word, says that it has come. Shells read it in blocks, bash alone byte by byte where it cannot seek: that one has it
+/// read by another program, which it leaves just what follows its line.
+fn whole(words: &Words, body: &str) -> String {
+    let nonce = &words.nonce;
+    format!(
+        "LC_ALL=C;export LC_ALL;trap 'exit {TRUNCATED}' EXIT\n\
+         [ -z \"$BASH_VERSION\" ]||{{ s=$(cat);eval \"$s\";exit;}}\n\
+         m{nonce}() {{\ntrap - EXIT\nunset s\n{body}}}\nm{nonce}\n"
+    )
+}
+
 impl Frame<'_> {
-    /// What goes to the bootstrap's standard input.
+    /// What goes to the shell's standard input.
     pub(super) fn input(&self, script: &Script) -> String {
-        let nonce = &self.words.nonce;
         let body = match script.sections.as_slice() {
             [only] if self.direct(only) => self.single(only),
             sections => self.several(sections),
         };
-        format!("{nonce}\n{body}{nonce}\n")
+        whole(self.words, &body)
     }
 
     fn direct(&self, section: &Section) -> bool {
@@ -56,9 +70,9 @@ impl Frame<'_> {
     fn single(&self, section: &Section) -> String {
         let mark = &self.words.mark;
         format!(
-            "unset n l s t\n{}{}printf '\\n%s end\\n' {mark}\n",
+            "{}{}printf '\\n%s end\\n' {mark}\n",
             started(mark),
-            self.framed(&section.text)
+            self.framed(section, &self.seconds.to_string())
         )
     }
 
@@ -67,7 +81,7 @@ impl Frame<'_> {
         let mark = &self.words.mark;
         let sections: String = sections.iter().map(|section| self.section(section)).collect();
         format!(
-            "unset n l s t\n{started}{PATH}b={bootstrap}\ne=$(date +%s)\n\
+            "{started}{PATH}b={bootstrap}\ne=$(date +%s)\n\
              left() {{ d=$(({seconds} - $(date +%s) + e)); [ $d -gt 0 ] || d=1; echo $d; }}\n\
              {sections}printf '\\n%s end\\n' {mark}\n",
             started = started(mark),
@@ -78,7 +92,8 @@ impl Frame<'_> {
 
     fn section(&self, section: &Section) -> String {
         let mark = &self.words.mark;
-        let inner = format!("unset n l s t\n{}[ $s = 0 ] || exit 3\n", self.framed(&section.text));
+        let inner =
+            format!("unset n l s t\nleft=$1\n{}[ $s = 0 ] || exit 3\n", self.framed(section, "$left"));
         let feed = format!(
             "feed() {{ printf '%s\\n' {nonce} {text} {nonce}; }}\n",
             nonce = self.words.nonce,
@@ -121,14 +136,15 @@ impl Frame<'_> {
     }
 
     /// The section itself, evaluated in a subshell: its `exit` and its syntax errors end it and not its frame.
-    fn framed(&self, text: &str) -> String {
+    fn framed(&self, section: &Section, seconds: &str) -> String {
         let mark = &self.words.mark;
+        let begin = if section.is_quick { "W=1" } else { "deadline" };
         format!(
-            "unset CDPATH ENV BASH_ENV\nR={root}; export R\n{PATH}{watchdog}( eval {text} ) </dev/null\n\
-             s=$?; kill $w 2>/dev/null\nprintf '\\n%s %s\\n' {mark} $s\n",
+            "unset CDPATH ENV BASH_ENV W w\nR={root}; export R\n{PATH}{deadline}{begin}\n( eval {text} ) </dev/null\n\
+             s=$?; [ -z \"$w\" ] || kill $w 2>/dev/null\nprintf '\\n%s %s\\n' {mark} $s\n",
             root = quote(self.root),
-            watchdog = watchdog(self.seconds),
-            text = quote(text),
+            deadline = deadline(seconds),
+            text = quote(&section.text),
         )
     }
 }
@@ -144,11 +160,13 @@ fn started(mark: &str) -> String {
     format!("printf '\\n%s start\\n' {mark} || exit 97\n")
 }
 
-/// Ends the whole process group at the deadline: sshd signals nothing to a session without a terminal. It leaves no
-/// `sleep` behind, whenever it is killed.
-fn watchdog(seconds: u64) -> String {
+/// A function that sees to it that the whole process group ends at the deadline: sshd signals nothing to a session without a
+/// terminal. It leaves no `sleep` behind, whenever it is killed. Where $W is set, whatever may hang calls it first, and it
+/// ends with the shell that did.
+fn deadline(seconds: &str) -> String {
     format!(
-        "( trap 'kill -9 $! 2>/dev/null; exit 0' TERM; sleep ${{1:-{seconds}}} & wait $! || exit 0\n\
-         trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &\nw=$!\n"
+        "deadline() {{\n( trap 'kill -9 $! 2>/dev/null; exit 0' TERM; sleep {seconds} & wait $! || exit 0\n\
+         trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &\nw=$!\n\
+         [ -z \"$W\" ] || {{ W=; trap 'kill $w 2>/dev/null' EXIT; }}\n}}\n"
     )
 }

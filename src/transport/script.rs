@@ -16,6 +16,9 @@ pub struct Section {
     pub identity: Identity,
     /// The shell text: ASCII, binary content encoded.
     pub text: String,
+    /// Whether it looks at files alone, and calls `deadline` by itself (where `$W` is set) before it starts what may hang:
+    /// then no process has to wait beside it from the first.
+    pub is_quick: bool,
 }
 
 /// What one session runs: its sections in order. A section that ends with another status than 0 ends the script.
@@ -29,13 +32,19 @@ impl Script {
     /// A script of one section, run by the login user.
     #[must_use]
     pub fn login(text: impl Into<String>) -> Self {
-        Self { sections: vec![Section { identity: Identity::Login, text: text.into() }] }
+        Self { sections: vec![Section { identity: Identity::Login, text: text.into(), is_quick: false }] }
     }
 
     /// A script of one section, run by `user`.
     #[must_use]
     pub fn user(user: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { sections: vec![Section { identity: Identity::User(user.into()), text: text.into() }] }
+        Self {
+            sections: vec![Section {
+                identity: Identity::User(user.into()),
+                text: text.into(),
+                is_quick: false,
+            }],
+        }
     }
 
     /// Bytes that shells lose or read differently are refused here, before anything is connected to.

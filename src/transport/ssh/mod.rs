@@ -24,8 +24,7 @@ use super::error::{Cause, Phase};
 use super::limits::{Limits, Output};
 use super::powershell;
 use super::pump::{Ended, Streams, pump};
-use super::quote::quote;
-use super::render::{Frame, bootstrap};
+use super::render::{Frame, SHELL};
 use super::script::Script;
 use super::verdict::{Failure, judge, words};
 use pool::{Link, Use};
@@ -65,7 +64,7 @@ impl Ssh {
         let frame =
             Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
         let (command, input) = match self.destination.shell {
-            Shell::Posix => (format!("sh -c {}", quote(&bootstrap(&words))), frame.input(script)),
+            Shell::Posix => (SHELL.to_owned(), frame.input(script)),
             Shell::PowerShell => (powershell::command(&words.nonce), powershell::input(&frame, script)),
         };
         let used = self.pool.connect(link, limits).await.map_err(nothing)?;

@@ -81,7 +81,7 @@ fn set_password() {
 }
 
 fn user(name: &str, text: &str) -> Section {
-    Section { identity: Identity::User(name.into()), text: text.into() }
+    Section { identity: Identity::User(name.into()), text: text.into(), is_quick: false }
 }
 
 fn text(output: &Output) -> String {
