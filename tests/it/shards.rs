@@ -132,3 +132,47 @@ fn what_shards_cannot_share_is_refused_before_anything_is_done() {
     // Two shards are missing.
     world.dtrctl(&["runs", "merge", "last"]).code(5).any_stderr().run();
 }
+
+#[test]
+fn a_shard_of_a_named_rollout_is_not_begun_twice() {
+    let world = world();
+    let named = ["--shard", "1/2", "--rollout", "friday", "-e", "lost=web3"];
+    let refused = |said: &str| {
+        let ran = world.apply(&named).code(1).any_stderr().run();
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    };
+    world.apply(&named).code(3).any_stderr().run();
+    let first = newest(&world);
+    let run = name(&first);
+    refused(&format!(
+        "shard 1/2 of the rollout `friday` was begun already: run {run} has ended, and not well on all"
+    ));
+    refused(&format!("`dtrctl resume {run}` goes on with it; to do all of it once more, give it another"));
+    // One that was killed.
+    let events = fs::read_to_string(first.join("events.jsonl")).unwrap();
+    let last = events.trim_end().rfind('\n').unwrap();
+    fs::write(first.join("events.jsonl"), &events[..=last]).unwrap();
+    refused(&format!("run {run} was cut off"));
+    // One that still goes on, and holds its events.
+    let held = fs::File::options().write(true).open(first.join("events.jsonl")).unwrap();
+    held.lock().unwrap();
+    refused(&format!("run {run} still goes on"));
+    drop(held);
+    world.dtrctl(&["resume", &run]).code(3).any_stderr().run();
+    refused("not well on all");
+    // What is asked otherwise is another thing: a check, other hosts, other variables, another shard, no name at all.
+    world.apply(&named).args(&["--check"]).code(3).any_stderr().run();
+    world.apply(&named).args(&["-l", "web1"]).run();
+    world.apply(&["--shard", "1/2", "--rollout", "friday", "-e", "lost=web9"]).run();
+    let ran =
+        world.apply(&["--shard", "1/2", "--rollout", "friday", "-e", "lost=web9"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("has done all of it"), "{}", ran.stderr);
+    world.apply(&["--shard", "2/2", "--rollout", "friday", "-e", "lost=web9"]).run();
+    for _ in 0..2 {
+        world.apply(&["--shard", "1/2"]).run();
+    }
+    // And so is a playbook that was mended.
+    let world = world.tasks("- {copy: {dest: /etc/x, content: mended}}");
+    world.apply(&named).run();
+}
