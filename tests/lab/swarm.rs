@@ -113,6 +113,8 @@ fn shards_are_a_replicated_job_and_one_that_has_died_is_resumed() {
     let applied = std::thread::scope(|scope| {
         let applied = scope.spawn(|| job("apply monday 2 slow.yml -i hosts.yml"));
         eventually("all hosts wait", || HOSTS.iter().all(|host| began(host) == 1));
+        // Asked from a container of its own, in which no process of theirs is to be seen.
+        job("merge monday").ends(5).says("shard 1/2: run").says("shard 2/2: run").says("still goes on");
         on_manager("docker kill $(docker ps -q -f name=dtrctl-monday.1.)").good();
         first.iter().for_each(|host| _ = lab.on(host, "touch /var/tmp/go"));
         applied.join().expect("the job")
