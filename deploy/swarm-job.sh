@@ -4,7 +4,7 @@
 #   swarm-job.sh apply ROLLOUT N PLAYBOOK [ARG…]   N shards, each a task; waits for their end, then merges
 #   swarm-job.sh merge ROLLOUT [ARG…]              one report of the rollout, and one exit status
 #   swarm-job.sh resume ROLLOUT RUN [ARG…]         goes on with the run of a shard, as `merge` says; then merges
-#   swarm-job.sh remove ROLLOUT                    removes the rollout's services; its runs stay in the journal
+#   swarm-job.sh remove ROLLOUT                    removes the rollout's services, and ends what still runs; its runs stay in the journal
 #
 # ARG… are dtrctl's own. The services are called dtrctl-ROLLOUT and dtrctl-resume-RUN. What they are made of, from the environment:
 #
@@ -46,18 +46,25 @@ job() {
 
 # Until no task of a service is to run any more. `docker service create` itself would wait for ever where one has failed.
 wait_for_end() {
-    still=0
-    while [ "$still" -lt 2 ]; do
+    ended=0 refused=0
+    while [ "$ended" -lt 2 ] && [ "$refused" -lt 10 ]; do
         sleep 1
         states=$(docker service ps --format '{{.CurrentState}}' "$1") || fail "the service $1 is gone"
         # A task that Swarm puts in a failed one's place comes a moment later.
         case $states in
-        '' | *New* | *Pending* | *Assigned* | *Accepted* | *Preparing* | *Ready* | *Starting* | *Running*) still=0 ;;
-        *) still=$((still + 1)) ;;
+        '' | *New* | *Pending* | *Assigned* | *Accepted* | *Preparing* | *Ready* | *Starting* | *Running*) ended=0 ;;
+        *) ended=$((ended + 1)) ;;
+        esac
+        # One that no node can start, for want of its image or of a mount's source, is tried again and again.
+        case $states in
+        *Running*) refused=0 ;;
+        *Rejected*) refused=$((refused + 1)) ;;
         esac
     done
     # What they say of hosts `merge` says again; what went wrong stands in the other stream.
     docker service logs "$1" >/dev/null || true
+    docker service ps --no-trunc --format '{{if .Error}}{{.Name}} on {{.Node}}: {{.Error}}{{end}}' "$1" | grep . | sort -u >&2 || true
+    [ "$refused" -eq 0 ] || docker service rm "$1" >/dev/null
 }
 
 # On this node, as nothing but the journal is needed.

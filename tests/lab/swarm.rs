@@ -18,7 +18,7 @@ const SLOW: &str = "- hosts: all
   tasks:
     - daemon_json: {merge: {debug: true}}
     - shell: echo began >>/var/tmp/began
-    - wait_for: {path: /var/tmp/go, timeout: 60}
+    - wait_for: {path: /var/tmp/go, timeout: 120}
     - copy: {dest: /etc/ended, content: ended}
 ";
 
@@ -107,11 +107,19 @@ fn shards_are_a_replicated_job_and_one_that_has_died_is_resumed() {
     assert_eq!(runs.stdout.matches(&format!("root@{MANAGER}")).count(), 2, "{}", runs.stdout);
     job("merge friday --detailed-exitcode").good();
 
+    // What no node can start is not tried for ever.
+    on_manager(
+        "DTRCTL_FILES_MOUNT=type=bind,source=/srv/none,target=/files /srv/swarm-job.sh apply none 2 slow.yml",
+    )
+    .ends(1)
+    .says("bind source path does not exist: /srv/none")
+    .says("no run is of the rollout `none`");
+
     // One of two is killed while all hosts wait.
     let (first, second) = (["web1", "rhel1", "deb28"], ["web2", "sysv1"]);
     let began = |host: &str| lab.on(host, "cat /var/tmp/began 2>/dev/null").lines().count();
     let applied = std::thread::scope(|scope| {
-        let applied = scope.spawn(|| job("apply monday 2 slow.yml -i hosts.yml"));
+        let applied = scope.spawn(|| job("apply monday 2 slow.yml -i hosts.yml --guard-timeout 300"));
         eventually("all hosts wait", || HOSTS.iter().all(|host| began(host) == 1));
         // Asked from a container of its own, in which no process of theirs is to be seen.
         job("merge monday").ends(5).says("shard 1/2: run").says("shard 2/2: run").says("still goes on");
