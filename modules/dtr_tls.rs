@@ -298,7 +298,7 @@ impl DtrTls {
             ca: (!ca.is_empty() && !same).then(|| Content::new(text(ca).into_bytes())),
             reason: format!("`{}`, valid until {}", facts.subject, facts.not_after.date()),
             chain: pair.chain.iter().map(|one| one.facts().sha256.clone()).collect(),
-            ends_in_root: pair.chain.last().is_some_and(|top| top.is_self_signed()),
+            ends_in_root: pair.chain.last().is_some_and(Certificate::is_self_signed),
             timeout: self.timeout,
             ders: pair.chain.iter().map(|one| one.der().to_vec()).collect(),
         }

@@ -16,7 +16,6 @@ pub struct BasicConstraints {
 }
 
 /// A certificate's facts.
-#[expect(clippy::struct_excessive_bools, reason = "facts for a report, each its own column, none a state")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// The subject, most specific part first.

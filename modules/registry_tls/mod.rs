@@ -272,7 +272,7 @@ impl RegistryTls {
         plan: &mut Plan,
     ) -> Result<(), PlanError> {
         let chain: Vec<String> = pair.chain.iter().map(|one| one.facts().sha256.clone()).collect();
-        let ends_in_root = pair.chain.last().is_some_and(|top| top.is_self_signed());
+        let ends_in_root = pair.chain.last().is_some_and(Certificate::is_self_signed);
         let from_here = state.served.as_ref().map(|served| {
             let sums: Vec<String> =
                 served.certificates.iter().map(|der| crate::contract::digest(der)).collect();

@@ -216,12 +216,32 @@ impl Draft {
             exit: None,
             asked: self.asked,
         };
+        refuse_again(&store, &record, self.secrets.as_deref())?;
         let place = store.directory().display().to_string();
         let begun = store.begin(record, self.secrets.as_deref());
         begun.map(|begun| Some(begun.recorder)).map_err(|error| {
             Failure::said(format!("the run cannot be recorded in `{place}`: {error}")).help(CHOOSE)
         })
     }
+}
+
+/// Refuses a shard that was begun already: what runs jobs may begin one again that has died, and its commands would be run twice.
+fn refuse_again(store: &Store, record: &Record, secrets: Option<&str>) -> Result<(), Failure> {
+    let Some(before) = store.begun_before(record, secrets) else { return Ok(()) };
+    let said = |name: &str| record.asked.options[name].as_str().unwrap_or_default();
+    let (became, is_left) = store.became(&before);
+    let name = &before.name;
+    let failure = Failure::said(format!(
+        "shard {} of the rollout `{}` was begun already: run {name} {became}",
+        said("shard"),
+        said("rollout"),
+    ));
+    let again = "to do all of it once more, give it another `--rollout`";
+    Err(failure.help(if is_left {
+        format!("`dtrctl resume {name}` goes on with it; {again}")
+    } else {
+        again.to_owned()
+    }))
 }
 
 /// Whether a word of the command line is this text, or a flag with it.

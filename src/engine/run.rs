@@ -29,6 +29,7 @@ use crate::transport::Limits;
 use crate::yaml::Problems;
 
 /// What the operator asked for.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line, each its own, none a state")]
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Nothing is applied.

@@ -4,6 +4,7 @@
 //! printing, and any word on what a run is to do. Whoever runs something says what is to be kept; whoever reads it gets it
 //! back as events.
 
+mod again;
 mod checkout;
 mod family;
 mod history;

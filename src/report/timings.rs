@@ -53,7 +53,7 @@ impl Costs {
         if self.hosts.is_empty() {
             return;
         }
-        self.ends.name = "(the play's end)".to_owned();
+        "(the play's end)".clone_into(&mut self.ends.name);
         page.gap();
         page.put(0, Tone::Strong, "timings, in seconds of all hosts together");
         let mut rows = vec![head("task")];

@@ -64,7 +64,7 @@ fn openssl_agrees(leaf: &Made, sent: &[Certificate], anchors: &[Certificate]) {
     write("leaf.pem", std::slice::from_ref(&leaf.certificate));
     write("sent.pem", sent);
     write("anchors.pem", anchors);
-    let root = anchors.iter().all(|anchor| anchor.is_self_signed());
+    let root = anchors.iter().all(Certificate::is_self_signed);
     let partial: &[&str] = if root { &[] } else { &["-partial_chain"] };
     let untrusted: &[&str] = if sent.is_empty() { &[] } else { &["-untrusted", "sent.pem"] };
     let output = Command::new("openssl")

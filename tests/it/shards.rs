@@ -1,11 +1,12 @@
 //! A playbook done by several runs, each with its shard of the hosts, and what they come to together.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value as Json;
 
-use crate::harness::{Ran, World};
+use crate::harness::{Ran, World, shipped};
 
 const HOSTS: [&str; 5] = ["web1", "web2", "web3", "web4", "web5"];
 const RUNS: &str = "home/.local/state/dtrctl/runs";
@@ -26,7 +27,7 @@ fn newest(world: &World) -> PathBuf {
     runs.filter(|path| path.is_dir()).max_by_key(began).unwrap()
 }
 
-fn name(run: &std::path::Path) -> String {
+fn name(run: &Path) -> String {
     run.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
@@ -131,4 +132,92 @@ fn what_shards_cannot_share_is_refused_before_anything_is_done() {
     assert!(ran.stderr.contains("`serial: 3`"), "{}", ran.stderr);
     // Two shards are missing.
     world.dtrctl(&["runs", "merge", "last"]).code(5).any_stderr().run();
+}
+
+#[test]
+fn a_shard_of_a_named_rollout_is_not_begun_twice() {
+    let world = world();
+    let named = ["--shard", "1/2", "--rollout", "friday", "-e", "lost=web3"];
+    let refused = |said: &str| {
+        let ran = world.apply(&named).code(1).any_stderr().run();
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    };
+    world.apply(&named).code(3).any_stderr().run();
+    let first = newest(&world);
+    let run = name(&first);
+    refused(&format!(
+        "shard 1/2 of the rollout `friday` was begun already: run {run} has ended, and not well on all"
+    ));
+    refused(&format!("`dtrctl resume {run}` goes on with it; to do all of it once more, give it another"));
+    // One that was killed.
+    let events = fs::read_to_string(first.join("events.jsonl")).unwrap();
+    let last = events.trim_end().rfind('\n').unwrap();
+    fs::write(first.join("events.jsonl"), &events[..=last]).unwrap();
+    refused(&format!("run {run} was cut off"));
+    // One that still goes on, and holds its events.
+    let held = fs::File::options().write(true).open(first.join("events.jsonl")).unwrap();
+    held.lock().unwrap();
+    refused(&format!("run {run} still goes on"));
+    drop(held);
+    world.dtrctl(&["resume", &run]).code(3).any_stderr().run();
+    refused("not well on all");
+    // What is asked otherwise is another thing: a check, other hosts, other variables, another shard, no name at all.
+    world.apply(&named).args(&["--check"]).code(3).any_stderr().run();
+    world.apply(&named).args(&["-l", "web1"]).run();
+    world.apply(&["--shard", "1/2", "--rollout", "friday", "-e", "lost=web9"]).run();
+    let ran =
+        world.apply(&["--shard", "1/2", "--rollout", "friday", "-e", "lost=web9"]).code(1).any_stderr().run();
+    assert!(ran.stderr.contains("has done all of it"), "{}", ran.stderr);
+    world.apply(&["--shard", "2/2", "--rollout", "friday", "-e", "lost=web9"]).run();
+    for _ in 0..2 {
+        world.apply(&["--shard", "1/2"]).run();
+    }
+    // And so is a playbook that was mended.
+    let world = world.tasks("- {copy: {dest: /etc/x, content: mended}}");
+    world.apply(&named).run();
+}
+
+#[test]
+fn the_command_of_the_manifest_for_kubernetes_does_its_index() {
+    let manifest = fs::read_to_string(shipped("../deploy/kubernetes-job.yml")).unwrap();
+    let manifest: serde_yaml::Value = serde_yaml::from_str(&manifest).unwrap();
+    let container = &manifest["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["command"], serde_yaml::from_str::<serde_yaml::Value>("[sh, -c]").unwrap());
+    let count = usize::try_from(manifest["spec"]["completions"].as_u64().unwrap()).unwrap();
+    // With the gates of the playbook that it names.
+    let gates = fs::read_to_string(shipped("trust-registry.yml")).unwrap();
+    let gates =
+        gates.lines().filter(|line| ["  canary: ", "  max_"].iter().any(|gate| line.starts_with(gate)));
+    let gates = gates.map(|line| format!("{line}\n")).collect::<String>();
+    assert_eq!(gates.lines().count(), 3);
+    let world = World::with(&HOSTS).playbook(&format!(
+        "- hosts: docker\n{gates}  tasks:\n    - copy: {{dest: /etc/x, content: \"{{{{ registry }}}}\"}}\n"
+    ));
+    let command = container["args"][0].as_str().unwrap();
+    let command = command
+        .replace("/files/trust-registry.yml", "site.yml")
+        .replace("/files/", "")
+        .replace("--journal /runs", "--journal runs");
+    let tool = Path::new(env!("CARGO_BIN_EXE_dtrctl")).parent().unwrap().display();
+    let path = format!("{tool}:{}", std::env::var("PATH").unwrap());
+    for index in 0..count {
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(world.path(""))
+            .env_clear()
+            .env("PATH", &path)
+            .env("HOME", world.path("home"))
+            .env("JOB_COMPLETION_INDEX", index.to_string())
+            .env("ROLLOUT", "dtrctl-rollout")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "index {index}: {said}");
+    }
+    let merge = ["runs", "merge", "--rollout", "dtrctl-rollout", "--journal", "runs", "--format", "jsonl"];
+    let merged = world.dtrctl(&merge).run();
+    assert_eq!(states(&merged), HOSTS.map(|host| (host.to_owned(), "changed".to_owned())));
+    let written = fs::read_to_string(world.root("web5").join("etc/x")).unwrap();
+    assert_eq!(written, "registry.example.com:5000");
 }

@@ -20,4 +20,5 @@ mod refusals;
 mod registry_tls;
 mod rotation;
 mod running;
+mod swarm;
 mod trust;

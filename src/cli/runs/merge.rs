@@ -191,7 +191,7 @@ impl Merged {
         match last.ending() {
             Ending::Finished(_) => {}
             Ending::GoesOn => {
-                self.open.push(format!("shard {}: run {} still goes on", part.shard, last.name))
+                self.open.push(format!("shard {}: run {} still goes on", part.shard, last.name));
             }
             Ending::Unfinished => self.open.push(format!(
                 "shard {}: run {} was cut off; `dtrctl resume {}` goes on with it",
