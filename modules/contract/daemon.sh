@@ -218,7 +218,9 @@ probe_pull() { # REGISTRY: of an image that is not there
   fi
 }
 ask_owed() {
-  dir=$(runtime)/$owed_name
+  at_runtime
+  dir=$runtime/$owed_name
+  [ -d "$dir" ] || return 0
   now=none; if daemon; then now=$(started "$pid"); fi
   for f in "$dir"/*; do
     case $f in "$dir"/*.*) continue ;; esac

@@ -17,9 +17,8 @@ if [ -z "$XDG_RUNTIME_DIR" ] && [ -d "/run/user/$uid" ]; then
 fi
 : "${pid_files=/run/docker.pid /var/run/docker.pid}" "${socket=/var/run/docker.sock}" "${units=}" "${user_units=}" \
   "${log_files=}" "${owed_name=owed}"
-# What is ours is private; what other programs write for us is as they would write it.
-mask=$(umask)
-umask 077
+# What is ours is private; what other programs write for us is as they would write it. Who only looks writes nothing.
+[ -n "$looks" ] || { mask=$(umask); umask 077; }
 ROOT=
 if [ -n "$R" ]; then ROOT=$(cd -P -- "$R" && pwd -P) || exit 99; fi
 
@@ -160,14 +159,25 @@ real() {
 }
 attributes='%a,%u,%g,%U,%G,%s,%Y'
 attributes_of() { # PATH: its attributes, in $stat
-  case $stats in *"$nl$1$nl"*) stat=${stats#*"$nl$1$nl"}; stat=${stat%%"$nl"*}; return 0 ;; esac
-  stat=$(stat -L -c "$attributes" -- "$1")
+  if line_after "$1" "$stats"; then stat=$line; else stat=$(stat -L -c "$attributes" -- "$1"); fi
 }
 size_of() { size=${1%,*}; size=${size##*,}; } # ATTRIBUTES: in $size
 content_of() { # PATH
-  case $sums in *"$nl$1$nl"*) sum_at "$1"; printf '@%s' "$sum" ;; *) enc <"$1" ;; esac
+  if sum_of_file "$1"; then printf '@%s' "$sum"; else enc <"$1"; fi
 }
-sum_at() { sum=${sums#*"$nl$1$nl"}; sum=${sum%%"$nl"*}; } # PATH: in $sum
+sum_of_file() { line_after "$1" "$sums" && sum=$line; } # PATH: in $sum, where the survey has it
+# Line by line: to cut a text at a pattern takes a shell quadratic time.
+line_after() { # LINE, TEXT: the line after it, in $line
+  [ -n "$2" ] || return 1
+  hit='' line=
+  set -f; IFS=$nl
+  for line in $2; do
+    if [ -n "$hit" ]; then break; fi
+    if [ "$line" = "$1" ]; then hit=1; fi
+  done
+  set +f; unset IFS
+  [ -n "$hit" ]
+}
 nl='
 '
 kind_of() { # PATH: absent, file, dir or other, in $kind; links are followed
@@ -213,32 +223,31 @@ survey() { # KIND PATH...: `file`, `dir` with what is in it, `stat`, `bundle`, w
   [ -n "$found" ] || return 0
   set -f; IFS=$nl
   # shellcheck disable=SC2086
-  stats=$nl$(stat -L -c "%n$nl$attributes" -- $found 2>/dev/null)$nl
+  stats=$(stat -L -c "%n$nl$attributes" -- $found 2>/dev/null)
+  set -- $wanted
   small='' list=''
-  for f in $wanted; do
+  for f; do
     size=65537; if attributes_of "${f#*:}"; then size_of "$stat"; fi
-    case $f in
-    content:*) if [ "$size" -le 65536 ]; then small="$small$nl$f"; list="$list$nl${f#*:}"; fi ;;
-    *) small="$small$nl$f"; list="$list$nl${f#*:}" ;;
-    esac
+    case $f in content:*) if [ "$size" -gt 65536 ]; then continue; fi ;; esac
+    small="$small$nl$f"; list="$list$nl${f#*:}"
   done
-  if [ -n "$list" ] && has sha256sum; then
-    # shellcheck disable=SC2086
-    read_sums $list
-  fi
+  set -f; IFS=$nl
+  # shellcheck disable=SC2086
+  if [ -n "$list" ] && has sha256sum; then read_sums $list; fi
+  # shellcheck disable=SC2086
+  set -- $small
   list='' names='' sizes=''
-  if [ -n "$sums" ]; then
-    for f in $small; do
-      sum_at "${f#*:}"
-      # What two files hold is sent once, and a bundle only to who does not have it.
-      case $names in *" $sum"*) continue ;; esac
-      case $f in sum:*) case $at_hand in *" $sum "*) continue ;; esac ;; esac
-      attributes_of "${f#*:}"; size_of "$stat"
-      list=$list$nl${f#*:} names="$names $sum" sizes="$sizes $size"
-    done
-  fi
+  for f; do
+    sum_of_file "${f#*:}" || continue
+    # What two files hold is sent once, and a bundle only to who does not have it.
+    case $names in *" $sum"*) continue ;; esac
+    case $f in sum:*) case $at_hand in *" $sum "*) continue ;; esac ;; esac
+    attributes_of "${f#*:}"; size_of "$stat"
+    list=$list$nl${f#*:} names="$names $sum" sizes="$sizes $size"
+  done
   if [ -n "$list" ]; then
     printf '\n%s bulk%s\n' "$B" "$names"
+    set -f; IFS=$nl
     # shellcheck disable=SC2086
     cat -- $list 2>/dev/null
     printf '\n%s bulk-end%s\n' "$B" "$sizes"
@@ -253,7 +262,7 @@ see() { # PATH, `content`, `sum` or nothing. What a program would print otherwis
   if [ -n "$2" ] && [ -f "$1" ] && [ -s "$1" ]; then wanted=$wanted$nl$2:$1; fi
 }
 read_sums() { # FILE...
-  table=$nl
+  table=
   for line in $(sha256sum -- "$@" 2>/dev/null); do
     table=$table$1$nl${line%% *}$nl
     shift
@@ -342,14 +351,12 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       attributes_of "$real"
       say mtime "${stat##*,}"
       # What the survey has seen was sent there.
-      case $sums in
-      *"$nl$real$nl"*) sum_at "$real"; say digest "$sum" ;;
-      *)
+      if sum_of_file "$real"; then say digest "$sum"
+      else
         sum=$(digest <"$real")
         say digest "$sum"
         case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
-        ;;
-      esac
+      fi
       break
     fi
   done
@@ -631,9 +638,10 @@ state() { # the directory for what does
   elif [ "$uid" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl-state; else echo /var/lib/dtrctl; fi
   else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
 }
-runtime() { # the directory for what does not survive a reboot
-  if [ -n "$R" ]; then echo "$R/run/dtrctl"; elif [ -n "$DTRCTL_RUNTIME" ]; then echo "$DTRCTL_RUNTIME"; elif [ "$uid" = 0 ]; then echo /run/dtrctl
-  else echo "${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$uid}/dtrctl"; fi
+runtime() { at_runtime; echo "$runtime"; }
+at_runtime() { # the directory for what does not survive a reboot, in $runtime
+  if [ -n "$R" ]; then runtime=$R/run/dtrctl; elif [ -n "$DTRCTL_RUNTIME" ]; then runtime=$DTRCTL_RUNTIME
+  elif [ "$uid" = 0 ]; then runtime=/run/dtrctl; else runtime=${XDG_RUNTIME_DIR:-/tmp/.dtrctl-$uid}/dtrctl; fi
 }
 
 # --- a user's command ---------------------------------------------------------------------------------------------

@@ -298,8 +298,14 @@ impl Script {
                 if !survey.is_empty() {
                     used.add("survey");
                 }
-                let recalls = if self.recalls { "recalls=1\n" } else { "recalls=\n" };
-                format!("{}{recalls}{}{acts}{survey}{asks}finish\n", self.head, used.text())
+                let flag = |is: bool| if is { "1" } else { "" };
+                format!(
+                    "{}recalls={}\nlooks={}\n{}{acts}{survey}{asks}finish\n",
+                    self.head,
+                    flag(self.recalls),
+                    flag(self.is_quick),
+                    used.text()
+                )
             }
             Shell::PowerShell => format!("{}{}", self.head, self.text),
         }
