@@ -96,10 +96,11 @@ since() { # PID: when it started, in $ticks since the boot. What stands in brack
   set -- ${ticks##*) }
   ticks=${20}
 }
-started() { # PID: when it started, as one word that no other process of any boot has
-  read -r boot </proc/sys/kernel/random/boot_id
+started() { born "$1"; echo "$born"; }
+born() { # PID: when it started, as one word that no other process of any boot has, in $born
+  read -r born </proc/sys/kernel/random/boot_id
   since "$1"
-  echo "$boot:$ticks"
+  born=$born:$ticks
 }
 api() { # PATH [SECONDS]: prints the body, then the status on a line of its own
   if curl_is_new; then

@@ -6,8 +6,11 @@
 moment_now() { clock; echo "$clock"; }
 clock() { if read -r clock _ 2>/dev/null </proc/uptime; then clock=${clock%%.*}; else clock=$(date +%s); fi; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
-lock() { echo "$(runtime)/guard"; }
-holder() { if [ -L "$(lock)" ]; then readlink -- "$(lock)" 2>/dev/null; fi; } # PID:START:RUN
+at_lock() { at_runtime; lock=$runtime/guard; } # in $lock
+held_by() { # PID:START:RUN of who holds it, in $other
+  at_lock; other=
+  [ ! -L "$lock" ] || other=$(readlink -- "$lock" 2>/dev/null)
+}
 line_of() { # FILE: its first line, in $line
   line=
   [ -r "$1" ] || return 1
@@ -19,10 +22,10 @@ lives() { # PID:START:...
   # One that is dead and not yet buried does nothing any more.
   { read -r stat <"/proc/$of/stat"; } 2>/dev/null || return 1
   case ${stat##*) } in Z*) return 1 ;; esac
-  [ "$(started "$of")" = "$since" ]
+  born "$of"
+  [ "$born" = "$since" ]
 }
-is_guarded() { other=$(holder); [ "${other##*:}" = "$1" ] && lives "$other"; } # RECORD
-this_shell() { echo "$$:$(started $$):"; }
+is_guarded() { held_by; [ "${other##*:}" = "$1" ] && lives "$other"; } # RECORD
 
 # --- what a script calls -------------------------------------------------------------------------------------------
 
@@ -39,12 +42,13 @@ guarding() { # ID, then the call: where it fails, nothing of the script is done
 # waited for, so that what was asked before may not hold; 89 where this run was put back already; 90 where another run
 # has the host.
 guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silence, TEXT of the guard for the first change of a play
-  dir=$(state)/runs/$1 guard_window=$4
+  at_state
+  dir=$state/runs/$1 guard_window=$4
   if [ ! -r /proc/self/stat ] || ! { has setsid || by_systemd; }; then
     said='neither systemd-run nor setsid is there to start a guard'; return 0
   fi
   whose=$2
-  other=$(holder)
+  held_by
   if shares "$other" "$1"; then return 0; fi
   # Another user of this run may be the same by its number.
   if [ "${other##*:}" = "$1" ] && lives "$other" && [ ! -d "$dir/decided" ] && [ ! -f "$dir/outcome" ]; then
@@ -53,8 +57,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     return 0
   fi
   if [ -n "$5" ]; then
-    top=$(state)
-    { { [ -d "${top%/*}" ] || (umask 022; mkdir -p -- "${top%/*}"); } && mkdir -p -- "$dir"; } 2>/dev/null ||
+    { { [ -d "${state%/*}" ] || (umask 022; mkdir -p -- "${state%/*}"); } && mkdir -p -- "$dir"; } 2>/dev/null ||
       { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
     [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
@@ -82,7 +85,8 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
   held) unconfirmed; return 0 ;;
   waited) unconfirmed; return 88 ;;
   busy*)
-    if shares "$(holder)" "$1"; then undo=; rm -rf -- "$dir"; return 0; fi
+    held_by
+    if shares "$other" "$1"; then undo=; rm -rf -- "$dir"; return 0; fi
     said=$(sed 's/^busy //' "$dir/held"); undo=
     [ -s "$dir/entries" ] || rm -rf -- "$dir"
     return 90
@@ -121,7 +125,7 @@ launch() { # DIRECTORY, seconds to wait for the lock, `tells` where its output i
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null 2>/dev/null &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { pulse "$(this_shell)"; }
+begins() { born $$; pulse "$$:$born:"; }
 extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) pulse ;; esac; }
 # Until when it is waited for the next word, and for whom beyond that: PID:START:. Whoever reads no whole line there goes by
 # the last that it has read.
@@ -221,9 +225,9 @@ keep_one() { # PATH, as keep
   echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
   stat=- before=-
   if [ -L "$1" ]; then
-    kind='link'; target "$1"; before=$(word "$to"); printf '%s.' "$to" >"$undo/$n.link"
+    kind='link'; target "$1"; worded "$to"; before=$word; printf '%s.' "$to" >"$undo/$n.link"
   elif [ -f "$1" ]; then
-    kind='file'; stat=$(stat_of "$1"); before=$(digest <"$1")
+    kind='file'; stat=$(stat_of "$1"); hash_of "$1"; before=$hash
     { cp -p -- "$1" "$undo/$n.image" && flush "$undo/$n.image"; } 2>/dev/null || {
       rm -f -- "$undo/$n.image"; echo "there is no room in $undo to keep what is there"; return 94
     }
@@ -238,7 +242,8 @@ keep_one() { # PATH, as keep
     fi
   elif [ -e "$1" ]; then kind=unkept
   else kind=absent; fi
-  line="$(word "${1#"$ROOT"}") $kind $stat $before"
+  worded "${1#"$ROOT"}"
+  line="$word $kind $stat $before"
   if [ "$2" = quiet ]; then line="$line quiet"; else kept="$kept $n"; eval "path_$n=\$1 line_$n=\$line"; fi
   echo "$n $line" >>"$undo/begun"
 }
@@ -275,8 +280,8 @@ standing() { # PATH: what stands there, as a record says it
   elif [ -e "$1" ]; then echo '?'
   else echo absent; fi
 }
-was() { # KIND, STAT, BEFORE: the same of what a record keeps
-  case $1 in file) echo "file:$3:$2" ;; link) echo "link:$3" ;; dir | tree) echo "dir:$2" ;; absent) echo absent ;; *) echo ? ;; esac
+was_of() { # KIND, STAT, BEFORE: the same of what a record keeps, in $old
+  case $1 in file) old=file:$3:$2 ;; link) old=link:$3 ;; dir | tree) old=dir:$2 ;; absent) old=absent ;; *) old='?' ;; esac
 }
 recorded() { # STATUS of the change, its call
   status=$1; shift
@@ -289,7 +294,7 @@ recorded() { # STATUS of the change, its call
     if [ -n "$wrote" ] && [ -f "$p" ] && [ ! -L "$p" ]; then now=file:$wrote:$(stat_of "$p"); else now=$(standing "$p"); fi
     # shellcheck disable=SC2086
     set -- "$1" $line
-    old=$(was "$4" "$5" "$6")
+    was_of "$4" "$5" "$6"
     if [ "$now" = "$old" ]; then [ ! -e "$undo/$n.image" ] || rm -rf -- "$undo/$n.image"
     else
       echo "$line $now" >>"$undo/entries"
@@ -309,7 +314,8 @@ recorded() { # STATUS of the change, its call
 
 # All went well: the daemon is watched for so many seconds from its start, then nothing is put back any more.
 guard_confirm() { # RECORD, SECONDS
-  undo=$(state)/runs/$1
+  at_state
+  undo=$state/runs/$1
   [ -d "$undo" ] || { undo=; return 0; }
   if [ -f "$undo/outcome" ]; then
     hear "$undo"; undo=
@@ -319,8 +325,7 @@ guard_confirm() { # RECORD, SECONDS
   begins
   # Whoever makes this directory decides what becomes of the run: its guard may have done so a moment ago.
   if why=$(unwell "$2") && mkdir -- "$undo/decided" 2>/dev/null; then
-    rm -f -- "$undo/reserve"
-    echo confirmed >"$undo/outcome"
+    { echo confirmed >"$undo/outcome"; } 2>/dev/null || { rm -f -- "$undo/reserve"; echo confirmed >"$undo/outcome"; }
     dismiss
     return 0
   fi
@@ -328,7 +333,8 @@ guard_confirm() { # RECORD, SECONDS
   return 89
 }
 guard_put_back() { # RECORD, WHY
-  undo=$(state)/runs/$1
+  at_state
+  undo=$state/runs/$1
   [ -d "$undo" ] || { said='its record is gone'; undo=; return 87; }
   [ ! -f "$undo/outcome" ] || { hear "$undo"; undo=; return 89; }
   begins
@@ -353,12 +359,14 @@ have_put_back() { # WHY
 }
 # Ends the guard, and removes what only it needs.
 dismiss() {
-  other=$(holder)
+  held_by
   if [ "${other##*:}" = "${undo##*/}" ]; then
     kill "${other%%:*}" 2>/dev/null
     tries=0
-    while [ -L "$(lock)" ] && [ "$tries" -lt 40 ]; do tries=$((tries + 1)); nap 0.05; done
-    if [ "$(holder)" = "$other" ] && ! lives "$other"; then rm -f -- "$(lock)"; fi
+    while [ -L "$lock" ] && [ "$tries" -lt 40 ]; do tries=$((tries + 1)); nap 0.05; done
+    whom=$other
+    held_by
+    if [ "$other" = "$whom" ] && ! lives "$other"; then rm -f -- "$lock"; fi
   fi
   tidy
   undo=
@@ -370,7 +378,8 @@ tidy() {
     rm -rf -- "$undo"
     rmdir -- "${undo%/*}" "$(state)" 2>/dev/null || :
   fi
-  rmdir -- "$(runtime)/$owed_name" "$(runtime)" 2>/dev/null || :
+  at_runtime
+  rmdir -- "$runtime/$owed_name" "$runtime" 2>/dev/null || :
 }
 # The daemon, where this run may have touched it: 0 where it is well, else why not.
 unwell() { # SECONDS that it has to live
@@ -462,7 +471,8 @@ forget_begun() { # what was put back: the record keeps what earlier plays of the
 }
 bring_back() { # NUMBER, KIND, STAT, BEFORE
   path_of "$undo/$1"
-  [ "$(standing "$p")" != "$(was "$2" "$3" "$4")" ] || return 0
+  was_of "$2" "$3" "$4"
+  [ "$(standing "$p")" != "$old" ] || return 0
   # What somebody else may have written since is kept.
   if [ -f "$p" ] && [ ! -L "$p" ] && ! grep -q "^$1 .*file:$(digest <"$p"):" "$undo/entries" 2>/dev/null; then
     cp -p -- "$p" "$undo/$1.found" 2>/dev/null
@@ -568,7 +578,8 @@ watch_over() { # RECORD, seconds to wait for another run
   trap 'kill $! 2>/dev/null; release; exit 0' TERM INT HUP
   # It is told so where there is something to do.
   trap : USR1
-  me=$$:$(started $$):${undo##*/}
+  born $$
+  me=$$:$born:${undo##*/}
   clock; beat=$((clock + guard_window))
   take "$2" || exit 0
   while [ -d "$undo" ] && [ ! -f "$undo/outcome" ]; do
@@ -594,15 +605,20 @@ watch_over() { # RECORD, seconds to wait for another run
   if [ -d "$undo" ]; then tidy; fi
   exit 0
 }
-release() { if [ "$(holder)" = "$me" ]; then rm -f -- "$(lock)"; fi; }
+release() {
+  held_by
+  if [ "$other" = "$me" ]; then rm -f -- "$lock"; fi
+}
 # A link is the lock: it is made with its holder's name in it or not at all.
 take() { # SECONDS
-  end=$(($(moment_now) + $1)) how=held stuck=0 failed=0
-  until mkdir -p -- "$(runtime)" && ln -s "$me" "$(lock)" 2>/dev/null && [ "$(holder)" = "$me" ]; do
-    other=$(holder)
+  clock
+  end=$((clock + $1)) how=held stuck=0 failed=0
+  at_lock
+  until { [ -d "$runtime" ] || mkdir -p -- "$runtime"; } && ln -s "$me" "$lock" 2>/dev/null && held_by && [ "$other" = "$me" ]; do
+    held_by
     if [ -z "$other" ]; then
       failed=$((failed + 1))
-      [ "$failed" -lt 20 ] || { tell "the lock $(lock) cannot be made"; return 1; }
+      [ "$failed" -lt 20 ] || { tell "the lock $lock cannot be made"; return 1; }
       nap 0.05
     elif lives "$other"; then
       if [ "$(moment_now)" -ge "$end" ]; then
@@ -617,9 +633,10 @@ take() { # SECONDS
 tell() { printf '%s\n' "$1" >"$undo/held"; exec >/dev/null; }
 # Only one at a time may take a dead holder's lock away, and only that holder's.
 bury() { # HOLDER
-  grave=$(lock).$(printf '%s' "$1" | digest | cut -c1-16)
+  grave=$lock.$(printf '%s' "$1" | digest | cut -c1-16)
   if mkdir -- "$grave" 2>/dev/null; then
-    if [ "$(holder)" = "$1" ]; then rm -f -- "$(lock)"; fi
+    held_by
+    if [ "$other" = "$1" ]; then rm -f -- "$lock"; fi
     rmdir -- "$grave"
     return
   fi

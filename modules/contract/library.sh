@@ -28,14 +28,16 @@ say() { printf '%s=%s\n' "$1" "$2"; }
 # Not every base64 knows -w; one that does not has read nothing yet when it says so.
 if has base64; then enc() { printf 'b:'; base64 -w 0 2>/dev/null || base64 | tr -d '\n'; }
 else enc() { printf 'x:'; od -An -v -tx1 | tr -d ' \n'; }; fi
-# shellcheck disable=SC2046
-if has sha256sum; then digest() { first $(sha256sum); }
-elif has shasum; then digest() { first $(shasum -a 256); }
-elif has openssl; then digest() { first $(openssl dgst -sha256 -r); }
+if has sha256sum; then hasher=sha256sum
+elif has shasum; then hasher='shasum -a 256'
+elif has openssl; then hasher='openssl dgst -sha256 -r'
 else echo 'neither sha256sum, shasum nor openssl is on this host: install one' >&2; exit 99; fi
+digest() { hash=$($hasher); echo "${hash%% *}"; }
+hash_of() { hash=$($hasher <"$1"); hash=${hash%% *}; } # FILE: in $hash
 first() { echo "$1"; }
 # What holds nothing that could be taken for anything else stands as it is.
 word() { case $1 in *[!A-Za-z0-9/._:@,+-]*) printf '%s' "$1" | enc ;; *) printf 'p:%s' "$1" ;; esac; }
+worded() { case $1 in *[!A-Za-z0-9/._:@,+-]*) word=$(printf '%s' "$1" | enc) ;; *) word=p:$1 ;; esac; } # in $word
 say_word() { printf '%s=' "$1"; word "$2"; echo; } # NAME, VALUE
 # Before whatever may hang, where nothing waits yet to end it: a script that looks at files alone does without.
 may_hang() { [ -z "$W" ] || deadline; }
@@ -353,7 +355,7 @@ ask_trust_store() { # KNOWN digests, DIRECTORY, BUNDLE...
       # What the survey has seen was sent there.
       if sum_of_file "$real"; then say digest "$sum"
       else
-        sum=$(digest <"$real")
+        hash_of "$real"; sum=$hash
         say digest "$sum"
         case " $known " in *" $sum "*) ;; *) printf 'bulk='; enc <"$real"; echo ;; esac
       fi
@@ -406,7 +408,7 @@ still() { # FILE, DIGEST or `absent`: whether it is as it was read
   if [ "$2" = absent ]; then
     if [ -e "$1" ] || [ -L "$1" ]; then moved "something stands there now"; return; fi
   elif [ ! -f "$1" ]; then moved "it is gone"; return
-  elif [ "$(digest <"$1")" != "$2" ]; then moved "its content is another"; return; fi
+  elif hash_of "$1"; [ "$hash" != "$2" ]; then moved "its content is another"; return; fi
 }
 # Whether the new file is whole, and what it replaces as it was read: one look at both.
 ready() { # NEW, DIGEST, FILE, DIGEST before or `absent`
@@ -417,7 +419,8 @@ ready() { # NEW, DIGEST, FILE, DIGEST before or `absent`
     [ "${sums_of_both%% *}" = "$2" ] || { short "$1"; return; }
     [ "${second%% *}" = "$4" ] || { moved "its content is another"; return; }
   else
-    [ "$(digest <"$1")" = "$2" ] || { short "$1"; return; }
+    hash_of "$1"
+    [ "$hash" = "$2" ] || { short "$1"; return; }
     still "$3" "$4"
   fi
 }
@@ -451,7 +454,8 @@ put() { # TEMPORARY, its DIGEST, FILE, DIGEST before, MODE, OWNER, GROUP, COMMAN
 # The whole content beside FILE, in $tmp: it is not in force yet.
 draft() { # FILE, DIGEST, CONTENT, SUFFIX of the name
   lay_out "$1" "$3" "$4" || return
-  [ "$(digest <"$tmp")" = "$2" ] || short "$tmp"
+  hash_of "$tmp"
+  [ "$hash" = "$2" ] || short "$tmp"
 }
 lay_out() { # FILE, CONTENT, SUFFIX: as draft, not looked at yet
   dir=${1%/*}; tmp=$dir/.dtrctl-$T$3
@@ -633,10 +637,11 @@ ask_shell() { # NAME=VALUE..., --, TEXT
   say stderr "$(enc <"$dir/err")"
   rm -rf -- "$dir"
 }
-state() { # the directory for what does
-  if [ -n "$R" ]; then echo "$R/var/lib/dtrctl"; elif [ -n "$DTRCTL_STATE" ]; then echo "$DTRCTL_STATE"
-  elif [ "$uid" = 0 ]; then if [ -d /var/lib/boot2docker ]; then echo /var/lib/boot2docker/dtrctl-state; else echo /var/lib/dtrctl; fi
-  else echo "${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl"; fi
+state() { at_state; echo "$state"; }
+at_state() { # the directory for what does, in $state
+  if [ -n "$R" ]; then state=$R/var/lib/dtrctl; elif [ -n "$DTRCTL_STATE" ]; then state=$DTRCTL_STATE
+  elif [ "$uid" = 0 ]; then state=/var/lib/dtrctl; [ ! -d /var/lib/boot2docker ] || state=/var/lib/boot2docker/dtrctl-state
+  else state=${XDG_STATE_HOME:-$HOME/.local/state}/dtrctl; fi
 }
 runtime() { at_runtime; echo "$runtime"; }
 at_runtime() { # the directory for what does not survive a reboot, in $runtime
