@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -92,11 +93,7 @@ class Bench:
 
 def ssh_processes(folder: Path) -> list[int]:
     """The ssh processes whose control socket lies below a folder."""
-    return [
-        pid
-        for pid, words in processes()
-        if re.match(r"(ssh: |ssh |/usr/bin/ssh )", words) and f"{folder}/" in words
-    ]
+    return [pid for pid, words in processes() if re.match(r"(ssh: |ssh |/usr/bin/ssh )", words) and f"{folder}/" in words]
 
 
 def end_masters(folder: Path) -> None:
@@ -106,10 +103,8 @@ def end_masters(folder: Path) -> None:
         if not left:
             return
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 15)
-            except ProcessLookupError:
-                pass
         time.sleep(0.05)
     raise SystemExit(f"connections of {folder} do not end")
 
@@ -191,7 +186,7 @@ class Proxy:
     def __init__(self, port: int, target: int, addresses: list[str], delay: float | None) -> None:
         how = ["--silent"] if delay is None else ["--delay", str(delay)]
         self.port = port
-        self.command = ["python3", HERE / "proxy.py", "--port", str(port), "--to", str(target), *how, *addresses]
+        self.command = ["python3", str(HERE / "proxy.py"), "--port", str(port), "--to", str(target), *how, *addresses]
 
     def __enter__(self) -> Proxy:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
@@ -240,7 +235,7 @@ class Table:
         widths = [max(len(row[i]) for row in [self.head, *self.rows]) for i in range(len(self.head))]
 
         def line(cells: list[str]) -> str:
-            return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() + " |"
+            return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() + " |"
 
         return "\n".join([line(self.head), line(["-" * width for width in widths]), *map(line, self.rows)])
 

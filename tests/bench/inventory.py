@@ -40,7 +40,7 @@ def run(bench: Bench) -> dict:
     found: dict = {job: {who: [] for who in TIMES} for job in jobs}
     for turn in range(max(TIMES.values())):
         for job, commands in jobs.items():
-            for who, command in zip(TIMES, commands):
+            for who, command in zip(TIMES, commands, strict=True):
                 if turn < TIMES[who]:
                     out = home / f"{job}.{who}"
                     timed = common.timed([*command, "-i", str(path)], environment, home / "log", out)
@@ -60,7 +60,10 @@ def compare(home: Path) -> int:
     return len(ours)
 
 
-NAMES = {"list": "`dtrctl inventory --list`, `ansible-inventory --list`", "pattern": "`dtrctl hosts`, `ansible --list-hosts`"}
+NAMES = {
+    "list": "`dtrctl inventory --list`, `ansible-inventory --list`",
+    "pattern": "`dtrctl hosts`, `ansible --list-hosts`",
+}
 
 
 def part(found: dict, job: str) -> float:

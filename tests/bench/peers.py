@@ -127,14 +127,21 @@ class Pyinfra(Contender):
             "ssh_known_hosts_file": self.fleet.known_hosts,
         }
         inventory.write_text(f"hosts = {[(address, data) for address in self.addresses]!r}\n")
-        return [self.bench.tool("pyinfra"), "-y", "--parallel", str(self.forks), str(inventory), str(JOBS / "pyinfra_job.py")]
+        return [
+            self.bench.tool("pyinfra"),
+            "-y",
+            "--parallel",
+            str(self.forks),
+            str(inventory),
+            str(JOBS / "pyinfra_job.py"),
+        ]
 
 
 class Ansible(Contender):
     name = "ansible"
     key = "ansible"
     #: Connections are a small part of what it costs, as pipelining shows.
-    phases = ("first", "cold")
+    phases: tuple[str, ...] = ("first", "cold")
     part, repeats = 0.0, 1
     settings: dict[str, str] = {}
 

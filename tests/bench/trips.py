@@ -135,9 +135,7 @@ def targets(found: dict) -> list[Target]:
         for job in JOBS
         for phase in ("first", "cold", "warm")
     ]
-    told = [
-        abs(one["sessions"] - one["told"]) for phases in found["jobs"].values() for one in phases.values()
-    ]
+    told = [abs(one["sessions"] - one["told"]) for phases in found["jobs"].values() for one in phases.values()]
     beyond = turns(found, "dtrctl, cold") - turns(found, "ssh, cold")
     return [
         *counted,
