@@ -1,5 +1,6 @@
 //! What happened, as data. The only thing a report may read.
 
+mod connections;
 mod cost;
 pub mod diff;
 mod masked;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+pub use connections::Connections;
 pub use cost::{Cost, micros};
 pub use planned::{PlannedChange, Sealed};
 pub use summary::Summary;
@@ -171,6 +173,9 @@ pub enum Event {
         summary: Summary,
         /// The process's exit status.
         exit: u8,
+        /// Connections that stay open for the next run, or had to be closed; none where there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connections: Option<Connections>,
     },
 }
 

@@ -29,7 +29,7 @@ pub async fn rehearse(
         async move {
             let hosts = shared.run(&plays).await;
             let summary = Summary::of(&hosts, true);
-            shared.emit(Event::RunFinished { hosts, summary, exit: 0 });
+            shared.emit(Event::RunFinished { hosts, summary, exit: 0, connections: None });
         }
     });
     drop(shared);

@@ -21,11 +21,11 @@ use crate::engine::{
     check_given, random,
 };
 use crate::error::{End, Failure, exit_code};
-use crate::event::{Event, Recap, Summary, VERSION};
+use crate::event::{self, Event, Recap, Summary, VERSION};
 use crate::inventory::Inventory;
 use crate::plan::Planning;
 use crate::report::Report;
-use crate::transport::{HostKeyChecking, Limits, Pool, PoolSettings, Secret};
+use crate::transport::{HostKeyChecking, Kept, Limits, Pool, PoolSettings, Secret};
 
 /// How hosts are reached.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -254,7 +254,8 @@ impl Job<'_> {
         shared.leave_alone(dropped);
         let selected = self.selected;
         let run = tokio::spawn({
-            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+            let (shared, stop, pool) = (Arc::clone(&shared), Arc::clone(&stop), Arc::clone(&pool));
+            let persist = access.persist;
             async move {
                 let hosts = shared.run(&selected).await;
                 let end = match stop.load(Ordering::Relaxed) {
@@ -264,7 +265,8 @@ impl Job<'_> {
                 };
                 let code = exit_code(&hosts, end, check, detailed);
                 let summary = Summary::of(&hosts, check);
-                shared.emit(Event::RunFinished { hosts: hosts.clone(), summary, exit: code });
+                let connections = connections(&pool, persist).await;
+                shared.emit(Event::RunFinished { hosts: hosts.clone(), summary, exit: code, connections });
                 (hosts, code)
             }
         });
@@ -298,6 +300,13 @@ impl Job<'_> {
         pool.finish().await;
         Ok(finished.1)
     }
+}
+
+/// What is said of the connections; nothing where none was kept.
+async fn connections(pool: &Pool, persist: Duration) -> Option<event::Connections> {
+    let Kept { open, closed } = pool.settle().await;
+    let some = open + closed > 0 && !persist.is_zero();
+    some.then_some(event::Connections { open, seconds: persist.as_secs(), closed })
 }
 
 /// Whether somebody can be asked: what is asked goes to standard error, and the answer comes from standard input.

@@ -77,6 +77,7 @@ fn events() -> Vec<Event> {
             summary: Summary { failed: 1, ..Summary::default() },
             hosts: BTreeMap::from([(host, recap())]),
             exit: 6,
+            connections: Some(Connections { open: 128, seconds: 60, closed: 3 }),
         },
     ]
 }

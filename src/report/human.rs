@@ -209,7 +209,7 @@ impl Report for Human {
                 self.say(message, true);
                 self.closed = Some((message.clone(), help.clone()));
             }
-            Event::RunFinished { hosts, summary, exit } => {
+            Event::RunFinished { hosts, summary, exit, connections } => {
                 // A run that was stopped may not have closed its batch.
                 self.flush(true);
                 self.progress.clear();
@@ -224,6 +224,7 @@ impl Report for Human {
                     failed: &failed,
                     summary,
                     closed: closed.as_ref(),
+                    connections: *connections,
                 };
                 self.print(|page| recap::print(page, &ending));
                 let costs = std::mem::take(&mut self.costs);

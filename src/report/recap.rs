@@ -7,7 +7,7 @@ use super::fold;
 use super::group::likened;
 use super::page::{Page, Tone};
 use super::task::{alike, help};
-use crate::event::{Reason, Recap, State, Summary};
+use crate::event::{Connections, Reason, Recap, State, Summary};
 
 /// What a recap is made from.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Ending<'a> {
     pub summary: &'a Summary,
     /// Why a gate has closed, and how to go on.
     pub closed: Option<&'a (String, String)>,
+    /// What becomes of the connections.
+    pub connections: Option<Connections>,
 }
 
 type Row<'a> = (&'a str, &'a Recap);
@@ -68,6 +70,13 @@ pub fn print(page: &mut Page, ending: &Ending<'_>) {
         page.headed(0, &[(Tone::Bad, "ended by a gate: ")], 2, Tone::Plain, message);
         page.put(2, Tone::Plain, help);
         page.gap();
+    }
+    // Where no more may stay open, the next run will have to connect again: that is worth a line.
+    if let Some(Connections { open, seconds, closed }) = ending.connections.filter(|all| all.closed > 0) {
+        let text = format!(
+            "connections: {open} stay open for {seconds} s, and {closed} that were idle longest were closed"
+        );
+        page.put(0, Tone::Quiet, &text);
     }
     page.put(0, Tone::Plain, &format!("exit status {}: {}", ending.exit, meaning(ending)));
     if ending.check {

@@ -22,7 +22,7 @@ pub use limits::{Limits, Output};
 pub use local::{Local, Sandbox};
 pub use script::{Identity, Script, Section};
 pub use secret::Secret;
-pub use ssh::{Destination, HostKeyChecking, Pool, PoolSettings, Ssh};
+pub use ssh::{Destination, HostKeyChecking, Kept, Pool, PoolSettings, Ssh};
 
 use modules::Shell;
 use render::Words;

@@ -1,8 +1,8 @@
 """The job by dtrctl, by its peers and by hand, on the same hosts in one run: interleaved, medians, ratios.
 
-Each contender does the job three times in each round: on clean hosts (first), on hosts that are as desired by then with no
-connection open (cold), and again at once (warm). The order of the contenders turns from round to round, so that what
-slows the machine for a while slows them all.
+In each of its rounds a contender does the job on clean hosts (first), then some times over on hosts that are as desired by
+then: with no connection open (cold), and again at once (warm). The order of the contenders turns from round to round, so
+that what slows the machine for a while slows them all. Who takes minutes has fewer rounds.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
 import common
-from common import Fleet, Timed
+from common import JOBS, Bench, Fleet, Table, Target, Timed, number
 
-JOBS = Path(__file__).parent / "jobs"
 PHASES = ("first", "cold", "warm")
 
 
@@ -23,14 +24,19 @@ class Contender:
     """Somebody who does the job."""
 
     name = ""
-    #: Whether connections outlive a run, so that there is a warm one.
-    persists = True
+    #: The name of its folder; paths of sockets have to be short.
+    key = ""
+    phases: tuple[str, ...] = PHASES
+    #: Its part of the rounds, and how often it does the converged job in each.
+    part, repeats = 1.0, 3
 
-    def __init__(self, fleet: Fleet, folder: Path, forks: int) -> None:
-        self.fleet, self.forks = fleet, forks
-        self.folder = folder / self.name.replace(" ", "-")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        (self.folder / "sockets").mkdir(parents=True, mode=0o700)
+    def __init__(self, bench: Bench, fleet: Fleet) -> None:
+        self.bench, self.fleet, self.forks = bench, fleet, bench.forks
+        self.folder = bench.home(self.key)
+        self.addresses = fleet.addresses
+
+    def rounds(self) -> int:
+        return max(1, round(self.bench.rounds * self.part))
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -55,7 +61,8 @@ class Contender:
 class Floor(Contender):
     """One script over one plain `ssh` a host."""
 
-    name = "floor"
+    name = "floor: one script over one ssh"
+    key = "floor"
 
     def script(self) -> Path:
         path = self.folder / "floor.sh"
@@ -64,11 +71,11 @@ class Floor(Contender):
         return path
 
     def ssh(self, master: str) -> list[str]:
-        path = f"ControlPath={self.folder}/sockets/%C"
+        path = f"ControlPath={self.folder}/run/%C"
         return ["ssh", "-F", self.fleet.ssh_config, "-o", f"ControlMaster={master}", "-o", path]
 
     def for_each(self, command: str) -> list[str]:
-        hosts = " ".join(self.fleet.addresses)
+        hosts = " ".join(self.addresses)
         return ["sh", "-c", f"printf '%s\\n' {hosts} | xargs -P {self.forks} -I@ sh -c '{command}'"]
 
     def command(self) -> list[str]:
@@ -82,16 +89,14 @@ class Floor(Contender):
 
 class Dtrctl(Contender):
     name = "dtrctl"
+    key = "dtrctl"
     playbook = "dtrctl.yml"
 
     def command(self) -> list[str]:
-        return [
-            common.DTRCTL, "apply", str(JOBS / self.playbook), "-i", self.fleet.inventory, "--ssh-config",
-            self.fleet.ssh_config, "-f", str(self.forks), "--ssh-persist", "300",
-        ]  # fmt: skip
+        return self.bench.apply(self.fleet, self.playbook)
 
     def environment(self) -> dict[str, str]:
-        return common.dtrctl_environment(self.folder)
+        return self.bench.environment(self.folder)
 
     def forget(self) -> None:
         for name in ("cache", "state"):
@@ -102,12 +107,16 @@ class DtrctlOfAnsible(Dtrctl):
     """Ansible's own playbook, as it is."""
 
     name = "dtrctl, Ansible's playbook"
+    key = "dtrctl-a"
     playbook = "ansible.yml"
 
 
 class Pyinfra(Contender):
     name = "pyinfra"
-    persists = False
+    key = "pyinfra"
+    #: Its connections end with it.
+    phases = ("first", "cold")
+    part, repeats = 0.67, 2
 
     def command(self) -> list[str]:
         inventory = self.folder / "inventory.py"
@@ -117,17 +126,29 @@ class Pyinfra(Contender):
             "ssh_key": self.fleet.key,
             "ssh_known_hosts_file": self.fleet.known_hosts,
         }
-        inventory.write_text(f"hosts = {[(address, data) for address in self.fleet.addresses]!r}\n")
-        return [common.tool("pyinfra"), "-y", "--parallel", str(self.forks), str(inventory), str(JOBS / "pyinfra_job.py")]
+        inventory.write_text(f"hosts = {[(address, data) for address in self.addresses]!r}\n")
+        return [
+            self.bench.tool("pyinfra"),
+            "-y",
+            "--parallel",
+            str(self.forks),
+            str(inventory),
+            str(JOBS / "pyinfra_job.py"),
+        ]
 
 
 class Ansible(Contender):
     name = "ansible"
+    key = "ansible"
+    #: Connections are a small part of what it costs, as pipelining shows.
+    phases: tuple[str, ...] = ("first", "cold")
+    part, repeats = 0.0, 1
     settings: dict[str, str] = {}
 
     def command(self) -> list[str]:
         return [
-            common.tool("ansible-playbook"), "-i", self.fleet.inventory, "-f", str(self.forks), str(JOBS / "ansible.yml")
+            self.bench.tool("ansible-playbook"), "-i", self.fleet.inventory, "-f", str(self.forks),
+            str(JOBS / "ansible.yml"),
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -135,28 +156,30 @@ class Ansible(Contender):
         config.write_text("[defaults]\n")
         return {
             "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(config),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_SSH_ARGS": f"-F {self.fleet.ssh_config} -o ControlMaster=auto -o ControlPersist=300s",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "sockets"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "run"),
             **self.settings,
         }
 
 
 class Pipelining(Ansible):
     name = "ansible, pipelining"
+    key = "pipelining"
+    phases = PHASES
     settings = {"ANSIBLE_PIPELINING": "True"}
 
 
 class Mitogen(Ansible):
     name = "ansible, mitogen"
+    key = "mitogen"
     #: Its connections live in its own processes, and end with them.
-    persists = False
+    phases = ("first", "cold")
 
     def environment(self) -> dict[str, str]:
-        import ansible_mitogen
-
-        plugins = Path(ansible_mitogen.__file__).parent / "plugins" / "strategy"
+        [plugins] = self.bench.peers.glob("lib/python*/site-packages/ansible_mitogen/plugins/strategy")
         return {
             **super().environment(),
             "ANSIBLE_STRATEGY_PLUGINS": str(plugins),
@@ -167,35 +190,97 @@ class Mitogen(Ansible):
 CONTENDERS = (Floor, Dtrctl, DtrctlOfAnsible, Pyinfra, Pipelining, Mitogen, Ansible)
 
 
-def run(fleet: Fleet, folder: Path, forks: int, rounds: int, only: list[str]) -> dict:
-    """Measures; seconds, seconds of processor time and sessions a host, by contender and phase."""
-    contenders = [kind(fleet, folder, forks) for kind in CONTENDERS if not only or kind.name in only]
-    found: dict = {c.name: {phase: [] for phase in PHASES} for c in contenders}
-    for number in range(rounds):
-        for contender in common.turned(contenders, number):
-            contender.close()
-            contender.forget()
-            fleet.reset()
-            for phase in PHASES:
-                if phase == "warm" and not contender.persists:
-                    continue
-                if phase == "warm":
-                    contender.warm_up()
-                else:
-                    contender.close()
-                before = fleet.sessions()
-                timed = contender.run()
-                sessions = (fleet.sessions() - before) / len(fleet.addresses)
-                if timed.status != 0:
-                    raise SystemExit(f"{contender.name}, {phase}: exit status {timed.status}; see {contender.folder}/log")
-                fleet.verify(contender.name)
-                found[contender.name][phase].append(
-                    {"seconds": timed.seconds, "cpu": timed.cpu, "sessions": sessions, "rss": timed.rss}
-                )
-                print(
-                    f"  {number + 1}/{rounds}  {contender.name:28} {phase:6} {timed.seconds:8.2f} s"
-                    f"  {timed.cpu:7.2f} s of controller's cpu  {sessions:5.1f} sessions a host",
-                    flush=True,
-                )
-            contender.close()
-    return {"hosts": len(fleet.addresses), "forks": forks, "rounds": rounds, "contenders": found}
+def run(bench: Bench) -> dict:
+    """Seconds, seconds of processor time and sessions a host, by contender and phase."""
+    fleet = Fleet(bench.hosts)
+    contenders = [kind(bench, fleet) for kind in CONTENDERS]
+    found: dict = {c.key: {"name": c.name} for c in contenders}
+    for turn in range(bench.rounds):
+        by = turn % len(contenders)
+        for contender in contenders[by:] + contenders[:by]:
+            if turn < contender.rounds():
+                contender.close()
+                contender.forget()
+                fleet.reset()
+                for phase in ("first", *contender.phases[1:] * contender.repeats):
+                    one = measure(contender, phase)
+                    found[contender.key].setdefault(phase, []).append(one)
+                    say(turn + 1, contender, phase, one)
+                contender.close()
+    return {"hosts": bench.hosts, "forks": bench.forks, "contenders": found}
+
+
+def measure(contender: Contender, phase: str) -> dict:
+    fleet = contender.fleet
+    if phase == "warm":
+        contender.warm_up()
+    else:
+        contender.close()
+    before = fleet.sessions()
+    timed = common.must(contender.run(), f"{contender.name}, {phase}", contender.folder / "log")
+    sessions = (fleet.sessions() - before) / len(fleet.addresses)
+    fleet.verify(contender.name)
+    return {**asdict(timed), "sessions": sessions}
+
+
+def say(turn: int, contender: Contender, phase: str, one: dict) -> None:
+    print(
+        f"  {turn}/{contender.rounds()}  {contender.name:31} {phase:6} {one['seconds']:8.2f} s"
+        f"  {one['cpu']:7.2f} s of controller's cpu  {one['sessions']:5.1f} sessions a host",
+        flush=True,
+    )
+
+
+def middle(found: dict, key: str, phase: str, what: str = "seconds") -> float | None:
+    runs = found["contenders"].get(key, {}).get(phase)
+    return median(one[what] for one in runs) if runs else None
+
+
+def ratio(found: dict, key: str, other: str, phase: str, other_phase: str | None = None) -> float | None:
+    """How many times as long as another one takes."""
+    mine, theirs = middle(found, key, phase), middle(found, other, other_phase or phase)
+    return mine / theirs if mine and theirs else None
+
+
+def targets(found: dict) -> list[Target]:
+    bounds = [
+        ("first run", "first", {"floor": 1.05, "pyinfra": 1.3, "pipelining": 5}),
+        ("converged, cold", "cold", {"floor": 1.10, "pyinfra": 1.4, "pipelining": 23}),
+        ("converged, warm", "warm", {"floor": 0.7, "pyinfra": 15, "pipelining": 250}),
+    ]
+    found_targets = []
+    for name, phase, by in bounds:
+        for other, bound in by.items():
+            # pyinfra keeps no connection: its converged run is the same whatever went before.
+            phase_of = "cold" if (other, phase) == ("pyinfra", "warm") else phase
+            if other == "floor":
+                figure = ratio(found, "dtrctl", other, phase)
+                what = f"{name}: dtrctl's time, as a multiple of the floor's"
+            else:
+                figure = ratio(found, other, "dtrctl", phase_of, phase)
+                what = f"{name}: times faster than {found['contenders'][other]['name']}"
+            if figure:
+                found_targets.append(Target(what, figure, bound, " ×", least=other != "floor"))
+    return found_targets
+
+
+def tables(found: dict) -> list[Table]:
+    times = Table(["", "first run", "converged, cold", "converged, warm", "runs"])
+    costs = Table(["", "controller's CPU: first", "cold", "warm", "sessions a host: first", "cold", "warm"])
+    for key, one in found["contenders"].items():
+        counts = [str(len(one.get(phase, []))) for phase in PHASES]
+        cells = [time_of(found, key, phase) for phase in PHASES]
+        times.rows.append([one["name"], *cells, " + ".join(counts)])
+        parts = [[middle(found, key, phase, what) for phase in PHASES] for what in ("cpu", "sessions")]
+        costs.rows.append(
+            [one["name"], *(f"{number(x)} s" if x else "–" for x in parts[0]), *(number(x) if x else "–" for x in parts[1])]
+        )
+    return [times, costs]
+
+
+def time_of(found: dict, key: str, phase: str) -> str:
+    """Median, and how many times the floor's that is."""
+    seconds, by_floor = middle(found, key, phase), ratio(found, key, "floor", phase)
+    if seconds is None:
+        return "–"
+    return f"{number(seconds)} s" + (f" ({number(by_floor)} ×)" if by_floor and key != "floor" else "")

@@ -98,7 +98,7 @@ impl Merge {
         });
         merged.events.iter().for_each(|event| reports.on(event));
         let summary = Summary::of(&merged.hosts, check);
-        reports.on(&Event::RunFinished { hosts: merged.hosts, summary, exit });
+        reports.on(&Event::RunFinished { hosts: merged.hosts, summary, exit, connections: None });
         reports.finish().map_err(|error| Failure::said(error.to_string()))?;
         merged.open.iter().for_each(|line| output::note(line));
         Ok(exit)

@@ -14,7 +14,9 @@ use modules::{Attributes, Before, Change, Content, HostPath, Level, Mode, Note, 
 use serde_json::Map;
 
 use super::{DiffMode, Human, Look, Progress, Report};
-use crate::event::{Event, Outcome, PlannedChange, Position, Reason, Recap, State, Summary, TaskHead};
+use crate::event::{
+    Connections, Event, Outcome, PlannedChange, Position, Reason, Recap, State, Summary, TaskHead,
+};
 
 /// A writer whose text can be read.
 #[derive(Debug, Clone, Default)]
@@ -150,5 +152,5 @@ pub fn state(state: State, trips: u32) -> Recap {
 
 pub fn finished(exit: u8, hosts: impl IntoIterator<Item = (String, Recap)>) -> Event {
     let hosts = hosts.into_iter().collect::<BTreeMap<_, _>>();
-    Event::RunFinished { summary: Summary::of(&hosts, true), hosts, exit }
+    Event::RunFinished { summary: Summary::of(&hosts, true), hosts, exit, connections: None }
 }

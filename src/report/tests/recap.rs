@@ -52,6 +52,27 @@ fn the_bad_ones_come_last() {
 }
 
 #[test]
+fn connections_are_said_where_not_all_could_stay() {
+    let recap = |connections| {
+        let hosts = [("a".to_owned(), state(State::Ok, 1))];
+        let events = [run(false), with_connections(finished(0, hosts), connections)];
+        printed(look(80, DiffMode::None), &events).0
+    };
+    let text = recap(Some(Connections { open: 128, seconds: 60, closed: 872 }));
+    let expected =
+        "connections: 128 stay open for 60 s, and 872 that were idle longest were closed\nexit status 0";
+    assert!(text.contains(expected), "{text}");
+    for quiet in [None, Some(Connections { open: 40, seconds: 60, closed: 0 })] {
+        assert!(!recap(quiet).contains("connections"));
+    }
+}
+
+fn with_connections(event: Event, said: Option<Connections>) -> Event {
+    let Event::RunFinished { hosts, summary, exit, .. } = event else { panic!("no end") };
+    Event::RunFinished { hosts, summary, exit, connections: said }
+}
+
+#[test]
 fn a_line_says_what_the_exit_status_means() {
     let last = |check, exit, recap_of: Recap| {
         let text = recap(check, exit, vec![("a", recap_of)]);

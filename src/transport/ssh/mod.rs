@@ -11,7 +11,7 @@ mod pool;
 mod sockets;
 
 pub use destination::{Destination, HostKeyChecking};
-pub use pool::{Pool, PoolSettings};
+pub use pool::{Kept, Pool, PoolSettings};
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

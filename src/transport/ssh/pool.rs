@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,17 @@ pub struct Pool {
     pub(super) sessions: Arc<Semaphore>,
     jumps: Mutex<HashMap<String, Arc<Semaphore>>>,
     masters: Mutex<HashMap<PathBuf, Arc<Master>>>,
+    /// How many were closed to make room.
+    closed: AtomicUsize,
+}
+
+/// What becomes of connections that may outlive the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// How many stay open.
+    pub open: usize,
+    /// How many were closed on the way, as no more may stay open.
+    pub closed: usize,
 }
 
 /// One connection as this run knows it.
@@ -94,8 +106,19 @@ impl Pool {
             sessions: Arc::new(Semaphore::new(settings.sessions.max(1))),
             jumps: Mutex::default(),
             masters: Mutex::default(),
+            closed: AtomicUsize::new(0),
             settings,
         }))
+    }
+
+    /// Closes what goes beyond the number that may stay open, now that nobody uses any, and says what stays.
+    pub async fn settle(&self) -> Kept {
+        self.trim().await;
+        let open = hold(&self.masters)
+            .iter()
+            .filter(|(socket, master)| hold(&master.state).keep && sockets::is_socket(socket))
+            .count();
+        Kept { open, closed: self.closed.load(Ordering::Relaxed) }
     }
 
     /// Closes what was not to be kept; called at the end of a run, however it ends.
@@ -252,6 +275,8 @@ impl Pool {
                 masters.remove(&path);
                 path
             };
+            // A host that was never reached has none.
+            self.closed.fetch_add(usize::from(sockets::is_socket(&oldest)), Ordering::Relaxed);
             master::stop(&oldest).await;
         }
     }

@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dtrctl::transport::{Cause, HostKeyChecking, HostKeyFault, Script, Ssh, Transport};
+use dtrctl::transport::{
+    Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Pool, PoolSettings, Script, Ssh, Transport,
+};
 
 use super::{limits, login, script};
 use crate::figure::figure;
@@ -105,6 +107,44 @@ async fn not_kept_means_gone_at_the_end() {
         "{:?}",
         sshd.processes()
     );
+}
+
+#[tokio::test]
+async fn beyond_the_bound_the_one_that_was_idle_longest_is_closed() {
+    let Some(sshd) = Sshd::start() else { return };
+    let home = sshd.path("");
+    let settings = PoolSettings { masters: 2, ..PoolSettings::new(home.clone(), Some(home)) };
+    let pool = Pool::new(settings).unwrap();
+    // Each with a connection of its own.
+    let hosts: Vec<_> = (0..3)
+        .map(|n| {
+            let persist = Duration::from_secs(60 + n);
+            let destination = Destination { persist, ..sshd.destination() };
+            Transport::Ssh(Ssh::new(Arc::clone(&pool), destination))
+        })
+        .collect();
+    let (script, limits) = (Script::login(""), limits());
+    // The first is the one that was used last before there is a third.
+    for host in [0, 1, 0] {
+        hosts[host].run("web1", &script, &limits).await.unwrap();
+    }
+    assert_eq!(pool.settle().await, Kept { open: 2, closed: 0 });
+    hosts[2].run("web1", &script, &limits).await.unwrap();
+    assert_eq!(pool.settle().await, Kept { open: 2, closed: 1 });
+    assert!(eventually(2, || sshd.masters().len() == 2), "{:?}", sshd.masters());
+    hosts[0].run("web1", &script, &limits).await.unwrap();
+    assert_eq!(sshd.logins(), 3, "the first still has its connection");
+    // All three are used at once: no more than two stay.
+    let [a, b, c] = &hosts[..] else { panic!("three hosts") };
+    let all = tokio::join!(
+        a.run("a", &script, &limits),
+        b.run("b", &script, &limits),
+        c.run("c", &script, &limits)
+    );
+    assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
+    assert_eq!(pool.settle().await, Kept { open: 2, closed: 2 });
+    assert_eq!(sshd.logins(), 4);
+    pool.close_all().await;
 }
 
 #[tokio::test]
