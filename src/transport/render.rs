@@ -42,13 +42,14 @@ pub(super) const TRUNCATED: i32 = 97;
 
 /// What is run only where all of it has come: a function is read to its end before anything of it is run, and its name, the
 /// last word, says that it has come. Shells read it in blocks, bash alone byte by byte where it cannot seek: that one has it
-/// read by another program, which it leaves just what follows its line.
+/// read by another program, which it leaves just what follows its line. A shell that is no bash and is told so has read
+/// further: then nothing is run.
 fn whole(words: &Words, body: &str) -> String {
     let nonce = &words.nonce;
     format!(
         "LC_ALL=C;export LC_ALL;trap 'exit {TRUNCATED}' EXIT\n\
-         [ -z \"$BASH_VERSION\" ]||{{ s=$(cat);eval \"$s\";exit;}}\n\
-         m{nonce}() {{\ntrap - EXIT\nunset s\n{body}}}\nm{nonce}\n"
+         [ -z \"$BASH_VERSION\" ]||{{ s=$(cat);case $s in '#{nonce}'*)eval \"$s\";;*)exit {TRUNCATED};;esac;exit;}}\n\
+         #{nonce}\nm{nonce}() {{\ntrap - EXIT\nunset s\n{body}}}\nm{nonce}\n"
     )
 }
 
@@ -169,4 +170,46 @@ fn deadline(seconds: &str) -> String {
          trap '' TERM; kill -TERM 0; sleep 1; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &\nw=$!\n\
          [ -z \"$W\" ] || {{ W=; trap 'kill $w 2>/dev/null' EXIT; }}\n}}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::{TRUNCATED, Words, whole};
+
+    fn run(shell: &[&str], bash_version: Option<&str>, input: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.env_remove("BASH_VERSION");
+        if let Some(version) = bash_version {
+            command.env("BASH_VERSION", version);
+        }
+        let mut child = command.spawn().unwrap();
+        // It may end before it has read all.
+        _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    #[test]
+    fn all_of_it_or_nothing() {
+        let words = Words { nonce: "0123abcd".into(), mark: "m".into() };
+        let body = format!("echo first\n{}echo last\nexit 3\n", "echo middle >/dev/null\n".repeat(2000));
+        let text = whole(&words, &body);
+        for shell in [&["sh"][..], &["bash"], &["bash", "--posix"]] {
+            assert_eq!(run(shell, None, &text), (Some(3), "first\nlast\n".to_owned()), "{shell:?}");
+            for cut in [1, 2, 9, 11, 20, 500, 30_000, text.len() - 200] {
+                let (status, said) = run(shell, None, &text[..text.len() - cut]);
+                // Without the last line's end it is whole.
+                let is_whole = cut == 1;
+                let expected = if is_whole { (Some(3), "first\nlast\n") } else { (Some(TRUNCATED), "") };
+                assert_eq!((status, said.as_str()), expected, "{shell:?} without {cut} bytes");
+            }
+        }
+        // Another shell that its environment makes look like bash.
+        let (status, said) = run(&["sh"], Some("5.2"), &text);
+        assert!(said == "first\nlast\n" || (status, said.as_str()) == (Some(TRUNCATED), ""), "{status:?} {said}");
+    }
 }
