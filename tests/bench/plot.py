@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from math import ceil, floor, log10
+from math import floor, log10
 
 from common import number
 from peers import PHASES, middle
@@ -26,10 +26,10 @@ STYLE = """
 def svg(found: dict) -> str:
     bars = {phase: bars_of(found, phase) for phase in PHASES}
     seconds = [value for rows in bars.values() for _, _, value in rows]
-    low, high = floor(log10(min(seconds))), ceil(log10(max(seconds)))
+    low, high = floor(log10(min(seconds))), log10(max(seconds))
 
     def x(value: float) -> float:
-        return LEFT + (log10(value) - low) / max(1, high - low) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (log10(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     parts, y = [], 24
     for phase, rows in bars.items():
@@ -38,7 +38,7 @@ def svg(found: dict) -> str:
         parts.append(f'<text class="title" x="0" y="{y}">{TITLES[phase]}</text>')
         y += 12
         bottom = y + len(rows) * (BAR + GAP)
-        for power in range(low, high + 1):
+        for power in range(low, floor(high) + 1):
             at = f"{x(10.0**power):.1f}"
             parts.append(f'<line class="rule" x1="{at}" x2="{at}" y1="{y}" y2="{bottom}"/>')
             parts.append(f'<text class="tick" x="{at}" y="{bottom + 13}" text-anchor="middle">{10.0**power:g} s</text>')

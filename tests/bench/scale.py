@@ -146,7 +146,7 @@ def plain_ssh(bench: Bench, fleet: Fleet, hosts: list[str]) -> dict:
 
 
 def tenth(bench: Bench, fleet: Fleet, home: Path) -> dict:
-    """When nine tenths are done, beside a bad tenth and alone. Of three bad hosts one is silent, one refuses, one is slow."""
+    """When nine tenths are done, beside a bad tenth and alone. Of three bad hosts one is silent, one refuses, one lags."""
     names = list(fleet.hosts)[:MIXED]
     bad = names[4::10]
     silent, refusing, slow = bad[::3], bad[1::3], bad[2::3]
