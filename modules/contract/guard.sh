@@ -60,7 +60,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     { { [ -d "${state%/*}" ] || (umask 022; mkdir -p -- "${state%/*}"); } && mkdir -p -- "$dir"; } 2>/dev/null ||
       { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
+    [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve room begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
       printf '%65536s' '' >"$dir/reserve"; } 2>/dev/null || { has_no_room "$dir"; return 94; }
@@ -132,7 +132,9 @@ extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) 
 pulse() {
   clock
   set -- "$((clock + guard_window))${1:+ $1}"
-  { echo "$1" >"$undo/pulse"; } 2>/dev/null || { rm -f -- "$undo/reserve"; { echo "$1" >"$undo/pulse"; } 2>/dev/null; }
+  # What is written over itself finds room on a full disk, and says nothing of it.
+  { printf '%512s' '' >"$undo/room" && true >"$undo/room"; } 2>/dev/null || rm -f -- "$undo/reserve"
+  { echo "$1" >"$undo/pulse"; } 2>/dev/null
 }
 # A file that is there or not. `:` would end the shell where there is no room.
 flag() { true 2>/dev/null >"$1"; } # FILE
@@ -372,7 +374,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh reserve held pulse said wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve room held pulse said wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"

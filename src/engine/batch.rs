@@ -201,10 +201,14 @@ impl Shared {
     /// A host's way through its batch, once it has a place among those that run side by side; as it was where the run has ended
     /// before that.
     async fn in_turn(self: &Arc<Self>, together: &Together, name: &str, all: &Arc<[String]>) -> Recap {
+        self.reached(name).await;
         let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
         if self.lets_begin(name) {
-            return Box::pin(self.host(together, name, all, slot)).await;
+            let recap = Box::pin(self.host(together, name, all, slot)).await;
+            self.reaching.release(name);
+            return recap;
         }
+        self.reaching.release(name);
         self.leave_out(&[name.to_owned()]);
         self.earlier(name)
     }

@@ -508,6 +508,7 @@ impl HostRun {
         self.arrive(place);
         let since = Instant::now();
         self.slot = None;
+        self.shared.reaching.release(&self.host.name);
         self.meeting.all_at(place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
         self.timings.waited(Wait::Turn, since);

@@ -306,6 +306,7 @@ impl HostRun {
         let first = self.meeting.elected(&work.place).filter(|first| *first != self.host.name)?;
         let since = Instant::now();
         self.slot = None;
+        self.shared.reaching.release(&self.host.name);
         let told = self.meeting.told(&first, &work.place).await;
         self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
         self.timings.waited(Wait::Turn, since);

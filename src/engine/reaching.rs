@@ -1,7 +1,8 @@
 //! All hosts of a run are connected to before the first change, so that a fleet half of which is out of reach is known as such
-//! while nothing has happened yet.
+//! while nothing has happened yet. Until there is something to change, only those are connected to whose turn is near: connections
+//! are bounded in number, and one that is made too early is closed before its turn.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,39 +24,131 @@ use crate::transport::Transport;
 /// How often whoever waits looks whether the run has been stopped.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How many hosts at least may be connected and not yet done. Those that are done are kept for the next run: twice as many as this
+/// have to be fewer than the pool keeps.
+const AHEAD: usize = 40;
+
 /// What is known of the ways to the hosts of a run.
-#[derive(Default)]
 pub struct Reaching {
     known: Mutex<Known>,
     changed: Notify,
+    /// Somebody waits for a host, or for all.
+    news: Notify,
+    /// Places for hosts that are connected and not yet done.
+    ahead: Semaphore,
     /// Whether what the start has found out no longer counts: a later play tries its hosts anew.
     is_old: AtomicBool,
 }
 
+impl Default for Reaching {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            changed: Notify::default(),
+            news: Notify::default(),
+            ahead: Semaphore::new(0),
+            is_old: AtomicBool::default(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Known {
-    /// The hosts that are still being connected to.
+    /// The hosts of which it is not known yet whether they are in reach.
     open: HashSet<String>,
+    /// Those of them that nobody connects to yet, in the order of the run.
+    pending: BTreeMap<usize, Way>,
+    /// Those whose turn is near, the first first.
+    near: VecDeque<String>,
+    /// Whether all are to be connected to.
+    all: bool,
+    /// Those that have a place and are not done.
+    placed: HashSet<String>,
     /// Those that were out of reach when the run began, each with why.
     unreachable: HashMap<String, Reason>,
     /// Those that were heard in this run.
     heard: HashSet<String>,
 }
 
+/// What a host is connected to by.
+struct Way {
+    host: String,
+    play: Arc<Play>,
+    lists: Arc<Layer>,
+}
+
+impl Known {
+    /// Whom to connect to next.
+    fn next(&mut self) -> Option<Way> {
+        while let Some(host) = self.near.pop_front() {
+            let at = self.pending.iter().find(|(_, way)| way.host == host).map(|(at, _)| *at);
+            if let Some(way) = at.and_then(|at| self.pending.remove(&at)) {
+                return Some(way);
+            }
+        }
+        if self.all { self.pending.pop_first().map(|(_, way)| way) } else { None }
+    }
+}
+
 impl Reaching {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn settle(&self, host: &str, unreachable: Option<Reason>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_out = unreachable.is_some();
+        let mut known = self.known();
         known.open.remove(host);
         if let Some(reason) = unreachable {
             known.unreachable.insert(host.to_owned(), reason);
         }
         drop(known);
+        if is_out {
+            self.release(host);
+        }
         self.changed.notify_waiters();
+    }
+
+    /// A host is done, or waits for others: somebody else may be connected to in its place.
+    pub fn release(&self, host: &str) {
+        if self.known().placed.remove(host) {
+            self.ahead.add_permits(1);
+        }
+    }
+
+    /// From here on nobody's turn is waited for.
+    fn want_all(&self) {
+        let mut known = self.known();
+        if !std::mem::replace(&mut known.all, true) {
+            self.ahead.add_permits(known.open.len());
+            self.news.notify_one();
+        }
+    }
+
+    /// The next host to connect to, once there is a place for it; nothing where none is left.
+    async fn next(&self) -> Option<Way> {
+        let way = loop {
+            {
+                let mut known = self.known();
+                if let Some(way) = known.next() {
+                    break way;
+                }
+                if known.pending.is_empty() {
+                    return None;
+                }
+            }
+            self.news.notified().await;
+        };
+        if let Ok(place) = self.ahead.acquire().await {
+            place.forget();
+        }
+        self.known().placed.insert(way.host.clone());
+        Some(way)
     }
 
     /// Says that a host was heard.
     pub fn hear(&self, host: &str) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         if !known.heard.contains(host) {
             known.heard.insert(host.to_owned());
         }
@@ -64,13 +157,13 @@ impl Reaching {
     /// Whether a host was heard in this run: one that is lost after that is no host that was never reached.
     #[must_use]
     pub fn was_heard(&self, host: &str) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).heard.contains(host)
+        self.known().heard.contains(host)
     }
 
     /// Why a host was out of reach when the run began.
     #[must_use]
     pub fn why_not(&self, host: &str) -> Option<Reason> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).unreachable.get(host).cloned()
+        self.known().unreachable.get(host).cloned()
     }
 
     /// Says that the first play is over.
@@ -85,9 +178,7 @@ impl Reaching {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !which(&self.known.lock().unwrap_or_else(PoisonError::into_inner).open)
-                || shared.is_interrupted()
-            {
+            if !which(&self.known().open) || shared.is_interrupted() {
                 return;
             }
             _ = tokio::time::timeout(LOOK, changed).await;
@@ -99,6 +190,7 @@ impl Shared {
     /// Waits until every host of the run is connected or known to be out of reach, before something is changed. In check
     /// mode there is nothing to wait for. Where that ends the run, [`is_interrupted`](Self::is_interrupted) says so.
     pub async fn all_are_reached(&self) {
+        self.reaching.want_all();
         self.reaching.settled(self, |open| !open.is_empty()).await;
     }
 
@@ -111,25 +203,53 @@ impl Shared {
         self.reaching.why_not(host)
     }
 
-    /// Begins to connect to all hosts of a run, side by side; what is not done when this is dropped is left.
+    /// Waits until a host whose turn has come is connected to, or cannot be. It takes no place among those that run meanwhile: one
+    /// that hangs keeps nobody back.
+    pub(super) async fn reached(&self, host: &str) {
+        if self.reaching.is_old.load(Ordering::Relaxed) {
+            return;
+        }
+        {
+            let mut known = self.reaching.known();
+            if !known.open.contains(host) {
+                return;
+            }
+            known.near.push_back(host.to_owned());
+        }
+        self.reaching.news.notify_one();
+        self.reaching.settled(self, |open| open.contains(host)).await;
+    }
+
+    /// Begins to connect to the hosts of a run, side by side; what is not done when this is dropped is left.
     pub(super) fn reach_all(self: &Arc<Self>, plays: &[Selected]) -> JoinSet<()> {
         let mut ways = JoinSet::new();
         if self.options.check {
             return ways;
         }
-        let places = Arc::new(Semaphore::new(self.options.forks.max(1)));
         let gone: HashSet<&String> =
             plays.iter().flat_map(|play| &play.hosts).filter(|host| !self.goes_on(host)).collect();
-        let mut known = self.reaching.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.reaching.known();
         for Selected { play, hosts, .. } in plays {
             let lists = Arc::new(magic::lists_of(hosts, hosts, hosts));
-            let wanted = hosts.iter().filter(|host| !gone.contains(host));
-            for host in wanted.filter(|host| !known.open.contains(*host)).cloned().collect::<Vec<_>>() {
-                known.open.insert(host.clone());
-                let (shared, play, places) = (Arc::clone(self), Arc::clone(play), Arc::clone(&places));
-                let lists = Arc::clone(&lists);
-                ways.spawn(async move {
-                    let _place = places.acquire_owned().await;
+            for host in hosts.iter().filter(|host| !gone.contains(host)) {
+                if known.open.insert(host.clone()) {
+                    let way = Way { host: host.clone(), play: Arc::clone(play), lists: Arc::clone(&lists) };
+                    let at = known.pending.len();
+                    known.pending.insert(at, way);
+                }
+            }
+        }
+        drop(known);
+        self.reaching.ahead.add_permits(self.options.forks.max(AHEAD));
+        let shared = Arc::clone(self);
+        ways.spawn(async move {
+            let places = Arc::new(Semaphore::new(shared.options.forks.max(1)));
+            let mut going = JoinSet::new();
+            while let Some(Way { host, play, lists }) = shared.reaching.next().await {
+                let place = Arc::clone(&places).acquire_owned().await;
+                let shared = Arc::clone(&shared);
+                going.spawn(async move {
+                    let _place = place;
                     let why =
                         if shared.is_interrupted() { None } else { shared.reach(&play, &host, &lists).await };
                     if why.is_some() {
@@ -137,8 +257,10 @@ impl Shared {
                     }
                     shared.reaching.settle(&host, why);
                 });
+                while going.try_join_next().is_some() {}
             }
-        }
+            while going.join_next().await.is_some() {}
+        });
         ways
     }
 

@@ -210,6 +210,9 @@ mod tests {
         }
         // Another shell that its environment makes look like bash.
         let (status, said) = run(&["sh"], Some("5.2"), &text);
-        assert!(said == "first\nlast\n" || (status, said.as_str()) == (Some(TRUNCATED), ""), "{status:?} {said}");
+        assert!(
+            said == "first\nlast\n" || (status, said.as_str()) == (Some(TRUNCATED), ""),
+            "{status:?} {said}"
+        );
     }
 }
