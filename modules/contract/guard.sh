@@ -582,10 +582,12 @@ watch_over() { # RECORD, seconds to wait for another run
   trap : USR1
   born $$
   me=$$:$born:${undo##*/}
-  clock; beat=$((clock + guard_window))
+  clock; beat=$((clock + guard_window)) blind=0
   take "$2" || exit 0
   while [ -d "$undo" ] && [ ! -f "$undo/outcome" ]; do
-    if { read -r line <"$undo/pulse"; } 2>/dev/null; then beat=$line; fi
+    # Where there is no whole line it is about to be written. On a full disk it may stay so: then the last one counts.
+    if { read -r line <"$undo/pulse"; } 2>/dev/null; then beat=$line blind=0
+    elif [ "$blind" -lt 40 ]; then blind=$((blind + 1)); nap 0.05; continue; fi
     clock
     if [ -f "$undo/wanted" ]; then why=$(cat "$undo/wanted")
     elif [ "$clock" -lt "${beat%% *}" ] || lives "${beat#* }"; then why=

@@ -326,3 +326,28 @@ fn a_host_that_is_slow_to_be_out_of_reach_is_waited_for_before_the_first_change(
     assert_eq!(ran.recap("web1")["trips"], 2);
     drop(mute);
 }
+
+/// Places are for hosts that are connected to ahead of their turn: who waits for others must keep none of them from being reached.
+#[test]
+fn more_hosts_than_are_connected_ahead_come_to_their_turn() {
+    let names: Vec<String> = (1..=45).map(|number| format!("web{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = fleet(&names, &["web31"]);
+    let looks = "- stat: {path: /etc}\n    - assert: {that: true}\n";
+    let changes = "- copy: {dest: /etc/motd, content: x}\n";
+    for (gates, tasks) in [
+        ("any_errors_fatal: true", looks),
+        ("canary: web44", looks),
+        ("serial: 7\n  order: reverse_inventory", changes),
+        ("window: 42", changes),
+    ] {
+        world = world.playbook(&format!("- hosts: docker:!web31\n  {gates}\n  tasks:\n    {tasks}"));
+        // It is judged by its exit status.
+        world.events(&["-f", "4"]).run();
+    }
+    // One that is out of reach is known before anything is changed, wherever it stands.
+    let late = "- hosts: docker\n  max_unreachable: 0\n  tasks:\n    - copy: {dest: /etc/late, content: x}\n";
+    world = world.playbook(late);
+    assert!(closed(&world.events(&["-f", "4"]).any_code().run()).is_some(), "the gate closes");
+    assert!(!names.iter().any(|name| world.root(name).join("etc/late").exists()), "nothing was changed");
+}
