@@ -135,8 +135,8 @@ ask_process() {
   daemon || return 0
   say installed 1
   say pid "$pid"
-  start=$(started "$pid"); ticks=${start#*:}
-  say start "$start"
+  born "$pid"
+  say start "$born"
   # It writes its pid as it starts, before it reads any certificate. The kernel's own numbers are up to two seconds early.
   written='' main=$pid
   for f in $pid_files; do

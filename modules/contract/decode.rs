@@ -112,9 +112,14 @@ pub(super) fn decoded(word: &str) -> Result<Vec<u8>, AskError> {
     bytes(word)
 }
 
+/// A content that was to be sent beside the lines has not come as its digest says.
+fn rewritten() -> AskError {
+    AskError::Host("a file was written to while it was read; run again".to_owned())
+}
+
 fn bytes(word: &str) -> Result<Vec<u8>, AskError> {
     if word.starts_with('@') {
-        return Err(AskError::Host("a file was written to while it was read; run again".to_owned()));
+        return Err(rewritten());
     }
     let decoded = match word.split_once(':') {
         Some(("b", text)) => STANDARD.decode(text).ok(),
@@ -227,7 +232,7 @@ fn trust_store(
                 Some(word) => bytes(word)?.into(),
                 None => bundles(digest)
                     .or_else(|| Some(frame.part(digest)?.to_vec().into()))
-                    .ok_or_else(|| bytes("@").unwrap_err())?,
+                    .ok_or_else(rewritten)?,
             };
             Some(Bundle { path: path(word)?, content, mtime: lines.number("mtime")? })
         }

@@ -36,7 +36,7 @@ digest() { hash=$($hasher); echo "${hash%% *}"; }
 hash_of() { hash=$($hasher <"$1"); hash=${hash%% *}; } # FILE: in $hash
 first() { echo "$1"; }
 # What holds nothing that could be taken for anything else stands as it is.
-word() { case $1 in *[!A-Za-z0-9/._:@,+-]*) printf '%s' "$1" | enc ;; *) printf 'p:%s' "$1" ;; esac; }
+word() { worded "$1"; printf '%s' "$word"; }
 worded() { case $1 in *[!A-Za-z0-9/._:@,+-]*) word=$(printf '%s' "$1" | enc) ;; *) word=p:$1 ;; esac; } # in $word
 say_word() { printf '%s=' "$1"; word "$2"; echo; } # NAME, VALUE
 # Before whatever may hang, where nothing waits yet to end it: a script that looks at files alone does without.

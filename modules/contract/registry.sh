@@ -152,7 +152,7 @@ tls_file() { # NAME, PATH
   real "$2" || return
   kind_of "$real"; stat=-; sum=-; content=-; holds=no; directory=no
   [ ! -d "${real%/*}/" ] || directory=yes
-  case $kind in file | dir) stat=$(stat -c '%a,%u,%g,%U,%G,%s,%Y' -- "$real") || return ;; esac
+  case $kind in file | dir) stat=$(stat -c "$attributes" -- "$real") || return ;; esac
   if [ "$kind" = file ]; then
     [ -r "$real" ] || { say problem "unreadable $(word "${2#"$R"}")"; return 0; }
     sum=$(digest <"$real")

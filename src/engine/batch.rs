@@ -203,14 +203,14 @@ impl Shared {
     async fn in_turn(self: &Arc<Self>, together: &Together, name: &str, all: &Arc<[String]>) -> Recap {
         self.reached(name).await;
         let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
-        if self.lets_begin(name) {
-            let recap = Box::pin(self.host(together, name, all, slot)).await;
-            self.reaching.release(name);
-            return recap;
-        }
+        let recap = if self.lets_begin(name) {
+            Box::pin(self.host(together, name, all, slot)).await
+        } else {
+            self.leave_out(&[name.to_owned()]);
+            self.earlier(name)
+        };
         self.reaching.release(name);
-        self.leave_out(&[name.to_owned()]);
-        self.earlier(name)
+        recap
     }
 
     /// What became of a host so far.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use modules::{Facts, Host, Overlay};
 use serde_json::Value as Json;
@@ -16,7 +15,7 @@ use super::memory::HostMemory;
 use super::program::{Inside, Mark, Queue, Work, of_parts, of_play, put_first};
 use super::run::Shared;
 use super::step::{Ready, Witness};
-use super::timings::{Timings, Wait};
+use super::timings::Timings;
 use super::variables::Variables;
 use super::view::HostView;
 use crate::event::{Event, Outcome, Position, Reason, Recap, State};
@@ -485,34 +484,6 @@ impl HostRun {
         }
         self.host.facts = facts;
         self.facts.body = Some(body);
-    }
-
-    /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.
-    fn arrive(&mut self, place: &Position) {
-        self.take_from_others();
-        self.meeting.arrive(&self.host.name, place, self.variables.kept(), self.from_others);
-    }
-
-    fn take_from_others(&mut self) {
-        for facts in self.meeting.learnt_of(&self.host.name, self.from_others) {
-            self.from_others += 1;
-            facts.iter().for_each(|(name, value)| self.learn(name, value));
-        }
-    }
-
-    /// Waits until all hosts of the batch have come to a place.
-    pub(super) async fn meet(&mut self, place: &Position) {
-        if self.met >= *place {
-            return;
-        }
-        self.arrive(place);
-        let since = Instant::now();
-        self.slot = None;
-        self.shared.reaching.release(&self.host.name);
-        self.meeting.all_at(place).await;
-        self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
-        self.timings.waited(Wait::Turn, since);
-        self.met = place.clone();
     }
 
     /// Counts a task's outcome.

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::{Map, Value as Json};
 use tokio::sync::Notify;
 
+use super::host::HostRun;
+use super::timings::Wait;
 use super::variables::Kept;
 use crate::event::{Outcome, Position};
 
@@ -262,5 +265,41 @@ impl Meeting {
             }
             changed.await;
         }
+    }
+}
+impl HostRun {
+    /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.
+    pub(super) fn arrive(&mut self, place: &Position) {
+        self.take_from_others();
+        self.meeting.arrive(&self.host.name, place, self.variables.kept(), self.from_others);
+    }
+
+    pub(super) fn take_from_others(&mut self) {
+        for facts in self.meeting.learnt_of(&self.host.name, self.from_others) {
+            self.from_others += 1;
+            facts.iter().for_each(|(name, value)| self.learn(name, value));
+        }
+    }
+
+    /// Waits until all hosts of the batch have come to a place.
+    pub(super) async fn meet(&mut self, place: &Position) {
+        if self.met >= *place {
+            return;
+        }
+        self.arrive(place);
+        let meeting = Arc::clone(&self.meeting);
+        self.aside(meeting.all_at(place)).await;
+        self.met = place.clone();
+    }
+
+    /// Waits for others. Meanwhile another host runs in the place of this one, and another may be connected to.
+    pub(super) async fn aside<T>(&mut self, others: impl Future<Output = T>) -> T {
+        let since = Instant::now();
+        self.slot = None;
+        self.shared.reaching.release(&self.host.name);
+        let told = others.await;
+        self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
+        self.timings.waited(Wait::Turn, since);
+        told
     }
 }

@@ -1,7 +1,6 @@
 //! Steps made ready, as many as can be by now: conditions, arguments, loops, and whether other hosts have to be waited for.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use modules::Ask;
 
@@ -10,7 +9,6 @@ use super::program::{LoopItem, Mark, Queue, TaskWork, Work, put_first};
 use super::scope::NoValue;
 use super::site::Site;
 use super::step::{Asking, Doing, NotReady, Ready, Skip, Stage, item_layer, seen_as};
-use super::timings::Wait;
 use crate::event::Position;
 use crate::playbook::Task;
 use crate::template::{Layer, Scope};
@@ -304,12 +302,8 @@ impl HostRun {
     pub(super) async fn told(&mut self, work: &TaskWork) -> Option<Ready> {
         self.meet(&work.place).await;
         let first = self.meeting.elected(&work.place).filter(|first| *first != self.host.name)?;
-        let since = Instant::now();
-        self.slot = None;
-        self.shared.reaching.release(&self.host.name);
-        let told = self.meeting.told(&first, &work.place).await;
-        self.slot = Arc::clone(&self.forks).acquire_owned().await.ok();
-        self.timings.waited(Wait::Turn, since);
+        let meeting = Arc::clone(&self.meeting);
+        let told = self.aside(meeting.told(&first, &work.place)).await;
         let scope = self.scope_of(work);
         let mut step = Ready::new(work.clone(), scope);
         step.stage = Stage::Told(Box::new(told));
