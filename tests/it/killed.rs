@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::figure::figure;
 use crate::form::times;
@@ -56,7 +59,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 /// Starts, kills after a time, and waits for the end.
 fn kill_after(call: &Call<'_>, when: Duration) {
     let mut command = call.command();
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let begin = Instant::now();
     let mut child = command.spawn().unwrap();
     drop(child.stdin.take());
@@ -95,6 +98,45 @@ fn killed_at_any_time_no_file_is_torn() {
     figure("R14", "killed_at_any_time_no_file_is_torn", &format!("left_over=0 of={points}"));
 }
 
+/// The ssh that connects is stopped, its run killed, and another run begun, before it goes on.
+#[test]
+fn killed_while_it_connects_the_next_run_takes_its_connection() {
+    let Some(real) = real("killed_while_it_connects_the_next_run_takes_its_connection") else { return };
+    let signal = |pid, signal| kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    let start = || {
+        let mut command = real.call(&PERSIST).command();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdin.take());
+        child
+    };
+    old(&real.target());
+    let begins = |real: &Real| {
+        let mut run = start();
+        assert!(eventually(20, || !real.sshd.masters().is_empty()));
+        let master = real.sshd.masters()[0];
+        // In this order: what is stopped when its parent ends is hung up on by the kernel.
+        run.kill().unwrap();
+        run.wait().unwrap();
+        signal(master, Signal::STOP);
+        if real.sshd.sockets().iter().all(|path| path.extension().is_some()) {
+            return Some(master);
+        }
+        signal(master, Signal::CONT);
+        assert!(eventually(20, || real.sshd.processes().is_empty()));
+        None
+    };
+    let master = (0..20).find_map(|_| begins(&real)).expect("it is stopped before it has connected");
+    let logins = real.sshd.logins();
+    let next = start();
+    // Long enough for the second to connect, if it did.
+    std::thread::sleep(Duration::from_secs(2));
+    signal(master, Signal::CONT);
+    let output = next.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((news(&real.target(), Duration::ZERO), real.sshd.logins()), (FILES, logins + 1));
+    assert!(eventually(20, || real.sshd.processes().is_empty()), "{:?}", real.sshd.processes());
+}
+
 #[test]
 fn interrupted_it_ends_after_the_step_in_hand() {
     let Some(real) = real("interrupted_it_ends_after_the_step_in_hand") else { return };
@@ -104,8 +146,7 @@ fn interrupted_it_ends_after_the_step_in_hand() {
     drop(child.stdin.take());
     let first = folder.join("f0");
     assert!(eventually(20, || fs::read_to_string(&first).is_ok_and(|text| text == new())));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     let ran = crate::harness::Ran {
         stdout: String::from_utf8(output.stdout).unwrap(),

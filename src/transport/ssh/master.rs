@@ -15,7 +15,7 @@ use super::arguments;
 use super::destination::Destination;
 use super::jump;
 use super::log::{classify, was_dropped};
-use super::sockets;
+use super::sockets::{self, Lock};
 use crate::transport::error::{Cause, Phase};
 use crate::transport::limits::Limits;
 use crate::transport::local::Group;
@@ -117,6 +117,7 @@ pub(super) async fn start(
     destination: &Destination,
     way: &Way,
     socket: &Path,
+    lock: &Lock,
     limits: &Limits,
 ) -> Result<Attempt, Cause> {
     sockets::remove(socket);
@@ -128,8 +129,12 @@ pub(super) async fn start(
     let mut command = Command::new(ssh);
     command.args(arguments::master(destination, limits, &log_path, &path, proxy.as_deref()));
     command.env("LC_ALL", "C").env("SSH_ASKPASS_REQUIRE", "never");
+    // The lock is ssh's too until it goes into the background: if we are killed meanwhile, the next run waits for this
+    // master. Were it to start another one, the second to get through would find the socket taken, and then stay without one
+    // for as long as the server lets it.
+    command.stdin(lock.as_input()?);
     // A pipe would be held open by the ssh that goes into the background.
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut group = Group::spawn(command, "starting ssh")?;
     // ssh's own limit is for TCP and the banner; a handshake through hops has one for each.
     let patience = limits.connect * u32::try_from(2 + way.hops.len()).unwrap_or(2);

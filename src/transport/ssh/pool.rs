@@ -232,11 +232,11 @@ impl Pool {
     /// None: another run has started one meanwhile.
     async fn try_start(&self, link: &Link, limits: &Limits, way: &Way) -> Result<Option<Attempt>, Cause> {
         let _permit = self.handshake(way).await;
-        let _lock = Lock::take(&link.socket, limits.connect * 3).await?;
+        let lock = Lock::take(&link.socket, limits.connect * 3).await?;
         if sockets::is_socket(&link.socket) && master::is_alive(&link.socket).await {
             return Ok(None);
         }
-        master::start(&self.settings.ssh, &link.destination, way, &link.socket, limits).await.map(Some)
+        master::start(&self.settings.ssh, &link.destination, way, &link.socket, &lock, limits).await.map(Some)
     }
 
     async fn handshake(&self, way: &Way) -> Option<OwnedSemaphorePermit> {

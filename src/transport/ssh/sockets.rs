@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -110,7 +111,7 @@ pub(super) fn remove(path: &Path) {
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -127,7 +128,7 @@ impl Lock {
                 .open(&path)
                 .map_err(|e| Cause::local(what, e))?;
             match file.try_lock() {
-                Ok(()) if is_same(&file, &path) => return Ok(Self { path, _file: file }),
+                Ok(()) if is_same(&file, &path) => return Ok(Self { path, file }),
                 // The one before us has just removed it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if begin.elapsed() < patience => {
@@ -139,6 +140,12 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(Cause::local(what, error)),
             }
         }
+    }
+
+    /// As the input of another process, which then holds it too: it is free once that has ended, or closed it.
+    pub(super) fn as_input(&self) -> Result<Stdio, Cause> {
+        let file = self.file.try_clone().map_err(|e| Cause::local("handing on a connection's lock", e))?;
+        Ok(Stdio::from(file))
     }
 }
 
