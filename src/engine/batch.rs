@@ -1,6 +1,6 @@
 //! A play: its batches in order, the hosts of each side by side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,9 @@ use crate::playbook::{Play, Serial, Task};
 use crate::template::{Hosts, Layer};
 use crate::yaml::{Problem, Problems};
 
+/// Hosts that are lost, and the lists without them.
+type Without = (Vec<String>, Arc<Layer>);
+
 /// What the hosts of a batch have in common.
 #[derive(Clone)]
 pub struct Together {
@@ -40,9 +43,25 @@ pub struct Together {
     pub is_cautious: bool,
     /// The hosts that are lost.
     lost: Arc<Mutex<BTreeSet<String>>>,
+    /// The play's hosts that go on, in its pattern's order.
+    all: Arc<[String]>,
+    /// The same lists without some hosts that are lost, as they were last asked for: mostly all hosts ask for the same.
+    lists_without: Arc<Mutex<Option<Without>>>,
 }
 
 impl Together {
+    /// `ansible_play_hosts` and its like without these hosts.
+    pub fn lists_without(&self, lost: Vec<String>) -> Arc<Layer> {
+        let mut last = self.lists_without.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, layer)) = last.as_ref().filter(|(without, _)| *without == lost) {
+            return Arc::clone(layer);
+        }
+        let gone: HashSet<&String> = lost.iter().collect();
+        let layer = Arc::new(magic::lists_at(self.meeting.hosts(), &self.all, &gone));
+        *last = Some((lost, Arc::clone(&layer)));
+        layer
+    }
+
     /// Takes a host's end. Where it is one too many, the run is ended before any other host learns that this one has left.
     pub fn end(&self, shared: &Shared, host: &str, recap: &Recap) {
         let is_lost = recap.state.is_lost();
@@ -161,6 +180,8 @@ impl Shared {
             names_set: Arc::new(names_set(play.tasks().chain(&play.handlers))),
             is_cautious: is_cautious(play),
             lost: Arc::default(),
+            all,
+            lists_without: Arc::default(),
         };
         self.throttles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut hosts = JoinSet::new();
@@ -172,9 +193,9 @@ impl Shared {
             for name in waiting.by_ref().take(free) {
                 free -= 1;
                 let (shared, together) = (Arc::clone(self), together.clone());
-                let (name, all) = (name.clone(), Arc::clone(&all));
+                let name = name.clone();
                 hosts.spawn(async move {
-                    let recap = shared.in_turn(&together, &name, &all).await;
+                    let recap = shared.in_turn(&together, &name).await;
                     together.end(&shared, &name, &recap);
                     (name, recap)
                 });
@@ -200,11 +221,11 @@ impl Shared {
 
     /// A host's way through its batch, once it has a place among those that run side by side; as it was where the run has ended
     /// before that.
-    async fn in_turn(self: &Arc<Self>, together: &Together, name: &str, all: &Arc<[String]>) -> Recap {
+    async fn in_turn(self: &Arc<Self>, together: &Together, name: &str) -> Recap {
         self.reached(name).await;
         let slot = Arc::clone(&together.forks).acquire_owned().await.ok();
         let recap = if self.lets_begin(name) {
-            Box::pin(self.host(together, name, all, slot)).await
+            Box::pin(self.host(together, name, slot)).await
         } else {
             self.leave_out(&[name.to_owned()]);
             self.earlier(name)
@@ -236,7 +257,6 @@ impl Shared {
         self: &Arc<Self>,
         together: &Together,
         name: &str,
-        all: &Arc<[String]>,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Recap {
         let earlier = self.earlier(name);
@@ -277,7 +297,6 @@ impl Shared {
             shared: Arc::clone(self),
             play: Arc::clone(play),
             together: together.clone(),
-            all_hosts: Arc::clone(all),
             meeting: Arc::clone(&together.meeting),
             view,
             met: Position::default(),

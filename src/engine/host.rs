@@ -31,8 +31,6 @@ pub struct HostRun {
     pub(super) shared: Arc<Shared>,
     pub(super) play: Arc<Play>,
     pub(super) together: Together,
-    /// The play's hosts, in its pattern's order.
-    pub(super) all_hosts: Arc<[String]>,
     pub(super) meeting: Arc<Meeting>,
     /// What its templates see of other hosts.
     pub(super) view: Arc<HostView>,

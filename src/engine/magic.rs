@@ -1,5 +1,6 @@
 //! Ansible's magic variables: what a host is called, where it stands, and what is known of the run.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json, json};
@@ -31,6 +32,19 @@ pub fn lists_of(batch: &[String], all: &[String], listed: &[String]) -> Layer {
     layer.set_literal("ansible_play_hosts", &json!(all));
     layer.set_literal("ansible_play_hosts_all", &json!(listed));
     layer.set_literal("ansible_play_batch", &json!(batch));
+    layer
+}
+
+/// Those lists at a task, where the lost hosts are on none of them.
+#[must_use]
+pub fn lists_at(batch: &[String], all: &[String], lost: &HashSet<&String>) -> Layer {
+    let left = |hosts: &[String]| {
+        hosts.iter().filter(|host| !lost.contains(host)).map(|host| Json::from(&**host)).collect::<Json>()
+    };
+    let mut layer = Layer::new();
+    layer.set_literal("ansible_play_hosts", &left(all));
+    layer.set_literal("ansible_play_batch", &left(batch));
+    layer.set_literal("play_hosts", &left(batch));
     layer
 }
 

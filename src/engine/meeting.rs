@@ -26,6 +26,8 @@ pub struct Meeting {
 struct State {
     /// How far each host is: all before that place is done. One that is not here has not begun.
     at: HashMap<String, Progress>,
+    /// How many of them are lost.
+    lost: usize,
     /// Where each has come to last, be it that it has left since.
     last: HashMap<String, Position>,
     /// Who does a task for all.
@@ -182,15 +184,18 @@ impl Meeting {
         }
     }
 
-    /// The hosts that are not lost before a place, in order: one that fails there or later was still there.
+    /// The hosts that are lost before a place, in the order of the batch: one that fails there or later was still there.
     #[must_use]
-    pub fn remaining(&self, place: &Position) -> Vec<&str> {
+    pub fn lost_before(&self, place: &Position) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |host: &&String| {
-            state.at.get(*host) != Some(&Progress::Lost)
-                || state.last.get(*host).is_some_and(|last| last >= place)
+        if state.lost == 0 {
+            return Vec::new();
+        }
+        let is_lost = |host: &&String| {
+            state.at.get(*host) == Some(&Progress::Lost)
+                && state.last.get(*host).is_none_or(|last| last < place)
         };
-        self.hosts.iter().filter(stays).map(String::as_str).collect()
+        self.hosts.iter().filter(is_lost).cloned().collect()
     }
 
     fn set(&self, host: &str, progress: Progress) {
@@ -199,6 +204,7 @@ impl Meeting {
             if let Progress::Before(place) = &progress {
                 state.last.insert(host.to_owned(), place.clone());
             }
+            state.lost += usize::from(progress == Progress::Lost);
             state.at.insert(host.to_owned(), progress);
             drop(state);
             self.changed.notify_waiters();

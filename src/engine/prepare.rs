@@ -167,23 +167,14 @@ impl HostRun {
 
     /// The hosts of the play that are not lost: whoever asks waits until all have come to where it is.
     pub(super) fn play_hosts(&self, met: bool, place: &Position) -> Arc<Layer> {
-        let mut layer = Layer::new();
         if !met && self.meeting.hosts().len() > 1 {
+            let mut layer = Layer::new();
             for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
                 layer.set_pending(name);
             }
             return Arc::new(layer);
         }
-        let batch = self.meeting.remaining(place);
-        let of_batch: std::collections::HashSet<&str> =
-            self.meeting.hosts().iter().map(String::as_str).collect();
-        let remains: std::collections::HashSet<&str> = batch.iter().copied().collect();
-        let stays = |host: &&String| remains.contains(host.as_str()) || !of_batch.contains(host.as_str());
-        let all: Vec<&String> = self.all_hosts.iter().filter(stays).collect();
-        layer.set_literal("ansible_play_hosts", &serde_json::json!(all));
-        layer.set_literal("ansible_play_batch", &serde_json::json!(batch));
-        layer.set_literal("play_hosts", &serde_json::json!(batch));
-        Arc::new(layer)
+        self.together.lists_without(self.meeting.lost_before(place))
     }
 
     /// Lets later steps of the window see the result of this one, as far as it is known.

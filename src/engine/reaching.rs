@@ -2,6 +2,7 @@
 //! while nothing has happened yet. Until there is something to change, only those are connected to whose turn is near: connections
 //! are bounded in number, and one that is made too early is closed before its turn.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,8 +55,9 @@ impl Default for Reaching {
 
 #[derive(Default)]
 struct Known {
-    /// The hosts of which it is not known yet whether they are in reach.
-    open: HashSet<String>,
+    /// The hosts of which it is not known yet whether they are in reach, each with who waits for it: one that is settled wakes
+    /// nobody but its own.
+    open: HashMap<String, Arc<Notify>>,
     /// Those of them that nobody connects to yet, in the order of the run.
     pending: BTreeMap<usize, Way>,
     /// Those whose turn is near, the first first.
@@ -98,13 +100,16 @@ impl Reaching {
     fn settle(&self, host: &str, unreachable: Option<Reason>) {
         let is_out = unreachable.is_some();
         let mut known = self.known();
-        known.open.remove(host);
+        let waiting = known.open.remove(host);
         if let Some(reason) = unreachable {
             known.unreachable.insert(host.to_owned(), reason);
         }
         drop(known);
         if is_out {
             self.release(host);
+        }
+        if let Some(waiting) = waiting {
+            waiting.notify_waiters();
         }
         self.changed.notify_waiters();
     }
@@ -171,18 +176,38 @@ impl Reaching {
         self.is_old.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until no host is being connected to that `which` means, or the run has been stopped.
-    async fn settled(&self, shared: &Shared, which: impl Fn(&HashSet<String>) -> bool) {
+    /// Waits until it is known whether a host is in reach, or the run has been stopped.
+    async fn settled(&self, shared: &Shared, host: &str) {
+        let Some(waiting) = self.known().open.get(host).cloned() else { return };
+        // Registered before the look, so that nothing that happens in between is missed.
+        let settled = waiting.notified();
+        tokio::pin!(settled);
+        settled.as_mut().enable();
+        if self.known().open.contains_key(host) && !shared.is_interrupted() {
+            settled.await;
+        }
+    }
+
+    /// The same of all hosts.
+    async fn all_settled(&self, shared: &Shared) {
         loop {
-            // Registered before the look, so that nothing that happens in between is missed.
+            // As above.
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !which(&self.known().open) || shared.is_interrupted() {
+            if self.known().open.is_empty() || shared.is_interrupted() {
                 return;
             }
             _ = tokio::time::timeout(LOOK, changed).await;
         }
+    }
+
+    /// Wakes whoever waits for a host once the run has been stopped: one looks for all of them.
+    async fn look_for_end(&self, shared: &Shared) {
+        while !shared.is_interrupted() {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.known().open.values().for_each(|waiting| waiting.notify_waiters());
     }
 }
 
@@ -191,7 +216,7 @@ impl Shared {
     /// mode there is nothing to wait for. Where that ends the run, [`is_interrupted`](Self::is_interrupted) says so.
     pub async fn all_are_reached(&self) {
         self.reaching.want_all();
-        self.reaching.settled(self, |open| !open.is_empty()).await;
+        self.reaching.all_settled(self).await;
     }
 
     /// Why a host is out of reach, where the start of the run has found that out and it still counts; waits for it.
@@ -199,7 +224,7 @@ impl Shared {
         if self.reaching.is_old.load(Ordering::Relaxed) {
             return None;
         }
-        self.reaching.settled(self, |open| open.contains(host)).await;
+        self.reaching.settled(self, host).await;
         self.reaching.why_not(host)
     }
 
@@ -211,13 +236,13 @@ impl Shared {
         }
         {
             let mut known = self.reaching.known();
-            if !known.open.contains(host) {
+            if !known.open.contains_key(host) {
                 return;
             }
             known.near.push_back(host.to_owned());
         }
         self.reaching.news.notify_one();
-        self.reaching.settled(self, |open| open.contains(host)).await;
+        self.reaching.settled(self, host).await;
     }
 
     /// Begins to connect to the hosts of a run, side by side; what is not done when this is dropped is left.
@@ -232,7 +257,8 @@ impl Shared {
         for Selected { play, hosts, .. } in plays {
             let lists = Arc::new(magic::lists_of(hosts, hosts, hosts));
             for host in hosts.iter().filter(|host| !gone.contains(host)) {
-                if known.open.insert(host.clone()) {
+                if let Entry::Vacant(free) = known.open.entry(host.clone()) {
+                    free.insert(Arc::default());
                     let way = Way { host: host.clone(), play: Arc::clone(play), lists: Arc::clone(&lists) };
                     let at = known.pending.len();
                     known.pending.insert(at, way);
@@ -261,6 +287,8 @@ impl Shared {
             }
             while going.join_next().await.is_some() {}
         });
+        let shared = Arc::clone(self);
+        ways.spawn(async move { shared.reaching.look_for_end(&shared).await });
         ways
     }
 
