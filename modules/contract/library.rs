@@ -106,7 +106,8 @@ impl Pieces {
     }
 }
 
-/// Cuts a file into its functions and what stands between them, without comments, which a host has no use for.
+/// Cuts a file into its functions and what stands between them, without comments, which a host has no use for: a word of theirs
+/// may be a function's name, too, and would take that along.
 fn cut(file: usize, text: &'static str, all: &mut Vec<Piece>) {
     let mut inside = false;
     for line in text.lines() {
@@ -117,7 +118,7 @@ fn cut(file: usize, text: &'static str, all: &mut Vec<Piece>) {
         } else if !inside && all.last().is_none_or(|last| last.name.is_some() || last.file != file) {
             all.push(Piece { file, name: None, text: String::new(), uses: BTreeSet::new() });
         }
-        let shown = line.trim_start();
+        let shown = code(line);
         if let Some(piece) = all.last_mut()
             && !shown.is_empty()
             && !shown.starts_with('#')
@@ -145,6 +146,18 @@ fn ends(line: &str) -> bool {
     code.ends_with("; }")
 }
 
+/// What a host has use for of a line: without its indentation, and without the comment that says what a function is given or
+/// sets.
+fn code(line: &str) -> &str {
+    let line = line.trim_start();
+    let Some((code, _)) = line.rsplit_once(" # ") else { return line };
+    if (code.ends_with("() {") && head(code).is_some()) || (head(code).is_some() && code.ends_with("; }")) {
+        code
+    } else {
+        line
+    }
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
@@ -158,7 +171,7 @@ mod tests {
         for (file, text) in FILES.iter().enumerate() {
             let pieces = PIECES.all.iter().filter(|piece| piece.file == file);
             let joined: String = pieces.map(|piece| piece.text.as_str()).collect();
-            let lines = text.lines().map(str::trim_start);
+            let lines = text.lines().map(super::code);
             let code: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
             assert_eq!(joined.lines().collect::<Vec<_>>(), code);
         }
