@@ -13,7 +13,7 @@ use super::run::Shared;
 use super::scripts::Scripts;
 use super::timings::Wait;
 use crate::event::{Event, Outcome, ROLLED_BACK, Reason, State, UNCONFIRMED};
-use crate::transport::{Cause, Identity, Phase, Transport, TransportError};
+use crate::transport::{Cause, Held, Identity, Phase, Transport, TransportError};
 
 /// What a guard says where this run has the machine already, under another name: it is not waited for, nor guarded twice.
 const SHARED: &str = "shared";
@@ -34,6 +34,9 @@ pub struct Guard {
     lost: bool,
     clock: Arc<Clock>,
     keeper: Option<Keeper>,
+    /// Its connection stays until it is confirmed, however many there are: hosts that wait would have to be connected to anew every
+    /// few seconds, and one that is not in time is put back.
+    through: Option<Held>,
 }
 
 /// When a script was last under way, in milliseconds from the beginning of the play; the greatest number while one is.
@@ -195,6 +198,7 @@ impl HostRun {
             self.guard.held.clone(),
         );
         self.guard.keeper = Some(Keeper(tokio::spawn(keeper)));
+        self.guard.through = self.transport.hold();
     }
 
     /// A guard that is not there any more, though something was changed under it: nothing goes on.
@@ -207,6 +211,7 @@ impl HostRun {
     /// Ends what this play has begun on the host: confirmed where the daemon is well, else put back.
     pub(super) async fn end_guard(&mut self, left: Option<Left>) -> Option<Left> {
         self.guard.keeper = None;
+        let _through = self.guard.through.take();
         if let Some(put_back) = self.guard.put_back.take() {
             return Some(self.is_put_back(&put_back));
         }

@@ -1,6 +1,6 @@
 //! Where the hosts of a batch wait for each other: at `run_once`, and where one reads what another has found out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +19,16 @@ pub struct Meeting {
     /// Whether a host that has not begun is not waited for: it begins only as others end.
     slides: bool,
     state: Mutex<State>,
+    /// Something was told, or a host has left; where it slides, whatever happens.
     changed: Notify,
+}
+
+/// A place that is waited at.
+#[derive(Default)]
+struct Waited {
+    /// How many of the first hosts are there: none of them goes back, so none is looked at again.
+    come: usize,
+    all: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -28,6 +37,9 @@ struct State {
     at: HashMap<String, Progress>,
     /// How many of them are lost.
     lost: usize,
+    /// Where hosts wait for the others, and the last place that all have come to: who comes wakes the others only as the last.
+    waited: BTreeMap<Position, Waited>,
+    met: Option<Position>,
     /// Where each has come to last, be it that it has left since.
     last: HashMap<String, Position>,
     /// Who does a task for all.
@@ -52,6 +64,27 @@ struct Known {
 }
 
 impl State {
+    /// Whether all of these hosts have come to a place or have left; who waits there is woken then.
+    fn have_met(&mut self, place: &Position, hosts: &[String]) -> bool {
+        if self.met.as_ref().is_some_and(|met| met >= place) {
+            // Somebody may have asked again meanwhile.
+            if let Some(waited) = self.waited.remove(place) {
+                waited.all.notify_waiters();
+            }
+            return true;
+        }
+        let there = |host: &&String| self.at.get(*host).is_some_and(|at| at.has_come_to(place));
+        let waited = self.waited.entry(place.clone()).or_default();
+        waited.come += hosts[waited.come..].iter().take_while(there).count();
+        if waited.come < hosts.len() {
+            return false;
+        }
+        waited.all.notify_waiters();
+        self.waited.remove(place);
+        self.met = Some(place.clone());
+        true
+    }
+
     /// Forgets what no host looks at any more, as all are past it.
     fn forget(&mut self, host: &str, hosts: usize) {
         let places = self.at.values().filter_map(|progress| match progress {
@@ -76,6 +109,13 @@ enum Progress {
 impl Progress {
     const fn is_over(&self) -> bool {
         matches!(self, Self::Left | Self::Lost)
+    }
+
+    fn has_come_to(&self, place: &Position) -> bool {
+        match self {
+            Self::Left | Self::Lost => true,
+            Self::Before(at) => at >= place,
+        }
     }
 }
 
@@ -200,29 +240,48 @@ impl Meeting {
 
     fn set(&self, host: &str, progress: Progress) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.at.get(host).is_some_and(Progress::is_over) {
-            if let Progress::Before(place) = &progress {
-                state.last.insert(host.to_owned(), place.clone());
-            }
-            state.lost += usize::from(progress == Progress::Lost);
-            state.at.insert(host.to_owned(), progress);
-            drop(state);
+        if state.at.get(host).is_some_and(Progress::is_over) {
+            return;
+        }
+        if let Progress::Before(place) = &progress {
+            state.last.insert(host.to_owned(), place.clone());
+        }
+        state.lost += usize::from(progress == Progress::Lost);
+        let is_over = progress.is_over();
+        state.at.insert(host.to_owned(), progress);
+        for place in state.waited.keys().cloned().collect::<Vec<_>>() {
+            state.have_met(&place, &self.hosts);
+        }
+        drop(state);
+        if is_over || self.slides {
             self.changed.notify_waiters();
         }
     }
 
     /// Waits until every host has come to a place or has left.
     pub async fn all_at(&self, place: &Position) {
-        // How many of the first hosts are there: none of them goes back, so none is looked at again.
+        if self.slides {
+            return self.all_under_way_at(place).await;
+        }
+        let lock = || self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = Arc::clone(&lock().waited.entry(place.clone()).or_default().all);
+        // Registered before the look, so that nothing that happens in between is missed.
+        let all = waited.notified();
+        tokio::pin!(all);
+        all.as_mut().enable();
+        if !lock().have_met(place, &self.hosts) {
+            all.await;
+        }
+    }
+
+    /// The same where those that have not begun are not waited for: whoever begins after this was asked may be behind.
+    async fn all_under_way_at(&self, place: &Position) {
         let come = AtomicUsize::new(0);
         self.until(|state| {
-            let there = |host: &String| match state.at.get(host) {
-                Some(Progress::Left | Progress::Lost) => true,
-                Some(Progress::Before(at)) => at >= place,
-                None => self.slides,
-            };
+            let there =
+                |host: &&String| state.at.get(*host).is_none_or(|progress| progress.has_come_to(place));
             let first = come.load(Ordering::Relaxed);
-            let now = first + self.hosts[first..].iter().take_while(|host| there(host)).count();
+            let now = first + self.hosts[first..].iter().take_while(there).count();
             come.store(now, Ordering::Relaxed);
             (now == self.hosts.len()).then_some(())
         })

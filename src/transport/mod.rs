@@ -22,7 +22,7 @@ pub use limits::{Limits, Output};
 pub use local::{Local, Sandbox};
 pub use script::{Identity, Script, Section};
 pub use secret::Secret;
-pub use ssh::{Destination, HostKeyChecking, Kept, Pool, PoolSettings, Ssh};
+pub use ssh::{Destination, Held, HostKeyChecking, Kept, Pool, PoolSettings, Ssh};
 
 use modules::Shell;
 use render::Words;
@@ -84,6 +84,15 @@ impl Transport {
             cause: Box::new(cause),
             partial: Vec::new(),
         })
+    }
+
+    /// Keeps the connection from being closed to make room for others, for as long as what this gives lives.
+    #[must_use]
+    pub fn hold(&self) -> Option<Held> {
+        match self {
+            Self::Ssh(ssh) => ssh.hold(),
+            _ => None,
+        }
     }
 
     /// Ends the connection, so that the next script logs in anew: what has changed about the user counts then. A way that logs

@@ -11,7 +11,7 @@ mod pool;
 mod sockets;
 
 pub use destination::{Destination, HostKeyChecking};
-pub use pool::{Kept, Pool, PoolSettings};
+pub use pool::{Held, Kept, Pool, PoolSettings};
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -87,6 +87,11 @@ impl Ssh {
             self.pool.reconnect(link, limits, &used, false).await?;
         }
         Ok(!stood)
+    }
+
+    /// See [`Transport::hold`](super::Transport::hold).
+    pub(super) fn hold(&self) -> Option<Held> {
+        self.link().ok().map(|link| self.pool.hold(link))
     }
 
     /// See [`Transport::reset`](super::Transport::reset).

@@ -93,6 +93,9 @@ pub(super) struct Use {
     master: Arc<Master>,
 }
 
+/// A connection that is not idle, though no script runs through it.
+pub struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Use);
+
 impl Pool {
     /// A pool without connections.
     ///
@@ -200,6 +203,11 @@ impl Pool {
             master::exit(&self.settings.ssh, &link.socket).await;
         }
         self.start(link, limits, &used.master).await
+    }
+
+    /// Keeps a connection from being idle.
+    pub(super) fn hold(&self, link: &Link) -> Held {
+        Held(self.use_of(link))
     }
 
     /// Ends a connection once its sessions have ended; whoever needs it next makes a new one.

@@ -387,6 +387,33 @@ async fn idle_masters_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_held_is_not_idle() {
+    let Some(sshd) = Sshd::start() else { return };
+    let home = sshd.path("");
+    let settings = PoolSettings { masters: 1, ..PoolSettings::new(home.clone(), Some(home)) };
+    let pool = Pool::new(settings).unwrap();
+    let to = |seconds| {
+        let destination = Destination { persist: Duration::from_secs(seconds), ..sshd.destination() };
+        Transport::Ssh(Ssh::new(Arc::clone(&pool), destination))
+    };
+    let (first, second) = (to(60), to(61));
+    let (script, limits) = (Script::login(""), limits());
+    first.run("web1", &script, &limits).await.unwrap();
+    let held = first.hold();
+    for _ in 0..2 {
+        second.run("web1", &script, &limits).await.unwrap();
+        first.run("web1", &script, &limits).await.unwrap();
+    }
+    // The other one has to make room each time, and this one never does.
+    assert_eq!((sshd.logins(), pool.settle().await), (3, Kept { open: 1, closed: 2 }));
+    drop(held);
+    second.run("web1", &script, &limits).await.unwrap();
+    first.run("web1", &script, &limits).await.unwrap();
+    assert_eq!(sshd.logins(), 5);
+    pool.close_all().await;
+}
+
+#[tokio::test]
 async fn dropping_a_run_leaves_the_master_only() {
     let Some(sshd) = Sshd::start() else { return };
     let transport = sshd.transport();
