@@ -126,7 +126,7 @@ fn cut(file: usize, text: &'static str, all: &mut Vec<Piece>) {
             piece.text += shown;
             piece.text.push('\n');
         }
-        let is_one_line = begins.is_some() && ends(line);
+        let is_one_line = begins.is_some() && shown.ends_with("; }");
         if inside && (is_one_line || line == "}" || line.starts_with("} #")) {
             inside = false;
         }
@@ -140,22 +140,12 @@ fn head(line: &str) -> Option<&str> {
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
-/// Whether a function ends on the line on which it begins, perhaps with a comment behind it.
-fn ends(line: &str) -> bool {
-    let code = line.rsplit_once("} # ").map_or(line, |(code, _)| &line[..=code.len()]);
-    code.ends_with("; }")
-}
-
 /// What a host has use for of a line: without its indentation, and without the comment that says what a function is given or
 /// sets.
 fn code(line: &str) -> &str {
     let line = line.trim_start();
-    let Some((code, _)) = line.rsplit_once(" # ") else { return line };
-    if (code.ends_with("() {") && head(code).is_some()) || (head(code).is_some() && code.ends_with("; }")) {
-        code
-    } else {
-        line
-    }
+    let code = line.rsplit_once(" # ").map_or(line, |(code, _)| code);
+    if head(code).is_some() && code.ends_with(['{', '}']) { code } else { line }
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

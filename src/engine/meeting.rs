@@ -332,6 +332,7 @@ impl Meeting {
         }
     }
 }
+
 impl HostRun {
     /// Says that all before a place is done, with what is known by now: what others have found out about this host is, too.
     pub(super) fn arrive(&mut self, place: &Position) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,6 +56,12 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+pub fn start(call: &Call<'_>) -> Child {
+    let mut child = call.command().spawn().unwrap();
+    drop(child.stdin.take());
+    child
+}
+
 /// Starts, kills after a time, and waits for the end.
 fn kill_after(call: &Call<'_>, when: Duration) {
     let mut command = call.command();
@@ -103,15 +109,9 @@ fn killed_at_any_time_no_file_is_torn() {
 fn killed_while_it_connects_the_next_run_takes_its_connection() {
     let Some(real) = real("killed_while_it_connects_the_next_run_takes_its_connection") else { return };
     let signal = |pid, signal| kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
-    let start = || {
-        let mut command = real.call(&PERSIST).command();
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        drop(child.stdin.take());
-        child
-    };
     old(&real.target());
     let begins = |real: &Real| {
-        let mut run = start();
+        let mut run = start(&real.call(&PERSIST));
         assert!(eventually(20, || !real.sshd.masters().is_empty()));
         let master = real.sshd.masters()[0];
         // In this order: what is stopped when its parent ends is hung up on by the kernel.
@@ -127,7 +127,7 @@ fn killed_while_it_connects_the_next_run_takes_its_connection() {
     };
     let master = (0..20).find_map(|_| begins(&real)).expect("it is stopped before it has connected");
     let logins = real.sshd.logins();
-    let next = start();
+    let next = start(&real.call(&PERSIST));
     // Long enough for the second to connect, if it did.
     std::thread::sleep(Duration::from_secs(2));
     signal(master, Signal::CONT);
@@ -142,8 +142,7 @@ fn interrupted_it_ends_after_the_step_in_hand() {
     let Some(real) = real("interrupted_it_ends_after_the_step_in_hand") else { return };
     let folder = real.target();
     old(&folder);
-    let mut child = real.call(&[]).command().spawn().unwrap();
-    drop(child.stdin.take());
+    let child = start(&real.call(&[]));
     let first = folder.join("f0");
     assert!(eventually(20, || fs::read_to_string(&first).is_ok_and(|text| text == new())));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

@@ -73,6 +73,12 @@ impl Sshd {
         Self::pool(self.dir.path())
     }
 
+    /// The same where so many connections may stay.
+    pub fn pool_of(&self, masters: usize) -> Arc<Pool> {
+        let dir = self.path("");
+        Pool::new(PoolSettings { masters, ..PoolSettings::new(dir.clone(), Some(dir)) }).unwrap()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -1,7 +1,7 @@
 //! A run whose ssh or whose shell on the host is killed, and one that is interrupted: no file is torn, the report tells the
 //! truth, and the next run brings the rest.
 
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::figure::figure;
 use crate::form::times;
 use crate::harness::Ran;
-use crate::killed::{FILES, PERSIST, names, news, old, real};
+use crate::killed::{self, FILES, PERSIST, names, news, old, real};
 use crate::sessions::Real;
 use crate::sshd::{below, eventually};
 
@@ -18,11 +18,7 @@ use crate::sshd::{below, eventually};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(real: &Real) -> Child {
-    let flags = ["-T", "5", "--task-timeout", "10", PERSIST[0], PERSIST[1]];
-    let mut command = real.call(&flags).command();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdin.take());
-    child
+    killed::start(&real.call(&["-T", "5", "--task-timeout", "10", PERSIST[0], PERSIST[1]]))
 }
 
 fn end(child: Child) -> (ExitStatus, Ran, Duration) {

@@ -4,9 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dtrctl::transport::{
-    Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Pool, PoolSettings, Script, Ssh, Transport,
-};
+use dtrctl::transport::{Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Script, Ssh, Transport};
 
 use super::{limits, login, script};
 use crate::figure::figure;
@@ -112,9 +110,7 @@ async fn not_kept_means_gone_at_the_end() {
 #[tokio::test]
 async fn beyond_the_bound_the_one_that_was_idle_longest_is_closed() {
     let Some(sshd) = Sshd::start() else { return };
-    let home = sshd.path("");
-    let settings = PoolSettings { masters: 2, ..PoolSettings::new(home.clone(), Some(home)) };
-    let pool = Pool::new(settings).unwrap();
+    let pool = sshd.pool_of(2);
     // Each with a connection of its own.
     let hosts: Vec<_> = (0..3)
         .map(|n| {
@@ -373,9 +369,7 @@ async fn a_jump_host_s_own_fault_is_named() {
 #[tokio::test]
 async fn idle_masters_are_bounded() {
     let Some(sshd) = Sshd::start() else { return };
-    let mut settings = dtrctl::transport::PoolSettings::new(sshd.path(""), Some(sshd.path("")));
-    settings.masters = 2;
-    let pool = dtrctl::transport::Pool::new(settings).unwrap();
+    let pool = sshd.pool_of(2);
     for number in 0..5 {
         let mut destination = sshd.destination();
         destination.options = vec![("ConnectionAttempts".into(), format!("{}", number + 1))];
@@ -389,9 +383,7 @@ async fn idle_masters_are_bounded() {
 #[tokio::test]
 async fn a_connection_that_is_held_is_not_idle() {
     let Some(sshd) = Sshd::start() else { return };
-    let home = sshd.path("");
-    let settings = PoolSettings { masters: 1, ..PoolSettings::new(home.clone(), Some(home)) };
-    let pool = Pool::new(settings).unwrap();
+    let pool = sshd.pool_of(1);
     let to = |seconds| {
         let destination = Destination { persist: Duration::from_secs(seconds), ..sshd.destination() };
         Transport::Ssh(Ssh::new(Arc::clone(&pool), destination))
