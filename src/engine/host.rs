@@ -140,6 +140,7 @@ impl HostRun {
         if let Some(left) = self.end_guard(left).await {
             self.leave(left);
         }
+        self.transport.rest();
         self.say_cost(None);
         self.take_from_others();
         let kept = self.variables.kept();

@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use super::error::Cause;
 use super::limits::{Limits, Output};
-use super::pump::{Ended, Streams, pump};
+use super::pump::{Ended, Marks, Streams, pump};
 use super::render::{Frame, SHELL};
 use super::script::Script;
 use super::secret::Secret;
@@ -51,8 +51,14 @@ impl Sandbox {
             .env("HOME", &self.root)
             .current_dir(&self.root);
         let words = super::words()?;
-        let frame =
-            Frame { words: &words, password: None, seconds: limits.seconds(), root, ignore_identity: true };
+        let frame = Frame {
+            words: &words,
+            password: None,
+            seconds: limits.seconds(),
+            root,
+            ignore_identity: true,
+            reads_on: false,
+        };
         run(command, &frame, script, limits).await
     }
 }
@@ -62,8 +68,14 @@ impl Local {
         let words = super::words()?;
         let password = self.password.as_ref();
         password.map_or(Ok(()), Secret::check).map_err(nothing)?;
-        let frame =
-            Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
+        let frame = Frame {
+            words: &words,
+            password,
+            seconds: limits.seconds(),
+            root: "",
+            ignore_identity: false,
+            reads_on: false,
+        };
         run(Command::new(SHELL), &frame, script, limits).await
     }
 }
@@ -92,14 +104,15 @@ async fn run(
     let input = frame.input(script);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command, "starting the local shell").map_err(nothing)?;
-    let streams = group.streams().map_err(nothing)?;
+    let mut streams = group.streams().map_err(nothing)?;
     let wait = async {
         match group.child.wait().await {
             Ok(status) => status.code().map_or(Ended::Killed, Ended::Status),
             Err(_) => Ended::Killed,
         }
     };
-    let seen = pump(streams, wait, input.as_bytes(), &frame.words.mark, limits).await;
+    let marks = Marks { mark: &frame.words.mark, last: None };
+    let seen = pump(&mut streams, wait, input.as_bytes(), marks, limits).await;
     if matches!(seen.ended, Ended::Status(_)) {
         group.release();
     }
@@ -130,7 +143,7 @@ impl Group {
     fn streams(&mut self) -> Result<ChildStreams, Cause> {
         let child = &mut self.child;
         match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
-            (Some(stdin), Some(stdout), Some(stderr)) => Ok(Streams { stdin, stdout, stderr }),
+            (Some(stdin), Some(stdout), Some(stderr)) => Ok(Streams { stdin: Some(stdin), stdout, stderr }),
             _ => Err(unusable("taking the local shell's streams")),
         }
     }

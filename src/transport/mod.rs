@@ -49,7 +49,8 @@ impl Transport {
         }
     }
 
-    /// Runs the sections of `script` in one session; `host` is the name that errors carry.
+    /// Runs the sections of `script`; `host` is the name that errors carry. Through ssh it is read by the shell that has read
+    /// the script before, where that is free.
     ///
     /// # Errors
     /// Everything but a script that ran to its end, whatever its status. Dropping the future leaves no local process but
@@ -92,6 +93,13 @@ impl Transport {
         match self {
             Self::Ssh(ssh) => ssh.hold(),
             _ => None,
+        }
+    }
+
+    /// Ends the shell that waits for the next script; the connection stays. Whoever runs a script after all has a new one.
+    pub fn rest(&self) {
+        if let Self::Ssh(ssh) = self {
+            ssh.rest();
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Frame<'a> {
     pub(super) root: &'a str,
     /// In a sandbox every section is run by the current user.
     pub(super) ignore_identity: bool,
+    /// Whether the shell is to read another script afterwards: then a line on standard error, the nonce, ends that too.
+    pub(super) reads_on: bool,
 }
 
 /// What a host's login shell, whichever it is, is told to run: it reads what is fed to it.
@@ -41,25 +43,29 @@ fn bootstrap(words: &Words) -> String {
 pub(super) const TRUNCATED: i32 = 97;
 
 /// What is run only where all of it has come: a function is read to its end before anything of it is run, and its name, the
-/// last word, says that it has come. Shells read it in blocks, bash alone byte by byte where it cannot seek: that one has it
-/// read by another program, which it leaves just what follows its line. A shell that is no bash and is told so has read
-/// further: then nothing is run.
+/// word after it, says that it has come. Shells read it in blocks, bash alone byte by byte where it cannot seek: that one has
+/// it read by another program, to the last line, which is why that has to be told from all others. A shell goes on to read once
+/// the function has returned, and has nothing left of it then; nothing in the function can take what follows for its input.
 fn whole(words: &Words, body: &str) -> String {
     let nonce = &words.nonce;
     format!(
         "LC_ALL=C;export LC_ALL;trap 'exit {TRUNCATED}' EXIT\n\
-         [ -z \"$BASH_VERSION\" ]||{{ s=$(cat);case $s in '#{nonce}'*)eval \"$s\";;*)exit {TRUNCATED};;esac;exit;}}\n\
-         #{nonce}\nm{nonce}() {{\ntrap - EXIT\nunset s\n{body}}}\nm{nonce}\n"
+         [ -z \"$BASH_VERSION\" ]||! command -v shopt >/dev/null 2>&1||{{ s=$(sed '/^#{nonce} end$/q')\n\
+         case $s in '#{nonce}'*'#{nonce} end')eval \"$s\";;*)exit {TRUNCATED};;esac;}}\n\
+         #{nonce}\nm{nonce}() {{\ntrap - EXIT\nunset s\n{{\n{body}}} </dev/null\n}}\nm{nonce}\nunset -f m{nonce}\n#{nonce} end\n"
     )
 }
 
 impl Frame<'_> {
     /// What goes to the shell's standard input.
     pub(super) fn input(&self, script: &Script) -> String {
-        let body = match script.sections.as_slice() {
+        let mut body = match script.sections.as_slice() {
             [only] if self.direct(only) => self.single(only),
             sections => self.several(sections),
         };
+        if self.reads_on {
+            body += &format!("printf '%s\\n' {} >&2\n", self.words.nonce);
+        }
         whole(self.words, &body)
     }
 
@@ -174,7 +180,7 @@ fn deadline(seconds: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{BufRead as _, Write as _};
     use std::process::{Command, Stdio};
 
     use super::{TRUNCATED, Words, whole};
@@ -196,23 +202,53 @@ mod tests {
     #[test]
     fn all_of_it_or_nothing() {
         let words = Words { nonce: "0123abcd".into(), mark: "m".into() };
-        let body = format!("echo first\n{}echo last\nexit 3\n", "echo middle >/dev/null\n".repeat(2000));
+        let body = format!("echo first\n{}cat\necho last\nexit 3\n", "echo middle >/dev/null\n".repeat(2000));
         let text = whole(&words, &body);
+        let called = text.find("\nm0123abcd\n").unwrap() + "\nm0123abcd".len();
         for shell in [&["sh"][..], &["bash"], &["bash", "--posix"]] {
             assert_eq!(run(shell, None, &text), (Some(3), "first\nlast\n".to_owned()), "{shell:?}");
-            for cut in [1, 2, 9, 11, 20, 500, 30_000, text.len() - 200] {
-                let (status, said) = run(shell, None, &text[..text.len() - cut]);
-                // Without the last line's end it is whole.
-                let is_whole = cut == 1;
-                let expected = if is_whole { (Some(3), "first\nlast\n") } else { (Some(TRUNCATED), "") };
-                assert_eq!((status, said.as_str()), expected, "{shell:?} without {cut} bytes");
+            for length in [called - 1, called - 9, called - 20, called - 500, 30_000, 150, 1] {
+                let expected = if length == 1 { Some(127) } else { Some(TRUNCATED) };
+                let (status, said) = run(shell, None, &text[..length]);
+                assert_eq!((status, said.as_str()), (expected, ""), "{shell:?}, {length} bytes");
+            }
+            // What is cut behind the call may have run, and if so whole.
+            for length in called..text.len() {
+                let (status, said) = run(shell, None, &text[..length]);
+                let outcome = (status, said.as_str());
+                assert!(
+                    outcome == (Some(3), "first\nlast\n") || outcome == (Some(TRUNCATED), ""),
+                    "{shell:?}, {length} bytes: {outcome:?}"
+                );
             }
         }
         // Another shell that its environment makes look like bash.
-        let (status, said) = run(&["sh"], Some("5.2"), &text);
-        assert!(
-            said == "first\nlast\n" || (status, said.as_str()) == (Some(TRUNCATED), ""),
-            "{status:?} {said}"
-        );
+        assert_eq!(run(&["sh"], Some("5.2"), &text), (Some(3), "first\nlast\n".to_owned()));
+    }
+
+    #[test]
+    fn one_shell_reads_one_script_after_the_other() {
+        for shell in [&["sh"][..], &["bash"], &["bash", "--posix"], &["busybox", "sh"]] {
+            let Ok(mut child) = Command::new(shell[0])
+                .args(&shell[1..])
+                .env("BASH_VERSION", "5.2")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+            else {
+                continue;
+            };
+            let mut stdin = child.stdin.take().unwrap();
+            let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+            for turn in 0..3 {
+                let words = Words { nonce: format!("{turn}123abcd"), mark: "m".into() };
+                let text = whole(&words, &format!("{}cat\necho turn {turn}\n", ": nothing\n".repeat(1000)));
+                stdin.write_all(text.as_bytes()).unwrap();
+                // It has not seen an end of its input by now.
+                assert_eq!(lines.next().unwrap().unwrap(), format!("turn {turn}"), "{shell:?}");
+            }
+            drop(stdin);
+            assert!(lines.next().is_none() && child.wait().unwrap().success(), "{shell:?}");
+        }
     }
 }

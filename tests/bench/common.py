@@ -148,7 +148,21 @@ class Fleet:
 
     def sessions(self) -> int:
         """How many sessions sshd has opened so far."""
-        return sum(int(line.split()[1]) for line in self.call("sessions").splitlines())
+        return self.count("sessions")
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """`scripts` counts meanwhile."""
+        self.call("record", "on")
+        yield
+        self.call("record", "off")
+
+    def scripts(self) -> int:
+        """How many scripts have come to hosts."""
+        return self.count("scripts")
+
+    def count(self, what: str) -> int:
+        return sum(int(line.split()[1]) for line in self.call(what).splitlines())
 
     def write_inventory(self, path: Path, hosts: list[str], ports: dict[str, int] | None = None) -> str:
         """An inventory of some of the hosts, each at the usual port or another."""

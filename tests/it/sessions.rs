@@ -1,11 +1,11 @@
-//! The binary over a real sshd: sessions are counted in its log, and the report's `trips` are held to them.
+//! The binary over a real sshd: scripts are counted as they come there, and the report's `trips` are held to them.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::figure::figure;
 use crate::harness::{Ran, World};
-use crate::sshd::Sshd;
+use crate::sshd::{COUNTING, Sshd};
 
 /// A world whose one host, `real`, is this machine through an sshd of its own. Tasks may write below `target`.
 pub struct Real {
@@ -22,6 +22,11 @@ impl Real {
     /// else's program is left behind.
     pub fn away_from_home(test: &str) -> Option<Self> {
         Self::with(test, "SetEnv HOME=/nonexistent")
+    }
+
+    /// The same where [`Real::trips`] can be counted.
+    pub fn counting(test: &str) -> Option<Self> {
+        Self::with(test, COUNTING)
     }
 
     fn with(test: &str, lines: &str) -> Option<Self> {
@@ -74,23 +79,25 @@ impl Real {
         !self.sshd.path("run/guard").is_symlink()
     }
 
-    /// Runs, and gives the sessions that sshd has counted; the recap has to say the same.
-    pub fn sessions(&self, more: &[&str]) -> (usize, Ran) {
-        let before = self.sshd.sessions();
+    /// Runs, and gives the scripts that were counted at the host; the recap has to say the same, and one session has read
+    /// them all.
+    pub fn trips(&self, more: &[&str]) -> (usize, Ran) {
+        let (sessions, scripts) = (self.sshd.sessions(), self.sshd.scripts());
         let ran = self.call(more).run();
-        let counted = self.sshd.sessions() - before;
-        assert_eq!(ran.recap("real")["trips"], counted, "trips and sshd's count");
+        let counted = self.sshd.scripts() - scripts;
+        assert_eq!(ran.recap("real")["trips"], counted, "trips and the host's count");
+        assert_eq!(self.sshd.sessions() - sessions, 1, "sessions");
         (counted, ran)
     }
 }
 
 fn count(real: &Real, more: &[&str]) -> usize {
-    real.sessions(more).0
+    real.trips(more).0
 }
 
 #[test]
-fn a_converged_playbook_is_one_session_and_two_where_facts_are_unknown() {
-    let Some(real) = Real::new("a_converged_playbook_is_one_session") else { return };
+fn a_converged_playbook_is_one_trip_and_two_where_facts_are_unknown() {
+    let Some(real) = Real::counting("a_converged_playbook_is_one_trip") else { return };
     let tasks = (0..20).map(|i| format!("- copy: {{dest: TARGET/f{i}, content: x}}\n")).collect::<String>();
     let real = real.tasks(&(tasks + "- file: {path: TARGET/d, state: directory}\n- debug: {msg: x}"));
     // A directory that is missing asks once more, for those above it.
@@ -106,7 +113,7 @@ fn a_converged_playbook_is_one_session_and_two_where_facts_are_unknown() {
 
 #[test]
 fn facts_that_have_changed_cost_one_more() {
-    let Some(real) = Real::new("facts_that_have_changed_cost_one_more") else { return };
+    let Some(real) = Real::counting("facts_that_have_changed_cost_one_more") else { return };
     let real =
         real.tasks("- copy: {dest: TARGET/f, content: \"{{ ansible_facts.distribution | default('x') }}\"}");
     count(&real, &[]);
@@ -117,14 +124,16 @@ fn facts_that_have_changed_cost_one_more() {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text.replace("kernel=", "kernel=old-")).unwrap();
     }
-    let (sessions, ran) = real.sessions(&[]);
-    assert_eq!((sessions, &ran.recap("real")["state"]), (2, &"ok".into()));
+    let (trips, ran) = real.trips(&[]);
+    assert_eq!((trips, &ran.recap("real")["state"]), (2, &"ok".into()));
     assert_eq!(count(&real, &[]), 1);
 }
 
 #[test]
 fn chains_side_by_side_cost_as_much_as_the_longest_of_them() {
-    let Some(real) = Real::new("chains_side_by_side_cost_as_much_as_the_longest_of_them") else { return };
+    let Some(real) = Real::counting("chains_side_by_side_cost_as_much_as_the_longest_of_them") else {
+        return;
+    };
     let pair = |i| {
         format!(
             "- {{slurp: {{src: TARGET/s{i}}}, register: told}}\n\
@@ -148,8 +157,8 @@ fn chains_side_by_side_cost_as_much_as_the_longest_of_them() {
     // Where a change comes between, what was asked before it is asked anew, and check mode foresees the same.
     fs::write(real.target().join("c0"), "x").unwrap();
     fs::remove_dir(real.target().join("d")).unwrap();
-    let planned = real.sessions(&["--check"]).1;
-    let applied = real.sessions(&[]).1;
+    let planned = real.trips(&["--check"]).1;
+    let applied = real.trips(&[]).1;
     assert_eq!(planned.plan(), applied.plan());
     assert_eq!(applied.plan().len(), 2);
     assert_eq!(fs::read_to_string(real.target().join("c0")).unwrap(), "0");
@@ -158,7 +167,7 @@ fn chains_side_by_side_cost_as_much_as_the_longest_of_them() {
 
 #[test]
 fn an_answer_that_a_later_task_needs_costs_one_more() {
-    let Some(real) = Real::new("an_answer_that_a_later_task_needs_costs_one_more") else { return };
+    let Some(real) = Real::counting("an_answer_that_a_later_task_needs_costs_one_more") else { return };
     let real = real.tasks(
         "- {command: {argv: [cat, TARGET/seed], creates: TARGET/seed}, register: first}\n\
          - {copy: {dest: \"TARGET/{{ first.rc }}\", content: x}, register: second}\n\
@@ -175,19 +184,19 @@ fn an_answer_that_a_later_task_needs_costs_one_more() {
 
 #[test]
 fn a_command_is_a_change_and_what_follows_rides_with_it() {
-    let Some(real) = Real::new("a_command_is_a_change") else { return };
+    let Some(real) = Real::counting("a_command_is_a_change") else { return };
     let real = real.tasks("- command: echo hello\n- copy: {dest: TARGET/f, content: x}");
     count(&real, &[]);
-    let (sessions, ran) = real.sessions(&[]);
+    let (trips, ran) = real.trips(&[]);
     // One asks, one acts, one confirms.
-    assert!(sessions <= 3, "{sessions}");
+    assert!(trips <= 3, "{trips}");
     assert_eq!(ran.outcomes("real"), ["command: changed", "copy: ok"]);
     assert_eq!(ran.finished("real")[0]["result"]["stdout"], "hello");
 }
 
 #[test]
 fn connections_are_kept_and_end_by_themselves() {
-    let Some(real) = Real::new("connections_are_kept") else { return };
+    let Some(real) = Real::counting("connections_are_kept") else { return };
     let real = real.tasks("- copy: {dest: TARGET/f, content: x}");
     for _ in 0..3 {
         count(&real, &["--ssh-persist", "3"]);
@@ -200,7 +209,7 @@ fn connections_are_kept_and_end_by_themselves() {
 
 #[test]
 fn an_unknown_host_key_stops_before_anything_is_sent() {
-    let Some(real) = Real::new("an_unknown_host_key_stops") else { return };
+    let Some(real) = Real::counting("an_unknown_host_key_stops") else { return };
     let real = real.tasks("- copy: {dest: TARGET/f, content: x}");
     fs::write(real.sshd.path("known_hosts"), "").unwrap();
     let ran = real.call(&[]).code(4).run();
@@ -208,7 +217,7 @@ fn an_unknown_host_key_stops_before_anything_is_sent() {
     assert_eq!(reason["kind"], "host_key");
     assert!(reason["help"].as_str().unwrap().contains("ssh"), "{reason}");
     assert_eq!((real.sshd.logins(), real.sshd.sessions()), (0, 0));
-    let (_, ran) = real.sessions(&["--host-key-checking", "accept-new"]);
+    let (_, ran) = real.trips(&["--host-key-checking", "accept-new"]);
     assert_eq!(ran.recap("real")["state"], "changed");
     // Another key than the one that is known is refused, whatever is asked for.
     crate::sshd::keygen(&real.sshd.path("other"));

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
 
+/// Has the server keep what is sent to it, so that the scripts in it can be counted.
+pub const COUNTING: &str = "ForceCommand tee -a DIR/sent | sh -c \"$SSH_ORIGINAL_COMMAND\"";
+
 /// The server, its keys, and a home for the client's sockets; all of it goes when this is dropped.
 pub struct Sshd {
     dir: TempDir,
@@ -26,7 +29,7 @@ impl Sshd {
         Self::with("")
     }
 
-    /// With further lines for `sshd_config`.
+    /// With further lines for `sshd_config`; `DIR` in them is the server's directory.
     pub fn with(lines: &str) -> Option<Self> {
         if !Path::new(SSHD).exists() {
             eprintln!("skipped: no {SSHD}; install openssh-server");
@@ -41,6 +44,7 @@ impl Sshd {
         let port = free_port();
         // Where this machine is a host, its records are the test's own. Of several such lines sshd takes the first.
         let own = format!("DTRCTL_STATE={d}/state DTRCTL_RUNTIME={d}/run", d = dir.path().display());
+        let lines = lines.replace("DIR", &dir.path().display().to_string());
         let lines = match lines.strip_prefix("SetEnv ") {
             Some(more) => format!("SetEnv {own} {more}"),
             None => format!("SetEnv {own}\n{lines}"),
@@ -99,9 +103,18 @@ impl Sshd {
         Transport::Ssh(Ssh::new(Arc::clone(&self.pool), destination))
     }
 
+    /// The scripts that came whole, where [`COUNTING`] is among the lines of the configuration.
+    pub fn scripts(&self) -> usize {
+        // The line that calls a script's function: one word, and drawn anew for each.
+        let is_call =
+            |line: &&[u8]| line.len() == 33 && line[0] == b'm' && line[1..].iter().all(u8::is_ascii_hexdigit);
+        let sent = fs::read(self.path("sent")).unwrap_or_default();
+        sent.split(|b| *b == b'\n').filter(is_call).count()
+    }
+
     /// Sessions that ran a command.
     pub fn sessions(&self) -> usize {
-        self.log().matches("Starting session: command").count()
+        self.log().matches("Starting session: ").count()
     }
 
     /// Connections that authenticated.

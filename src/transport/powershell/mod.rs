@@ -61,7 +61,14 @@ mod tests {
     #[test]
     fn the_input_begins_and_ends_with_the_nonce_and_counts_its_lines() {
         let words = Words { nonce: "N".to_owned(), mark: "M".to_owned() };
-        let frame = Frame { words: &words, password: None, seconds: 9, root: "", ignore_identity: false };
+        let frame = Frame {
+            words: &words,
+            password: None,
+            seconds: 9,
+            root: "",
+            ignore_identity: false,
+            reads_on: false,
+        };
         let section = |identity, text: &str| Section { identity, text: text.to_owned(), is_quick: false };
         let sections =
             vec![section(Identity::Login, "a\nb\n"), section(Identity::User("root".to_owned()), "c\n")];

@@ -1,4 +1,4 @@
-//! The system's own ssh: a master that we start, and one session on it for each script.
+//! The system's own ssh: a master that we start, and a session on it whose shell reads one script after the other.
 
 mod arguments;
 mod config;
@@ -8,6 +8,7 @@ mod log;
 mod master;
 mod option;
 mod pool;
+mod shell;
 mod sockets;
 
 pub use destination::{Destination, HostKeyChecking};
@@ -17,17 +18,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use modules::Shell;
-use openssh::{Child, Error, Session, Stdio};
+use openssh::Error;
 use tokio::time::{sleep, timeout};
 
+use super::answer::has_started;
 use super::error::{Cause, Phase};
 use super::limits::{Limits, Output};
 use super::powershell;
-use super::pump::{Ended, Streams, pump};
+use super::pump::{Ended, Marks};
 use super::render::{Frame, SHELL};
 use super::script::Script;
 use super::verdict::{Failure, judge, words};
 use pool::{Link, Use};
+use shell::{OpenShell, reason};
 
 /// A host behind ssh.
 #[derive(Debug, Clone)]
@@ -61,20 +64,45 @@ impl Ssh {
         let _permit = self.pool.sessions.acquire().await;
         let words = super::words()?;
         let password = self.destination.password.as_ref();
-        let frame =
-            Frame { words: &words, password, seconds: limits.seconds(), root: "", ignore_identity: false };
-        let (command, input) = match self.destination.shell {
+        let shell = self.destination.shell;
+        let frame = Frame {
+            words: &words,
+            password,
+            seconds: limits.seconds(),
+            root: "",
+            ignore_identity: false,
+            reads_on: shell == Shell::Posix,
+        };
+        let (command, input) = match shell {
             Shell::Posix => (SHELL.to_owned(), frame.input(script)),
             Shell::PowerShell => (powershell::command(&words.nonce), powershell::input(&frame, script)),
         };
+        let marks = Marks { mark: &words.mark, last: frame.reads_on.then_some(&words.nonce) };
         let used = self.pool.connect(link, limits).await.map_err(nothing)?;
-        let mut child = self.open(link, &used, &command, limits).await.map_err(nothing)?;
-        let streams = take(&mut child).map_err(nothing)?;
-        let mut seen = pump(streams, wait(child), input.as_bytes(), &words.mark, limits).await;
-        if seen.ended == Ended::Vanished && master::is_alive(&link.socket).await {
-            seen.ended = Ended::Killed;
+        let mut waiting = used.take_shell();
+        let (seen, opened) = loop {
+            let was_waiting = waiting.is_some();
+            let opened = match waiting.take() {
+                Some(opened) => opened,
+                None => self.open(link, &used, &command, limits).await.map_err(nothing)?,
+            };
+            let (mut seen, opened) = opened.run(input.as_bytes(), marks, limits).await;
+            if seen.ended == Ended::Vanished && master::is_alive(&link.socket).await {
+                seen.ended = Ended::Killed;
+            }
+            // One that had ended meanwhile has read nothing of this: all that it said would be here, as the connection stands.
+            let has_ended = matches!(seen.ended, Ended::Status(_) | Ended::Killed);
+            if was_waiting && has_ended && !has_started(&seen.stdout, &words.mark) {
+                continue;
+            }
+            break (seen, opened);
+        };
+        let output = judge(&seen, &words.mark, script, limits, &used.log())?;
+        // After a section that failed, the shell has ended or is about to.
+        if let Some(opened) = opened.filter(|_| output.status == 0) {
+            used.put_shell(opened);
         }
-        judge(&seen, &words.mark, script, limits, &used.log())
+        Ok(output)
     }
 
     /// See [`Transport::connect`](super::Transport::connect).
@@ -87,6 +115,13 @@ impl Ssh {
             self.pool.reconnect(link, limits, &used, false).await?;
         }
         Ok(!stood)
+    }
+
+    /// See [`Transport::rest`](super::Transport::rest).
+    pub(super) fn rest(&self) {
+        if let Some(link) = self.link.get() {
+            self.pool.rest(link);
+        }
     }
 
     /// See [`Transport::hold`](super::Transport::hold).
@@ -117,11 +152,11 @@ impl Ssh {
         used: &Use,
         command: &str,
         limits: &Limits,
-    ) -> Result<Child<Arc<Session>>, Cause> {
+    ) -> Result<OpenShell, Cause> {
         let (mut replaced, mut refusals) = (false, 0);
         loop {
-            let late = match timeout(limits.connect, spawn(link, command)).await {
-                Ok(Ok(child)) => return Ok(child),
+            let late = match timeout(limits.connect, OpenShell::open(&link.socket, command)).await {
+                Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(error)) if is_refusal(&error) && refusals < REFUSALS => {
                     refusals += 1;
                     sleep(Duration::from_millis(100 << refusals)).await;
@@ -142,36 +177,7 @@ impl Ssh {
     }
 }
 
-async fn spawn(link: &Link, command: &str) -> Result<Child<Arc<Session>>, Error> {
-    let session = Arc::new(Session::resume_mux(link.socket.as_path().into(), None));
-    let mut command = session.arc_raw_command(command);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().await
-}
-
 /// The master answers, and says no.
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::SshMux(_)) && reason(error).contains("refused the request")
-}
-
-fn reason(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-type ChildStreams = Streams<openssh::ChildStdin, openssh::ChildStdout, openssh::ChildStderr>;
-
-fn take(child: &mut Child<Arc<Session>>) -> Result<ChildStreams, Cause> {
-    match (child.stdin().take(), child.stdout().take(), child.stderr().take()) {
-        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Streams { stdin, stdout, stderr }),
-        _ => Err(Cause::local("taking the session's streams", std::io::ErrorKind::Other.into())),
-    }
-}
-
-async fn wait(child: Child<Arc<Session>>) -> Ended {
-    match child.wait().await {
-        Ok(status) => status.code().map_or(Ended::Vanished, Ended::Status),
-        // The crate's reading of the status 127.
-        Err(Error::Remote(_)) => Ended::Status(127),
-        Err(_) => Ended::Vanished,
-    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::config::Files;
 use super::destination::Destination;
 use super::master::{self, Attempt, Log, Way};
+use super::shell::OpenShell;
 use super::sockets::{self, Lock};
 use crate::transport::error::Cause;
 use crate::transport::limits::Limits;
@@ -75,6 +76,8 @@ struct Master {
 #[derive(Debug)]
 struct State {
     log: Option<Log>,
+    /// One that has run a script and waits for another.
+    shell: Option<OpenShell>,
     users: usize,
     used: Instant,
     keep: bool,
@@ -126,6 +129,7 @@ impl Pool {
 
     /// Closes what was not to be kept; called at the end of a run, however it ends.
     pub async fn finish(&self) {
+        hold(&self.masters).values().for_each(|master| master.rest());
         self.close(|state| !state.keep).await;
     }
 
@@ -146,6 +150,7 @@ impl Pool {
         };
         let mut ends = tokio::task::JoinSet::new();
         for (socket, master) in chosen {
+            master.rest();
             let (ssh, keep) = (self.settings.ssh.clone(), hold(&master.state).keep);
             ends.spawn(async move {
                 if keep { master::stop(&socket).await } else { master::exit(&ssh, &socket).await }
@@ -199,6 +204,7 @@ impl Pool {
         stuck: bool,
     ) -> Result<(), Cause> {
         let _gate = used.master.gate.lock().await;
+        used.master.rest();
         if stuck {
             master::exit(&self.settings.ssh, &link.socket).await;
         }
@@ -210,10 +216,18 @@ impl Pool {
         Held(self.use_of(link))
     }
 
+    /// Ends the shell that waits for another script.
+    pub(super) fn rest(&self, link: &Link) {
+        if let Some(master) = hold(&self.masters).get(&link.socket) {
+            master.rest();
+        }
+    }
+
     /// Ends a connection once its sessions have ended; whoever needs it next makes a new one.
     pub(super) async fn reset(&self, link: &Link) {
         let used = self.use_of(link);
         let _gate = used.master.gate.lock().await;
+        used.master.rest();
         if sockets::is_socket(&link.socket) {
             master::stop(&link.socket).await;
         }
@@ -260,7 +274,7 @@ impl Pool {
         let keep = !link.destination.persist.is_zero();
         let mut masters = hold(&self.masters);
         let master = masters.entry(link.socket.clone()).or_insert_with(|| {
-            let state = State { log: None, users: 0, used: Instant::now(), keep };
+            let state = State { log: None, shell: None, users: 0, used: Instant::now(), keep };
             Arc::new(Master { gate: tokio::sync::Mutex::default(), state: Mutex::new(state) })
         });
         hold(&master.state).users += 1;
@@ -290,7 +304,23 @@ impl Pool {
     }
 }
 
+impl Master {
+    fn rest(&self) {
+        hold(&self.state).shell = None;
+    }
+}
+
 impl Use {
+    /// The shell that waits there, if one does.
+    pub(super) fn take_shell(&self) -> Option<OpenShell> {
+        hold(&self.master.state).shell.take()
+    }
+
+    /// Has a shell wait for the next script.
+    pub(super) fn put_shell(&self, shell: OpenShell) {
+        hold(&self.master.state).shell = Some(shell);
+    }
+
     /// What the connection's ssh has said of late.
     pub(super) fn log(&self) -> String {
         hold(&self.master.state).log.as_ref().map(Log::text).unwrap_or_default()

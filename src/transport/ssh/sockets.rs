@@ -1,5 +1,6 @@
 //! Where the control sockets are: a directory that nobody else can enter, and names that say nothing.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -79,6 +80,7 @@ pub(super) fn name(destination: &Destination, stamps: &[String], own: Option<&st
 /// Removes what runs of dtrctl left that were killed: sockets nobody listens at, and old files beside them.
 pub(super) fn sweep(folder: &Path) {
     const OLD: Duration = Duration::from_secs(3600);
+    let bound = bound();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let age = entry
@@ -86,7 +88,8 @@ pub(super) fn sweep(folder: &Path) {
             .and_then(|found| found.modified())
             .map(|time| time.elapsed().unwrap_or_default());
         let dead = if path.extension().is_none() && is_socket(&path) {
-            UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+            !bound.contains(path.as_os_str().as_encoded_bytes())
+                && UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
         } else {
             age.is_ok_and(|age| age > OLD)
         };
@@ -94,6 +97,19 @@ pub(super) fn sweep(folder: &Path) {
             remove(&path);
         }
     }
+}
+
+/// The sockets that somebody has bound, as Linux lists them: to connect to one would wake its master for nothing. ssh binds the
+/// name with a dot and random letters at its end, and links it to the name.
+fn bound() -> HashSet<Vec<u8>> {
+    let list = fs::read("/proc/net/unix").unwrap_or_default();
+    let paths = list.split(|b| *b == b'\n').filter_map(|line| line.rsplit(|b| *b == b' ').next());
+    let stem = |path: &[u8]| path.iter().rposition(|b| *b == b'.').map(|at| path[..at].to_vec());
+    paths
+        .filter(|path| path.first() == Some(&b'/'))
+        .flat_map(|path| [Some(path.to_vec()), stem(path)])
+        .flatten()
+        .collect()
 }
 
 /// Whether something that was a socket lies there, alive or not.

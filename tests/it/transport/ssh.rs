@@ -11,7 +11,7 @@ use crate::figure::figure;
 use crate::sshd::{Sshd, eventually, free_port, keygen};
 
 #[tokio::test]
-async fn one_run_is_one_session() {
+async fn one_shell_reads_the_scripts_of_a_run() {
     let Some(sshd) = Sshd::start() else { return };
     let transport = sshd.transport();
     let begin = Instant::now();
@@ -34,13 +34,52 @@ async fn one_run_is_one_session() {
         transport.run("web1", &script(&[login("echo a"), login("echo b")]), &limits()).await.unwrap();
     }
     eprintln!("warm, two sections: {:?} a run", begin.elapsed() / 20);
-    assert_eq!((sshd.sessions(), sshd.logins()), (41, 1));
+    // The first has ended with a status, and its shell with it.
+    assert_eq!((sshd.sessions(), sshd.logins()), (2, 1));
     sshd.pool.close_all().await;
     assert!(
         eventually(2, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
         "{:?}",
         sshd.processes()
     );
+}
+
+#[tokio::test]
+async fn a_shell_that_has_ended_meanwhile_is_replaced() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let run = async |text: &str| {
+        let output = transport.run("web1", &Script::login(text), &limits()).await.unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let first = run("echo $$").await;
+    assert_eq!(run("echo $$").await, first, "one shell reads both");
+    for signal in ["TERM", "KILL"] {
+        // As an administrator, or a limit of the host's, may end it while nobody looks.
+        let shell = run("echo $$").await;
+        assert!(std::process::Command::new("kill").args(["-s", signal, &shell]).status().unwrap().success());
+        let next = run("echo $$").await;
+        assert_ne!(next, shell, "{signal}");
+    }
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 1));
+}
+
+#[tokio::test]
+async fn nothing_of_a_script_is_left_for_the_next_one() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let run = async |script: &Script| transport.run("web1", script, &limits()).await.unwrap();
+    run(&Script::login("cd /; x=1; export x; umask 0777; set -u; trap 'echo trap' EXIT; echo err >&2; cat"))
+        .await;
+    run(&script(&[login("x=2; export x"), login("cat; umask 0777; cd /tmp")])).await;
+    let look = "echo \"${x-none}\"; pwd; umask; set | grep -c '^m[0-9a-f]*=\\|^m[0-9a-f]* ('; echo more >&2";
+    let output = run(&Script::login(look)).await;
+    let home = std::env::var("HOME").unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with(&format!("none\n{home}\n00")), "{said}");
+    assert!(!said.contains("0777") && said.ends_with("\n0\n"), "{said}");
+    assert_eq!(output.stderr_tail, "more\n");
+    assert_eq!(sshd.sessions(), 1);
 }
 
 #[tokio::test]
@@ -149,6 +188,7 @@ async fn a_kept_master_ends_by_itself() {
     let mut destination = sshd.destination();
     destination.persist = Duration::from_secs(1);
     sshd.to(destination).run("web1", &Script::login(""), &limits()).await.unwrap();
+    sshd.pool.finish().await;
     assert!(
         eventually(5, || sshd.sockets().is_empty() && sshd.processes().is_empty()),
         "{:?}",
@@ -200,6 +240,7 @@ async fn a_new_host_is_accepted_by_choice_and_then_known() {
     let transport = sshd.to(destination);
     for _ in 0..3 {
         transport.run("web1", &Script::login(""), &limits()).await.unwrap();
+        transport.rest();
     }
     assert_eq!((sshd.sessions(), sshd.logins()), (3, 1));
     assert!(!fs::read_to_string(sshd.path("known_hosts")).unwrap().is_empty());

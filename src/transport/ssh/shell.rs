@@ -1,0 +1,58 @@
+//! A shell on a host, behind a session of a connection.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use openssh::{Child, Error, Session, Stdio};
+
+use crate::transport::limits::Limits;
+use crate::transport::pump::{Ended, Marks, Seen, Streams, pump};
+
+/// A shell that reads scripts. It reads the end of its input, and ends, when this is dropped.
+#[derive(Debug)]
+pub(super) struct OpenShell {
+    child: Child<Arc<Session>>,
+    streams: ChildStreams,
+}
+
+type ChildStreams = Streams<openssh::ChildStdin, openssh::ChildStdout, openssh::ChildStderr>;
+
+impl OpenShell {
+    /// Opens a session through the master at `socket`.
+    pub(super) async fn open(socket: &Path, command: &str) -> Result<Self, Error> {
+        let session = Arc::new(Session::resume_mux(socket.into(), None));
+        let mut command = session.arc_raw_command(command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().await?;
+        match (child.stdin().take(), child.stdout().take(), child.stderr().take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => {
+                Ok(Self { child, streams: Streams { stdin: Some(stdin), stdout, stderr } })
+            }
+            _ => Err(Error::ChildIo(std::io::ErrorKind::Other.into())),
+        }
+    }
+
+    /// Has it run one script; it comes back where it reads on.
+    pub(super) async fn run(self, input: &[u8], marks: Marks<'_>, limits: &Limits) -> (Seen, Option<Self>) {
+        let Self { child, mut streams } = self;
+        let mut child = Some(child);
+        let seen = pump(&mut streams, wait(&mut child), input, marks, limits).await;
+        let open = child.filter(|_| seen.ended == Ended::Reads).map(|child| Self { child, streams });
+        (seen, open)
+    }
+}
+
+/// What `error` comes from, in words.
+pub(super) fn reason(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+async fn wait(child: &mut Option<Child<Arc<Session>>>) -> Ended {
+    let Some(child) = child.take() else { return Ended::Vanished };
+    match child.wait().await {
+        Ok(status) => status.code().map_or(Ended::Vanished, Ended::Status),
+        // The crate's reading of the status 127.
+        Err(Error::Remote(_)) => Ended::Status(127),
+        Err(_) => Ended::Vanished,
+    }
+}
