@@ -23,15 +23,17 @@ pub struct Checkout {
 #[must_use]
 pub fn checkout(directory: &Path) -> Checkout {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    match git(directory, &["rev-parse", "HEAD"]) {
-        Ok(commit) => {
-            let status = git(directory, &["status", "--porcelain"]);
-            Checkout {
-                commit: Some(commit.trim().to_owned()),
-                dirty: status.ok().map(|lines| !lines.is_empty()),
-                no_commit: None,
-            }
-        }
+    // A run waits for both: they run side by side.
+    let (commit, status) = std::thread::scope(|scope| {
+        let status = scope.spawn(|| git(directory, &["status", "--porcelain"]));
+        (git(directory, &["rev-parse", "HEAD"]), status.join())
+    });
+    match commit {
+        Ok(commit) => Checkout {
+            commit: Some(commit.trim().to_owned()),
+            dirty: status.ok().and_then(Result::ok).map(|lines| !lines.is_empty()),
+            no_commit: None,
+        },
         Err(why) => Checkout { no_commit: Some(why), ..Checkout::default() },
     }
 }
