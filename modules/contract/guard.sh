@@ -60,7 +60,7 @@ guard_hold() { # RECORD, WHO, seconds to wait for another run, seconds of silenc
     { { [ -d "${state%/*}" ] || (umask 022; mkdir -p -- "${state%/*}"); } && mkdir -p -- "$dir"; } 2>/dev/null ||
       { said="$dir cannot be made"; return 94; }
     # An earlier play of this run is confirmed: what it has kept stays.
-    [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve room begun daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
+    [ ! -e "$dir/who" ] || (cd -- "$dir" && rm -rf -- decided outcome wanted held reserve room begun wrote daemon mark ran reloaded info owes up stopped refresh left *.path *.link)
     # Room for its last words, should the disk be full by then.
     { printf '%s\n' "$2" >"$dir/who" && printf '%b' "$5" >"$dir/guard.sh" &&
       printf '%65536s' '' >"$dir/reserve"; } 2>/dev/null || { has_no_room "$dir"; return 94; }
@@ -125,7 +125,7 @@ launch() { # DIRECTORY, seconds to wait for the lock, `tells` where its output i
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null 2>/dev/null &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { born $$; pulse "$$:$born:"; }
+begins() { at_rest=rests; born $$; pulse "$$:$born:"; }
 extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) pulse ;; esac; }
 # Until when it is waited for the next word, and for whom beyond that: PID:START:. Whoever reads no whole line there goes by
 # the last that it has read.
@@ -140,6 +140,7 @@ pulse() {
 flag() { true 2>/dev/null >"$1"; } # FILE
 rests() {
   [ -d "$undo" ] || return 0
+  enter_all
   if [ -n "$log_lines" ]; then printf '%s' "$log_lines" | logger -t dtrctl 2>/dev/null; log_lines=; fi
   pulse
 }
@@ -178,7 +179,12 @@ close_record() { # RECORD: what was begun and not said to be done is recorded as
   [ -f "$1/begun" ] || return 0
   while read -r n rest; do
     case $rest in *' quiet') continue ;; esac
-    grep -q "^$n " "$1/entries" 2>/dev/null || printf '%s %s ?\n' "$n" "$rest" >>"$1/entries"
+    if grep -q "^$n " "$1/entries" 2>/dev/null; then continue; fi
+    now='?'
+    path_of "$1/$n"
+    # What it had written whole stands there still.
+    if [ -f "$p" ] && grep -q "^$n file:$(digest <"$p"):" "$1/wrote" 2>/dev/null; then now=$(standing "$p"); fi
+    printf '%s %s %s\n' "$n" "$rest" "$now" >>"$1/entries"
   done <"$1/begun"
 }
 prune() { # DIRECTORY of records, how many stay: names begin with the time
@@ -193,7 +199,7 @@ prune() { # DIRECTORY of records, how many stay: names begin with the time
 
 # --- what was there before -------------------------------------------------------------------------------------------
 
-kept=
+kept='' touched=''
 remember() { # the call of a change: what it is about is kept
   kept=
   case $1 in
@@ -219,10 +225,13 @@ keep_above() { # PATH of a directory: those above it are made too
 }
 keep() { # PATH, the function that changes it or `quiet`
   entry "$1" 2>/dev/null || return 0
+  # What this script has changed already is recorded as it left it then.
+  case $touched in *"$nl$entry$nl"*) enter_all ;; esac
   keep_one "$entry" "$2" || return
   if [ -L "$entry" ] && real "$1" 2>/dev/null && [ "$real" != "$entry" ]; then keep_one "$real" "$2"; fi
 }
 keep_one() { # PATH, as keep
+  touched=$touched$nl$1$nl
   line_of "$undo/number"; n=$((line + 1))
   echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
   stat=- before=-
@@ -285,31 +294,74 @@ standing() { # PATH: what stands there, as a record says it
 was_of() { # KIND, STAT, BEFORE: the same of what a record keeps, in $old
   case $1 in file) old=file:$3:$2 ;; link) old=link:$3 ;; dir | tree) old=dir:$2 ;; absent) old=absent ;; *) old='?' ;; esac
 }
+# What a change has left is looked at when the script rests, for all of its changes with one program.
 recorded() { # STATUS of the change, its call
-  status=$1; shift
-  about=
-  # What it has written it has read again.
-  case $status.$1 in 0.do_write) wrote=$4 ;; *) wrote= ;; esac
-  for n in $kept; do
-    eval "p=\$path_$n line=\$line_$n"
-    line="$n $line"
-    if [ -n "$wrote" ] && [ -f "$p" ] && [ ! -L "$p" ]; then now=file:$wrote:$(stat_of "$p"); else now=$(standing "$p"); fi
+  wrote=-
+  # What it has written it has read again. It is said at once: a guard has to know it for ours.
+  case $1.$2 in 0.do_write)
+    wrote=$5
+    for n in $kept; do echo "$n file:$wrote:" >>"$undo/wrote"; done
+    ;;
+  esac
+  made="$made$1 ${2#do_} $wrote $kept$nl"
+  for n in $kept; do eval "changed=\$changed\$nl\$path_$n"; done
+  kept='' stats='' sums=''
+}
+made=
+enter_all() { # into the record and the log
+  [ -n "$made" ] || return 0
+  all=
+  while read -r _ _ _ rest; do
+    for n in $rest; do
+      eval "p=\$path_$n"
+      case $p in *"$nl"* | *\\*) continue ;; esac
+      # What the survey has seen behind the changes is not looked at again.
+      if [ -L "$p" ] || [ ! -e "$p" ] || line_after "$p" "$stats"; then continue; fi
+      all=$all$nl$p
+    done
+  done <<END
+$made
+END
+  if [ -n "$all" ]; then
+    set -f; IFS=$nl
     # shellcheck disable=SC2086
-    set -- "$1" $line
-    was_of "$4" "$5" "$6"
-    if [ "$now" = "$old" ]; then [ ! -e "$undo/$n.image" ] || rm -rf -- "$undo/$n.image"
-    else
-      echo "$line $now" >>"$undo/entries"
-      about="$about ${p#"$ROOT"} $old -> $now"
-    fi
-  done
-  kept=
-  # One program tells them all, at the script's end.
-  if [ -z "$R" ] && has logger; then
-    log_lines="${log_lines}run=${undo##*/} who=$whose ${1#do_}$about status=$status
-"
+    stats=$stats$nl$(stat -L -c "%n$nl$attributes" -- $all 2>/dev/null)
+    set +f; unset IFS
   fi
-  return 0
+  while read -r status name wrote rest; do
+    [ -n "$name" ] || continue
+    about=
+    for n in $rest; do enter_one "$n"; done
+    # One program tells them all, at the script's end.
+    if [ -z "$R" ] && has logger; then
+      log_lines="${log_lines}run=${undo##*/} who=$whose $name$about status=$status
+"
+    fi
+  done <<END
+$made
+END
+  made='' changed=''
+}
+enter_one() { # NUMBER; $wrote is the digest of what is in its file, where that is known
+  eval "p=\$path_$1 line=\$line_$1"
+  line="$1 $line" now=
+  if [ -f "$p" ] && [ ! -L "$p" ] && [ "$wrote" != - ]; then now=file:$wrote
+  elif [ -f "$p" ] && [ ! -L "$p" ]; then hash_of "$p"; now=file:$hash
+  elif [ -d "$p" ] && [ ! -L "$p" ]; then now=dir; fi
+  if [ -z "$now" ]; then now=$(standing "$p")
+  else
+    here=$line
+    attributes_of "$p"; stat=${stat%,*,*,*,*}; now=$now:$stat
+    line=$here
+  fi
+  # shellcheck disable=SC2086
+  set -- $line
+  was_of "$3" "$4" "$5"
+  if [ "$now" = "$old" ]; then [ ! -e "$undo/$1.image" ] || rm -rf -- "$undo/$1.image"
+  else
+    echo "$line $now" >>"$undo/entries"
+    about="$about ${p#"$ROOT"} $old -> $now"
+  fi
 }
 
 # --- how it ends -----------------------------------------------------------------------------------------------------
@@ -374,7 +426,7 @@ dismiss() {
   undo=
 }
 tidy() {
-  (cd -- "$undo" && rm -rf -- guard.sh reserve room held pulse said wanted begun daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
+  (cd -- "$undo" && rm -rf -- guard.sh reserve room held pulse said wanted begun wrote daemon mark ran reloaded info owes up stopped refresh boot *.path *.link decided)
   # Where nothing was changed, nothing is left over.
   if [ ! -s "$undo/entries" ] && [ "$(head -n 1 "$undo/outcome")" = confirmed ]; then
     rm -rf -- "$undo"
@@ -476,7 +528,7 @@ bring_back() { # NUMBER, KIND, STAT, BEFORE
   was_of "$2" "$3" "$4"
   [ "$(standing "$p")" != "$old" ] || return 0
   # What somebody else may have written since is kept.
-  if [ -f "$p" ] && [ ! -L "$p" ] && ! grep -q "^$1 .*file:$(digest <"$p"):" "$undo/entries" 2>/dev/null; then
+  if [ -f "$p" ] && [ ! -L "$p" ] && ! grep -q "^$1 .*file:$(digest <"$p"):" "$undo/entries" "$undo/wrote" 2>/dev/null; then
     cp -p -- "$p" "$undo/$1.found" 2>/dev/null
   fi
   case $2 in

@@ -52,18 +52,28 @@ impl Used {
 
     /// The text that has to stand before the calls.
     pub(super) fn text(&self) -> String {
+        self.pieces().map(|piece| piece.text.as_str()).collect()
+    }
+
+    /// The functions by their names: they may be read long before the calls, and once for several scripts.
+    pub(super) fn functions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.pieces().filter_map(|piece| Some((piece.name?, piece.text.as_str())))
+    }
+
+    /// What has to stand before the calls where the functions are there.
+    pub(super) fn beside_functions(&self) -> String {
+        self.pieces().filter(|piece| piece.name.is_none()).map(|piece| piece.text.as_str()).collect()
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &'static Piece> {
         let files: BTreeSet<usize> = self.0.iter().map(|at| PIECES.all[*at].file).collect();
-        let mut text = String::new();
-        for (at, piece) in PIECES.all.iter().enumerate() {
-            let wanted = match piece.name {
+        PIECES.all.iter().enumerate().filter_map(move |(at, piece)| {
+            let is_wanted = match piece.name {
                 Some(_) => self.0.contains(&at),
                 None => piece.file < ALWAYS || files.contains(&piece.file),
             };
-            if wanted {
-                text += &piece.text;
-            }
-        }
-        text
+            is_wanted.then_some(piece)
+        })
     }
 }
 

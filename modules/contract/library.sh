@@ -92,8 +92,8 @@ guarded() { # ID, pairs ID=DIGEST, --, the call: made only where the earlier ans
   answer "$id" "$@"
 }
 owing=
-# Where a guard is there ($undo), what is changed is kept first: guard.sh.
-undo=
+# Where a guard is there ($undo), what is changed is kept first, and $at_rest is to be done at the script's end: guard.sh.
+undo='' at_rest=''
 act() { # ID, then the call: the first that fails ends the script
   may_hang
   id=$1; shift
@@ -118,7 +118,7 @@ act() { # ID, then the call: the first that fails ends the script
   exit 0
 }
 finish() {
-  [ -z "$undo" ] || rests
+  [ -z "$undo" ] || $at_rest
   printf '\n%s end\n' "$B"
 }
 
@@ -205,7 +205,7 @@ entry() {
 
 # What the asks that follow would each start programs for, looked at with one of each: attributes, digests, and the contents of
 # files, which are sent here and named in answers by their digests. Without arguments all is forgotten.
-stats='' sums=''
+stats='' sums='' changed=''
 survey() { # KIND PATH...: `file`, `dir` with what is in it, `stat`, `bundle`, which is not sent where its digest is `known`
   stats='' sums=''
   found='' wanted='' at_hand=
@@ -222,6 +222,12 @@ survey() { # KIND PATH...: `file`, `dir` with what is in it, `stat`, `bundle`, w
     fi
     shift 2
   done
+  # What has been changed by now is to be recorded.
+  if [ -n "$changed" ]; then
+    set -f; IFS=$nl
+    for f in $changed; do see "$f"; done
+    set +f; unset IFS
+  fi
   [ -n "$found" ] || return 0
   set -f; IFS=$nl
   # shellcheck disable=SC2086
@@ -238,23 +244,36 @@ survey() { # KIND PATH...: `file`, `dir` with what is in it, `stat`, `bundle`, w
   if [ -n "$list" ] && has sha256sum; then read_sums $list; fi
   # shellcheck disable=SC2086
   set -- $small
-  list='' names='' sizes=''
+  list='' names='' sizes='' total=0
   for f; do
     sum_of_file "${f#*:}" || continue
     # What two files hold is sent once, and a bundle only to who does not have it.
     case $names in *" $sum"*) continue ;; esac
     case $f in sum:*) case $at_hand in *" $sum "*) continue ;; esac ;; esac
     attributes_of "${f#*:}"; size_of "$stat"
-    list=$list$nl${f#*:} names="$names $sum" sizes="$sizes $size"
+    list=$list$nl${f#*:} names="$names $sum" sizes="$sizes $size" total=$((total + size))
   done
   if [ -n "$list" ]; then
     printf '\n%s bulk%s\n' "$B" "$names"
     set -f; IFS=$nl
+    # Builtins read byte by byte; so much of that takes less than to start a program.
     # shellcheck disable=SC2086
-    cat -- $list 2>/dev/null
+    if [ "$total" -gt 2048 ] || ! read_short "$total" $list; then cat -- $list 2>/dev/null; fi
     printf '\n%s bulk-end%s\n' "$B" "$sizes"
   fi
   set +f; unset IFS
+}
+# Prints files of plain text, all or none: other bytes are not the same to every shell.
+read_short() { # how many bytes they have together, FILE...
+  text='' total=$1
+  shift
+  for f; do
+    while IFS= read -r line; do text=$text$line$nl; done 2>/dev/null <"$f" || return
+    text=$text$line
+  done
+  [ "${#text}" = "$total" ] || return
+  case $text in *[!\ -~$nl]*) return 1 ;; esac
+  printf '%s' "$text"
 }
 see() { # PATH, `content`, `sum` or nothing. What a program would print otherwise than it is stays out.
   case $1 in *"$nl"* | *\\*) return ;; esac
@@ -394,7 +413,10 @@ label() { # of $1 as that of $2, else as the policy has it
 own() { # FILE, MODE, OWNER, GROUP; `-` leaves a thing as it is
   if [ "$3$4" != -- ]; then
     who=$3:$4; case $who in -:*) who=:$4 ;; *:-) who=$3 ;; esac
-    now=$(stat -c '%u:%g %U:%G' -- "$1")
+    # What is ours builtins can tell.
+    now=
+    if [ "$who" = "$uid:$gid" ] && [ -O "$1" ] && [ -G "$1" ]; then now=$who; fi
+    [ -n "$now" ] || now=$(stat -c '%u:%g %U:%G' -- "$1")
     # A user who is not root may keep what is already so, but give nothing away. To give it away clears the setuid bit.
     case " $now " in *" $who "*) ;; *)
       [ "$2" != - ] || set -- "$1" "$(stat -c %a -- "$1")"
@@ -543,8 +565,9 @@ do_set_mode() { # PATH, MODE, OWNER, GROUP
 
 in_bundle() { # BASE64 of a certificate's DER, BUNDLE
   awk -v want="$1" '/-----BEGIN CERTIFICATE-----/ { on = 1; body = ""; next }
-    /-----END CERTIFICATE-----/ { if (on && body == want) { found = 1; exit }; on = 0 }
-    on { gsub(/[ \t\r]/, ""); body = body $0 }
+    !on { next }
+    /-----END CERTIFICATE-----/ { if (body == want) { found = 1; exit }; on = 0; next }
+    { gsub(/[ \t\r]/, ""); body = body $0; if (index(want, body) != 1) on = 0 }
     END { exit !found }' "$2"
 }
 # What Boot2Docker's boot does with the certificates of $drop, done now and for ours alone. Before 18.09 it appends them to

@@ -284,30 +284,54 @@ impl Script {
         self.calls == 0
     }
 
-    /// The text.
+    /// The text, all that it uses of the library included.
     #[must_use]
     pub fn text(&self) -> String {
+        self.with_library(Used::text)
+    }
+
+    /// The text without the functions that it uses of the library.
+    #[must_use]
+    pub fn text_beside_functions(&self) -> String {
+        self.with_library(Used::beside_functions)
+    }
+
+    /// The functions that it uses of the library, by their names: pure definitions, the same in every script.
+    #[must_use]
+    pub fn functions(&self) -> Vec<(&'static str, &'static str)> {
         match self.shell {
-            Shell::Posix => {
-                let (acts, asks) = self.text.split_at(self.asked_from.unwrap_or(self.text.len()));
-                // One look alone costs no more by itself.
-                let survey =
-                    if self.surveyed > 1 { format!("survey{}\n", self.survey) } else { String::new() };
-                let mut used = self.used.clone();
-                if !survey.is_empty() {
-                    used.add("survey");
-                }
-                let flag = |is: bool| if is { "1" } else { "" };
-                format!(
-                    "{}recalls={}\nlooks={}\n{}{acts}{survey}{asks}finish\n",
-                    self.head,
-                    flag(self.recalls),
-                    flag(self.is_quick),
-                    used.text()
-                )
-            }
-            Shell::PowerShell => format!("{}{}", self.head, self.text),
+            Shell::Posix => self.uses().functions().collect(),
+            Shell::PowerShell => Vec::new(),
         }
+    }
+
+    fn with_library(&self, library: fn(&Used) -> String) -> String {
+        if self.shell == Shell::PowerShell {
+            return format!("{}{}", self.head, self.text);
+        }
+        let (acts, asks) = self.text.split_at(self.asked_from.unwrap_or(self.text.len()));
+        let survey = if self.surveys() { format!("survey{}\n", self.survey) } else { String::new() };
+        let flag = |is: bool| if is { "1" } else { "" };
+        format!(
+            "{}recalls={}\nlooks={}\n{}{acts}{survey}{asks}finish\n",
+            self.head,
+            flag(self.recalls),
+            flag(self.is_quick),
+            library(&self.uses())
+        )
+    }
+
+    fn uses(&self) -> Used {
+        let mut used = self.used.clone();
+        if self.surveys() {
+            used.add("survey");
+        }
+        used
+    }
+
+    /// One look alone costs no more by itself.
+    const fn surveys(&self) -> bool {
+        self.surveyed > 1
     }
 
     /// Parts the text from the contents that were sent between its lines.

@@ -83,7 +83,8 @@ impl Connections {
         script.answer(0, &Call::new("ask_facts"));
         let section = Section {
             identity: transport::Identity::Login,
-            text: script.text(),
+            functions: script.functions(),
+            text: script.text_beside_functions(),
             is_quick: script.is_quick(),
         };
         let sent = transport::Script { sections: vec![section] };

@@ -39,7 +39,8 @@ impl Scripts {
     ) -> Result<Frames, TransportError> {
         let sections = self.sections.iter().map(|(identity, script)| transport::Section {
             identity: identity.clone(),
-            text: script.text(),
+            functions: script.functions(),
+            text: script.text_beside_functions(),
             is_quick: script.is_quick(),
         });
         let script = transport::Script { sections: sections.collect() };

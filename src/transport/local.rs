@@ -1,5 +1,6 @@
 //! The same scripts on this machine: as themselves, or in a sandbox.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -101,7 +102,7 @@ async fn run(
     script: &Script,
     limits: &Limits,
 ) -> Result<Output, Failure> {
-    let input = frame.input(script);
+    let input = frame.input(script, &HashSet::new());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command, "starting the local shell").map_err(nothing)?;
     let mut streams = group.streams().map_err(nothing)?;

@@ -1,5 +1,7 @@
 //! The shell text around a script: what the host's login shell is told, and what is fed to it.
 
+use std::collections::HashSet;
+
 use super::quote::quote;
 use super::script::{Identity, Script, Section};
 use super::secret::Secret;
@@ -57,11 +59,11 @@ fn whole(words: &Words, body: &str) -> String {
 }
 
 impl Frame<'_> {
-    /// What goes to the shell's standard input.
-    pub(super) fn input(&self, script: &Script) -> String {
-        let mut body = match script.sections.as_slice() {
-            [only] if self.direct(only) => self.single(only),
-            sections => self.several(sections),
+    /// What goes to the standard input of a shell that has read these functions before.
+    pub(super) fn input(&self, script: &Script, known: &HashSet<&'static str>) -> String {
+        let mut body = match self.direct_alone(script) {
+            Some(only) => self.single(only, known),
+            None => self.several(&script.sections),
         };
         if self.reads_on {
             body += &format!("printf '%s\\n' {} >&2\n", self.words.nonce);
@@ -69,17 +71,25 @@ impl Frame<'_> {
         whole(self.words, &body)
     }
 
-    fn direct(&self, section: &Section) -> bool {
-        self.ignore_identity || section.identity == Identity::Login
+    /// The functions that the shell itself reads: what several sections need, each reads in a shell of its own.
+    pub(super) fn reads(&self, script: &Script) -> impl Iterator<Item = &'static str> {
+        self.direct_alone(script).into_iter().flat_map(|only| &only.functions).map(|(name, _)| *name)
+    }
+
+    fn direct_alone<'s>(&self, script: &'s Script) -> Option<&'s Section> {
+        let [only] = script.sections.as_slice() else { return None };
+        (self.ignore_identity || only.identity == Identity::Login).then_some(only)
     }
 
     /// One section of the login user needs no second shell: nothing secret is in its frame.
-    fn single(&self, section: &Section) -> String {
+    fn single(&self, section: &Section, known: &HashSet<&'static str>) -> String {
         let mark = &self.words.mark;
+        let new = section.functions.iter().filter(|(name, _)| !known.contains(name));
         format!(
-            "{}{}printf '\\n%s end\\n' {mark}\n",
+            "{}{}{}printf '\\n%s end\\n' {mark}\n",
             started(mark),
-            self.framed(section, &self.seconds.to_string())
+            new.map(|(_, text)| *text).collect::<String>(),
+            self.framed(&section.text, section.is_quick, &self.seconds.to_string())
         )
     }
 
@@ -99,8 +109,12 @@ impl Frame<'_> {
 
     fn section(&self, section: &Section) -> String {
         let mark = &self.words.mark;
-        let inner =
-            format!("unset n l s t\nleft=$1\n{}[ $s = 0 ] || exit 3\n", self.framed(section, "$left"));
+        let text: String =
+            section.functions.iter().map(|(_, text)| *text).chain([section.text.as_str()]).collect();
+        let inner = format!(
+            "unset n l s t\nleft=$1\n{}[ $s = 0 ] || exit 3\n",
+            self.framed(&text, section.is_quick, "$left")
+        );
         let feed = format!(
             "feed() {{ printf '%s\\n' {nonce} {text} {nonce}; }}\n",
             nonce = self.words.nonce,
@@ -143,15 +157,15 @@ impl Frame<'_> {
     }
 
     /// The section itself, evaluated in a subshell: its `exit` and its syntax errors end it and not its frame.
-    fn framed(&self, section: &Section, seconds: &str) -> String {
+    fn framed(&self, text: &str, is_quick: bool, seconds: &str) -> String {
         let mark = &self.words.mark;
-        let begin = if section.is_quick { "W=1" } else { "deadline" };
+        let begin = if is_quick { "W=1" } else { "deadline" };
         format!(
             "unset CDPATH ENV BASH_ENV W w\nR={root}; export R\n{PATH}{deadline}{begin}\n( eval {text} ) </dev/null\n\
              s=$?; [ -z \"$w\" ] || kill $w 2>/dev/null\nprintf '\\n%s %s\\n' {mark} $s\n",
             root = quote(self.root),
             deadline = deadline(seconds),
-            text = quote(&section.text),
+            text = quote(text),
         )
     }
 }

@@ -14,6 +14,9 @@ pub enum Identity {
 pub struct Section {
     /// Who runs it.
     pub identity: Identity,
+    /// Functions that the text calls, by their names. What has a name is the same in every script: a shell that has read it does
+    /// not get it again.
+    pub functions: Vec<(&'static str, &'static str)>,
     /// The shell text: ASCII, binary content encoded.
     pub text: String,
     /// Whether it looks at files alone, and calls `deadline` by itself (where `$W` is set) before it starts what may hang:
@@ -32,7 +35,14 @@ impl Script {
     /// A script of one section, run by the login user.
     #[must_use]
     pub fn login(text: impl Into<String>) -> Self {
-        Self { sections: vec![Section { identity: Identity::Login, text: text.into(), is_quick: false }] }
+        Self {
+            sections: vec![Section {
+                identity: Identity::Login,
+                functions: Vec::new(),
+                text: text.into(),
+                is_quick: false,
+            }],
+        }
     }
 
     /// A script of one section, run by `user`.
@@ -41,6 +51,7 @@ impl Script {
         Self {
             sections: vec![Section {
                 identity: Identity::User(user.into()),
+                functions: Vec::new(),
                 text: text.into(),
                 is_quick: false,
             }],
@@ -50,9 +61,12 @@ impl Script {
     /// Bytes that shells lose or read differently are refused here, before anything is connected to.
     pub(super) fn check(&self) -> Result<(), Cause> {
         for (index, section) in self.sections.iter().enumerate() {
-            if let Some(at) = section.text.bytes().position(|b| b == 0 || !b.is_ascii()) {
-                let line = section.text.as_bytes()[..at].split(|b| *b == b'\n').count();
-                return Err(Cause::Script { section: index + 1, line, byte: section.text.as_bytes()[at] });
+            let texts = section.functions.iter().map(|(_, text)| *text).chain([section.text.as_str()]);
+            for text in texts {
+                if let Some(at) = text.bytes().position(|b| b == 0 || !b.is_ascii()) {
+                    let line = text.as_bytes()[..at].split(|b| *b == b'\n').count();
+                    return Err(Cause::Script { section: index + 1, line, byte: text.as_bytes()[at] });
+                }
             }
             if let Identity::User(user) = &section.identity {
                 super::name::user(user)?;

@@ -69,7 +69,12 @@ mod tests {
             ignore_identity: false,
             reads_on: false,
         };
-        let section = |identity, text: &str| Section { identity, text: text.to_owned(), is_quick: false };
+        let section = |identity, text: &str| Section {
+            identity,
+            functions: Vec::new(),
+            text: text.to_owned(),
+            is_quick: false,
+        };
         let sections =
             vec![section(Identity::Login, "a\nb\n"), section(Identity::User("root".to_owned()), "c\n")];
         let input = input(&frame, &Script { sections });

@@ -14,6 +14,7 @@ mod sockets;
 pub use destination::{Destination, HostKeyChecking};
 pub use pool::{Held, Kept, Pool, PoolSettings};
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -73,19 +74,24 @@ impl Ssh {
             ignore_identity: false,
             reads_on: shell == Shell::Posix,
         };
-        let (command, input) = match shell {
-            Shell::Posix => (SHELL.to_owned(), frame.input(script)),
-            Shell::PowerShell => (powershell::command(&words.nonce), powershell::input(&frame, script)),
+        let (command, alone) = match shell {
+            Shell::Posix => (SHELL.to_owned(), None),
+            Shell::PowerShell => (powershell::command(&words.nonce), Some(powershell::input(&frame, script))),
         };
         let marks = Marks { mark: &words.mark, last: frame.reads_on.then_some(&words.nonce) };
         let used = self.pool.connect(link, limits).await.map_err(nothing)?;
         let mut waiting = used.take_shell();
         let (seen, opened) = loop {
             let was_waiting = waiting.is_some();
-            let opened = match waiting.take() {
+            let mut opened = match waiting.take() {
                 Some(opened) => opened,
                 None => self.open(link, &used, &command, limits).await.map_err(nothing)?,
             };
+            let input = match &alone {
+                Some(input) => Cow::Borrowed(input),
+                None => Cow::Owned(frame.input(script, &opened.known)),
+            };
+            opened.known.extend(frame.reads(script));
             let (mut seen, opened) = opened.run(input.as_bytes(), marks, limits).await;
             if seen.ended == Ended::Vanished && master::is_alive(&link.socket).await {
                 seen.ended = Ended::Killed;
@@ -100,7 +106,7 @@ impl Ssh {
         let output = judge(&seen, &words.mark, script, limits, &used.log())?;
         // After a section that failed, the shell has ended or is about to.
         if let Some(opened) = opened.filter(|_| output.status == 0) {
-            used.put_shell(opened);
+            self.pool.put_shell(&used, opened);
         }
         Ok(output)
     }
@@ -108,6 +114,21 @@ impl Ssh {
     /// See [`Transport::connect`](super::Transport::connect).
     pub(super) async fn connect(&self, limits: &Limits) -> Result<bool, Cause> {
         let link = self.link()?;
+        // The shell that a script is going to need says more of a connection than its master does, for the same price.
+        if sockets::is_socket(&link.socket) && self.shell() == Shell::Posix && self.pool.has_room() {
+            let used = self.pool.connect(link, limits).await?;
+            if !used.has_shell() {
+                match self.open(link, &used, SHELL, limits).await {
+                    Ok(opened) => {
+                        self.pool.put_shell(&used, opened);
+                        return Ok(true);
+                    }
+                    // It stands, and who runs a script through it will be told why there is no session.
+                    Err(Cause::Session { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+        }
         let stood = master::is_alive(&link.socket).await;
         let used = self.pool.connect(link, limits).await?;
         // A socket may be there without anybody behind it.

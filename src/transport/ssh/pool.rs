@@ -42,6 +42,9 @@ impl PoolSettings {
     }
 }
 
+/// Shells that may wait for a script: each holds four files of a process that may have 256 of them.
+const SHELLS: usize = 40;
+
 /// All connections of one run of dtrctl.
 #[derive(Debug)]
 pub struct Pool {
@@ -216,6 +219,20 @@ impl Pool {
         Held(self.use_of(link))
     }
 
+    /// Whether a shell may be opened before there is a script for it: no connection is closed to make room for this one, nor
+    /// are there too many shells.
+    pub(super) fn has_room(&self) -> bool {
+        let masters = hold(&self.masters);
+        masters.len() < self.settings.masters && waiting(&masters) < SHELLS
+    }
+
+    /// Has a shell wait for the next script, or ends it where too many wait.
+    pub(super) fn put_shell(&self, used: &Use, shell: OpenShell) {
+        if waiting(&hold(&self.masters)) < SHELLS {
+            hold(&used.master.state).shell = Some(shell);
+        }
+    }
+
     /// Ends the shell that waits for another script.
     pub(super) fn rest(&self, link: &Link) {
         if let Some(master) = hold(&self.masters).get(&link.socket) {
@@ -316,9 +333,9 @@ impl Use {
         hold(&self.master.state).shell.take()
     }
 
-    /// Has a shell wait for the next script.
-    pub(super) fn put_shell(&self, shell: OpenShell) {
-        hold(&self.master.state).shell = Some(shell);
+    /// Whether one waits there.
+    pub(super) fn has_shell(&self) -> bool {
+        hold(&self.master.state).shell.is_some()
     }
 
     /// What the connection's ssh has said of late.
@@ -333,6 +350,10 @@ impl Drop for Use {
         state.users -= 1;
         state.used = Instant::now();
     }
+}
+
+fn waiting(masters: &HashMap<PathBuf, Arc<Master>>) -> usize {
+    masters.values().filter(|master| hold(&master.state).shell.is_some()).count()
 }
 
 /// Not all at once again: spread by the socket's name.

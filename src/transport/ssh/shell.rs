@@ -1,5 +1,6 @@
 //! A shell on a host, behind a session of a connection.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use crate::transport::pump::{Ended, Marks, Seen, Streams, pump};
 pub(super) struct OpenShell {
     child: Child<Arc<Session>>,
     streams: ChildStreams,
+    /// The functions that it has read.
+    pub(super) known: HashSet<&'static str>,
 }
 
 type ChildStreams = Streams<openssh::ChildStdin, openssh::ChildStdout, openssh::ChildStderr>;
@@ -26,7 +29,8 @@ impl OpenShell {
         let mut child = command.spawn().await?;
         match (child.stdin().take(), child.stdout().take(), child.stderr().take()) {
             (Some(stdin), Some(stdout), Some(stderr)) => {
-                Ok(Self { child, streams: Streams { stdin: Some(stdin), stdout, stderr } })
+                let streams = Streams { stdin: Some(stdin), stdout, stderr };
+                Ok(Self { child, streams, known: HashSet::new() })
             }
             _ => Err(Error::ChildIo(std::io::ErrorKind::Other.into())),
         }
@@ -34,10 +38,10 @@ impl OpenShell {
 
     /// Has it run one script; it comes back where it reads on.
     pub(super) async fn run(self, input: &[u8], marks: Marks<'_>, limits: &Limits) -> (Seen, Option<Self>) {
-        let Self { child, mut streams } = self;
+        let Self { child, mut streams, known } = self;
         let mut child = Some(child);
         let seen = pump(&mut streams, wait(&mut child), input, marks, limits).await;
-        let open = child.filter(|_| seen.ended == Ended::Reads).map(|child| Self { child, streams });
+        let open = child.filter(|_| seen.ended == Ended::Reads).map(|child| Self { child, streams, known });
         (seen, open)
     }
 }

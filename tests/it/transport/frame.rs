@@ -56,6 +56,7 @@ async fn sections_keep_order_and_share_nothing() {
             Section {
                 identity: Identity::User("nobody-like-this".into()),
                 text: "printf \"|${x-unset}|\"; pwd".into(),
+                functions: Vec::new(),
                 is_quick: false,
             },
         ];

@@ -14,7 +14,7 @@ fn limits() -> Limits {
 }
 
 fn login(text: &str) -> Section {
-    Section { identity: Identity::Login, text: text.into(), is_quick: false }
+    Section { identity: Identity::Login, functions: Vec::new(), text: text.into(), is_quick: false }
 }
 
 fn script(sections: &[Section]) -> Script {

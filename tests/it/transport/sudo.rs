@@ -81,7 +81,12 @@ fn set_password() {
 }
 
 fn user(name: &str, text: &str) -> Section {
-    Section { identity: Identity::User(name.into()), text: text.into(), is_quick: false }
+    Section {
+        identity: Identity::User(name.into()),
+        functions: Vec::new(),
+        text: text.into(),
+        is_quick: false,
+    }
 }
 
 fn text(output: &Output) -> String {
