@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use modules::{
-    Account, Answer, Ask, AskDir, AskFile, AskTrustStore, Call, Frame, HostPath, Script, act_output, digest,
+    Account, Answer, Ask, AskDir, AskFile, AskTrustStore, Call, File, FileKind, Frame, HostPath, Script,
+    act_output, digest,
 };
 use tempfile::TempDir;
 
@@ -129,6 +130,39 @@ fn what_is_looked_at_at_once_is_answered_as_what_is_asked_alone() {
         }
         let Answer::Dir(dir) = &alone[10] else { panic!("a directory: {:?}", alone[10]) };
         assert_eq!(dir.entries.len(), 13, "{dir:?}");
+    });
+}
+
+#[test]
+fn short_texts_are_read_without_a_program_and_as_they_are() {
+    each_shell(|shell, at| {
+        let texts = [
+            "-----BEGIN-----\n",
+            "  {\"a\": 1}",
+            "\n\n",
+            "-n\n",
+            "back\\slash \\\\ \\n\n\n",
+            "trailing  \n ",
+            "%s $HOME `id`\n",
+        ];
+        for (n, text) in texts.iter().enumerate() {
+            fs::write(at.join(format!("f{n}")), text).unwrap();
+        }
+        let mut script = Script::new(BOUNDARY, &[]);
+        let asks: Vec<Ask> = (0..texts.len())
+            .map(|n| Ask::File(AskFile { path: path(at, &format!("f{n}")), limit: 1000 }))
+            .collect();
+        asks.iter().enumerate().for_each(|(id, ask)| script.answer(id, &ask.call().unwrap()));
+        let text = format!("cat() {{ echo a program; }}\nR=''\n{}", script.text());
+        let output = Command::new("timeout").arg("20").args(shell).arg("-c").arg(text).output().unwrap();
+        let frames = script.read(&output.stdout);
+        for (id, (ask, text)) in asks.iter().zip(texts).enumerate() {
+            let answer = ask.decode(frames.get(id).unwrap(), &|_| None);
+            let Answer::File(File { kind: FileKind::File(_, Some(content)), .. }) = &answer else {
+                panic!("{shell:?}: {answer:?}")
+            };
+            assert_eq!(content, text.as_bytes(), "{shell:?}");
+        }
     });
 }
 

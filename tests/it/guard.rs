@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output};
@@ -203,9 +204,18 @@ fn a_lock_whose_holder_is_dead_is_found_out() {
     std::os::unix::fs::symlink(holder, root.join(LOCK)).unwrap();
     let cut = root.join("var/lib/dtrctl/runs/20200101T000000Z-abcdef-123456");
     fs::create_dir_all(&cut).unwrap();
-    for (name, text) in
-        [("who", "alice@control\n"), ("begun", "1 b:L2V0Yy9vbGQ= absent - -\n"), ("1.path", "/etc/old.")]
-    {
+    // Of the two that its script had begun one was written whole.
+    let ours = root.join("etc/ours");
+    fs::write(&ours, "ours").unwrap();
+    let digest = modules::digest(b"ours");
+    let begun = "1 b:L2V0Yy9vbGQ= absent - -\n2 p:/etc/ours absent - -\n";
+    for (name, text) in [
+        ("who", "alice@control\n"),
+        ("begun", begun),
+        ("wrote", &format!("1 file:{digest}:\n2 file:{digest}:\n")),
+        ("1.path", "/etc/old."),
+        ("2.path", &format!("{}.", ours.display())),
+    ] {
         fs::write(cut.join(name), text).unwrap();
     }
     let world = world.tasks("- copy: {dest: /etc/x, content: x}\n");
@@ -213,7 +223,12 @@ fn a_lock_whose_holder_is_dead_is_found_out() {
     assert_eq!(ran.recap("web1")["changed"], 1);
     assert!(ran.stdout.contains("its guard with it, so that what it had changed stands: 20200101T000000Z-abcdef of alice@control: /etc/old"), "{}", ran.stdout);
     assert!(!root.join(LOCK).is_symlink());
-    assert_eq!(fs::read_to_string(cut.join("entries")).unwrap(), "1 b:L2V0Yy9vbGQ= absent - - ?\n");
+    let found = fs::metadata(&ours).unwrap();
+    let stands = format!("file:{digest}:{:o},{},{}", found.mode() & 0o7777, found.uid(), found.gid());
+    assert_eq!(
+        fs::read_to_string(cut.join("entries")).unwrap(),
+        format!("1 b:L2V0Yy9vbGQ= absent - - ?\n2 p:/etc/ours absent - - {stands}\n")
+    );
 }
 
 #[test]
