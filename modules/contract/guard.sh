@@ -125,7 +125,12 @@ launch() { # DIRECTORY, seconds to wait for the lock, `tells` where its output i
   (trap '' HUP; exec setsid sh "$1/guard.sh" "$1" "$2" </dev/null 2>/dev/null &)
 }
 # A script that runs is waited for; after it the deadline counts.
-begins() { at_rest=rests; born $$; pulse "$$:$born:"; }
+begins() {
+  at_rest=rests
+  # Not $$: that shell may read other scripts, and lives on where this one is killed.
+  read -r runs_as _ </proc/self/stat
+  born "$runs_as"; pulse "$runs_as:$born:"
+}
 extend() { line_of "$undo/pulse"; case $line in *' '*) pulse "${line#* }" ;; *) pulse ;; esac; }
 # Until when it is waited for the next word, and for whom beyond that: PID:START:. Whoever reads no whole line there goes by
 # the last that it has read.

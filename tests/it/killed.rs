@@ -11,7 +11,7 @@ use crate::figure::figure;
 use crate::form::times;
 use crate::harness::Call;
 use crate::sessions::Real;
-use crate::sshd::eventually;
+use crate::sshd::{below, eventually};
 
 pub const FILES: usize = 6;
 pub const PERSIST: [&str; 2] = ["--ssh-persist", "3"];
@@ -102,6 +102,36 @@ fn killed_at_any_time_no_file_is_torn() {
     assert!(eventually(20, || real.sshd.processes().is_empty()), "{:?}", real.sshd.processes());
     figure("R1", "killed_at_any_time_no_file_is_torn", &format!("torn=0 of={points}"));
     figure("R14", "killed_at_any_time_no_file_is_torn", &format!("left_over=0 of={points}"));
+}
+
+/// All that a script is on the host is killed, but not the shell that has read it and would read another, and the controller
+/// says nothing any more, while its connection stands.
+#[test]
+fn a_script_that_is_killed_is_put_back_though_its_shell_lives() {
+    let Some(real) = Real::away_from_home("a_script_that_is_killed_is_put_back_though_its_shell_lives")
+    else {
+        return;
+    };
+    let real = real.tasks("- copy: {dest: TARGET/f, content: new}\n- command: sleep 61\n");
+    let file = real.target().join("f");
+    fs::write(&file, "old").unwrap();
+    let mut run = start(&real.call(&PERSIST));
+    let line = |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let sleeps = || real.sshd.below().iter().any(|pid| line(pid) == b"sleep\x0061\0");
+    assert!(eventually(30, sleeps));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    let signal = |pid, signal| kill_process(Pid::from_raw(pid).unwrap(), signal);
+    signal(i32::try_from(run.id()).unwrap(), Signal::STOP).unwrap();
+    let shell = real.sshd.below().into_iter().find(|pid| line(pid) == b"sh\0").unwrap();
+    for pid in below(shell) {
+        // Some end with those before them.
+        _ = signal(pid, Signal::KILL);
+    }
+    assert!(eventually(20, || fs::read_to_string(&file).unwrap() == "old"), "nothing was put back");
+    assert_eq!(line(&shell), b"sh\0", "the shell lives");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(eventually(20, || real.sshd.processes().is_empty()), "{:?}", real.sshd.processes());
 }
 
 /// The ssh that connects is stopped, its run killed, and another run begun, before it goes on.
