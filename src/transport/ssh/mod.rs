@@ -82,8 +82,14 @@ impl Ssh {
         let used = self.pool.connect(link, limits).await.map_err(nothing)?;
         let mut waiting = used.take_shell();
         let (seen, opened) = loop {
-            let was_waiting = waiting.is_some();
-            let mut opened = match waiting.take() {
+            let mut opened = waiting.take();
+            if let Some(shell) = &mut opened
+                && !shell.is_there(&words.nonce, limits).await
+            {
+                opened = None;
+            }
+            let has_waited = opened.is_some();
+            let mut opened = match opened {
                 Some(opened) => opened,
                 None => self.open(link, &used, &command, limits).await.map_err(nothing)?,
             };
@@ -98,7 +104,7 @@ impl Ssh {
             }
             // One that had ended meanwhile has read nothing of this: all that it said would be here, as the connection stands.
             let has_ended = matches!(seen.ended, Ended::Status(_) | Ended::Killed);
-            if was_waiting && has_ended && !has_started(&seen.stdout, &words.mark) {
+            if has_waited && has_ended && !has_started(&seen.stdout, &words.mark) {
                 continue;
             }
             break (seen, opened);

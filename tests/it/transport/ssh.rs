@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dtrctl::transport::{Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Script, Ssh, Transport};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{limits, login, script};
 use crate::figure::figure;
@@ -62,6 +63,32 @@ async fn a_shell_that_has_ended_meanwhile_is_replaced() {
         assert_ne!(next, shell, "{signal}");
     }
     assert_eq!((sshd.sessions(), sshd.logins()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_while_a_shell_waits_is_made_anew() {
+    let Some(sshd) = Sshd::start() else { return };
+    let transport = sshd.transport();
+    let limits = dtrctl::transport::Limits { connect: Duration::from_secs(2), ..limits() };
+    let run = async || transport.run("web1", &Script::login("echo a"), &limits).await.unwrap();
+    run().await;
+    // The master dies, and is heard to.
+    let signal = |pid, signal| kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    signal(sshd.masters()[0], Signal::KILL);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    run().await;
+    assert_eq!((sshd.sessions(), sshd.logins()), (2, 2));
+    // It says nothing any more, as where the host was switched off.
+    let silent = sshd.masters();
+    silent.iter().for_each(|pid| signal(*pid, Signal::STOP));
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    run().await;
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 3));
+    silent.iter().for_each(|pid| signal(*pid, Signal::KILL));
+    // One that has waited for long and is there goes on.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    run().await;
+    assert_eq!((sshd.sessions(), sshd.logins()), (3, 3));
 }
 
 #[tokio::test]
