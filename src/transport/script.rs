@@ -58,6 +58,11 @@ impl Script {
         }
     }
 
+    /// Whether a section may be run by sudo.
+    pub(super) fn needs_sudo(&self) -> bool {
+        self.sections.iter().any(|section| section.identity != Identity::Login)
+    }
+
     /// Bytes that shells lose or read differently are refused here, before anything is connected to.
     pub(super) fn check(&self) -> Result<(), Cause> {
         for (index, section) in self.sections.iter().enumerate() {

@@ -72,7 +72,8 @@ impl Ssh {
             seconds: limits.seconds(),
             root: "",
             ignore_identity: false,
-            reads_on: shell == Shell::Posix,
+            // sudo's ticket is the shell's: with a password it would hold for scripts that are to do without.
+            reads_on: shell == Shell::Posix && !(password.is_some() && script.needs_sudo()),
         };
         let (command, alone) = match shell {
             Shell::Posix => (SHELL.to_owned(), None),
