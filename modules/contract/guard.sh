@@ -204,7 +204,7 @@ prune() { # DIRECTORY of records, how many stay: names begin with the time
 
 # --- what was there before -------------------------------------------------------------------------------------------
 
-kept='' touched=''
+kept=
 remember() { # the call of a change: what it is about is kept
   kept=
   case $1 in
@@ -231,12 +231,11 @@ keep_above() { # PATH of a directory: those above it are made too
 keep() { # PATH, the function that changes it or `quiet`
   entry "$1" 2>/dev/null || return 0
   # What this script has changed already is recorded as it left it then.
-  case $touched in *"$nl$entry$nl"*) enter_all ;; esac
+  case $changed$nl in *"$nl$entry$nl"*) enter_all ;; esac
   keep_one "$entry" "$2" || return
   if [ -L "$entry" ] && real "$1" 2>/dev/null && [ "$real" != "$entry" ]; then keep_one "$real" "$2"; fi
 }
 keep_one() { # PATH, as keep
-  touched=$touched$nl$1$nl
   line_of "$undo/number"; n=$((line + 1))
   echo "$n" >"$undo/number" && printf '%s.' "$1" >"$undo/$n.path" || { echo "no room in $undo"; return 94; }
   stat=- before=-
@@ -289,13 +288,18 @@ keep_daemon() {
 }
 # What the daemon says of its settings before they are read anew for the first time.
 keep_info() { if [ ! -e "$undo/info" ] && daemon; then info >"$undo/info" 2>/dev/null || :; fi; }
-standing() { # PATH: what stands there, as a record says it
-  if [ -L "$1" ]; then target "$1"; echo "link:$(word "$to")"
-  elif [ -f "$1" ]; then echo "file:$(digest <"$1"):$(stat_of "$1")"
-  elif [ -d "$1" ]; then echo "dir:$(stat_of "$1")"
-  elif [ -e "$1" ]; then echo '?'
-  else echo absent; fi
+# What stands at a path, as a record says it, in $now.
+stands() { # PATH, the DIGEST of what is in its file where that is known, else `-`
+  if [ -L "$1" ]; then target "$1"; worded "$to"; now=link:$word
+  elif [ -f "$1" ]; then
+    hash=$2; [ "$hash" != - ] || hash_of "$1"
+    owned_as "$1"; now=file:$hash:$owned
+  elif [ -d "$1" ]; then owned_as "$1"; now=dir:$owned
+  elif [ -e "$1" ]; then now='?'
+  else now=absent; fi
 }
+owned_as() { attributes_of "$1"; owned=${stat%,"${stat#*,*,*,}"}; } # PATH: MODE,UID,GID in $owned
+standing() { stands "$1" -; echo "$now"; } # PATH
 was_of() { # KIND, STAT, BEFORE: the same of what a record keeps, in $old
   case $1 in file) old=file:$3:$2 ;; link) old=link:$3 ;; dir | tree) old=dir:$2 ;; absent) old=absent ;; *) old='?' ;; esac
 }
@@ -316,23 +320,19 @@ made=
 enter_all() { # into the record and the log
   [ -n "$made" ] || return 0
   all=
-  while read -r _ _ _ rest; do
-    for n in $rest; do
-      eval "p=\$path_$n"
-      case $p in *"$nl"* | *\\*) continue ;; esac
-      # What the survey has seen behind the changes is not looked at again.
-      if [ -L "$p" ] || [ ! -e "$p" ] || line_after "$p" "$stats"; then continue; fi
-      all=$all$nl$p
-    done
-  done <<END
-$made
-END
+  set -f; IFS=$nl
+  for p in $changed; do
+    # What the survey has seen behind the changes is not looked at again.
+    case $p in *\\*) continue ;; esac
+    if [ -L "$p" ] || [ ! -e "$p" ] || line_after "$p" "$stats"; then continue; fi
+    all=$all$nl$p
+  done
   if [ -n "$all" ]; then
     set -f; IFS=$nl
     # shellcheck disable=SC2086
     stats=$stats$nl$(stat -L -c "%n$nl$attributes" -- $all 2>/dev/null)
-    set +f; unset IFS
   fi
+  set +f; unset IFS
   while read -r status name wrote rest; do
     [ -n "$name" ] || continue
     about=
@@ -348,23 +348,13 @@ END
   made='' changed=''
 }
 enter_one() { # NUMBER; $wrote is the digest of what is in its file, where that is known
-  eval "p=\$path_$1 line=\$line_$1"
-  line="$1 $line" now=
-  if [ -f "$p" ] && [ ! -L "$p" ] && [ "$wrote" != - ]; then now=file:$wrote
-  elif [ -f "$p" ] && [ ! -L "$p" ]; then hash_of "$p"; now=file:$hash
-  elif [ -d "$p" ] && [ ! -L "$p" ]; then now=dir; fi
-  if [ -z "$now" ]; then now=$(standing "$p")
-  else
-    here=$line
-    attributes_of "$p"; stat=${stat%,*,*,*,*}; now=$now:$stat
-    line=$here
-  fi
-  # shellcheck disable=SC2086
-  set -- $line
+  eval "p=\$path_$1"
+  stands "$p" "$wrote"
+  eval "set -- \"\$1\" \$line_$1"
   was_of "$3" "$4" "$5"
   if [ "$now" = "$old" ]; then [ ! -e "$undo/$1.image" ] || rm -rf -- "$undo/$1.image"
   else
-    echo "$line $now" >>"$undo/entries"
+    echo "$* $now" >>"$undo/entries"
     about="$about ${p#"$ROOT"} $old -> $now"
   fi
 }

@@ -74,11 +74,6 @@ impl Answer {
     }
 }
 
-/// Whether anything of the script has run, as far as has been heard.
-pub(super) fn has_started(bytes: &[u8], mark: &str) -> bool {
-    find(bytes, format!("\n{mark} start\n").as_bytes()).is_some()
-}
-
 /// Whether the frame has ended, seen from the last bytes alone: asked after each read.
 pub(super) fn is_whole(bytes: &[u8], mark: &str) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(mark.len() + 32)..];

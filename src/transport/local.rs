@@ -52,14 +52,7 @@ impl Sandbox {
             .env("HOME", &self.root)
             .current_dir(&self.root);
         let words = super::words()?;
-        let frame = Frame {
-            words: &words,
-            password: None,
-            seconds: limits.seconds(),
-            root,
-            ignore_identity: true,
-            reads_on: false,
-        };
+        let frame = Frame { root, ignore_identity: true, ..Frame::new(&words, None, limits) };
         run(command, &frame, script, limits).await
     }
 }
@@ -69,15 +62,7 @@ impl Local {
         let words = super::words()?;
         let password = self.password.as_ref();
         password.map_or(Ok(()), Secret::check).map_err(nothing)?;
-        let frame = Frame {
-            words: &words,
-            password,
-            seconds: limits.seconds(),
-            root: "",
-            ignore_identity: false,
-            reads_on: false,
-        };
-        run(Command::new(SHELL), &frame, script, limits).await
+        run(Command::new(SHELL), &Frame::new(&words, password, limits), script, limits).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::limits::Limits;
 use super::quote::quote;
 use super::script::{Identity, Script, Section};
 use super::secret::Secret;
@@ -58,7 +59,11 @@ fn whole(words: &Words, body: &str) -> String {
     )
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// For a host itself, and a shell that reads this script alone.
+    pub(super) fn new(words: &'a Words, password: Option<&'a Secret>, limits: &Limits) -> Self {
+        Self { words, password, seconds: limits.seconds(), root: "", ignore_identity: false, reads_on: false }
+    }
     /// What goes to the standard input of a shell that has read these functions before.
     pub(super) fn input(&self, script: &Script, known: &HashSet<&'static str>) -> String {
         let mut body = match self.direct_alone(script) {

@@ -47,6 +47,7 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::limits::Limits;
     use crate::transport::render::Words;
     use crate::transport::script::Section;
 
@@ -61,14 +62,7 @@ mod tests {
     #[test]
     fn the_input_begins_and_ends_with_the_nonce_and_counts_its_lines() {
         let words = Words { nonce: "N".to_owned(), mark: "M".to_owned() };
-        let frame = Frame {
-            words: &words,
-            password: None,
-            seconds: 9,
-            root: "",
-            ignore_identity: false,
-            reads_on: false,
-        };
+        let frame = Frame { seconds: 9, ..Frame::new(&words, None, &Limits::default()) };
         let section = |identity, text: &str| Section {
             identity,
             functions: Vec::new(),

@@ -22,7 +22,7 @@ use modules::Shell;
 use openssh::Error;
 use tokio::time::{sleep, timeout};
 
-use super::answer::has_started;
+use super::answer::Answer;
 use super::error::{Cause, Phase};
 use super::limits::{Limits, Output};
 use super::powershell;
@@ -66,15 +66,9 @@ impl Ssh {
         let words = super::words()?;
         let password = self.destination.password.as_ref();
         let shell = self.destination.shell;
-        let frame = Frame {
-            words: &words,
-            password,
-            seconds: limits.seconds(),
-            root: "",
-            ignore_identity: false,
-            // sudo's ticket is the shell's: with a password it would hold for scripts that are to do without.
-            reads_on: shell == Shell::Posix && !(password.is_some() && script.needs_sudo()),
-        };
+        // sudo's ticket is the shell's: with a password it would hold for scripts that are to do without.
+        let reads_on = shell == Shell::Posix && !(password.is_some() && script.needs_sudo());
+        let frame = Frame { reads_on, ..Frame::new(&words, password, limits) };
         let (command, alone) = match shell {
             Shell::Posix => (SHELL.to_owned(), None),
             Shell::PowerShell => (powershell::command(&words.nonce), Some(powershell::input(&frame, script))),
@@ -105,7 +99,7 @@ impl Ssh {
             }
             // One that had ended meanwhile has read nothing of this: all that it said would be here, as the connection stands.
             let has_ended = matches!(seen.ended, Ended::Status(_) | Ended::Killed);
-            if has_waited && has_ended && !has_started(&seen.stdout, &words.mark) {
+            if has_waited && has_ended && !Answer::parse(&seen.stdout, &words.mark).started {
                 continue;
             }
             break (seen, opened);
