@@ -9,20 +9,21 @@ use similar::TextDiff;
 
 use crate::lab::{Lab, Run};
 
+/// As the records name them.
+const HOSTS: [&str; 2] = ["web1", "web2"];
+
 struct Case<'a> {
     lab: &'a Lab,
-    hosts: Vec<&'a str>,
     folder: PathBuf,
 }
 
 impl<'a> Case<'a> {
-    /// Two clean hosts, prepared as for Ansible.
+    /// The hosts, prepared as for Ansible.
     fn start(lab: &'a Lab, name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/ansible").join(name);
-        let hosts: Vec<&str> = lab.get("HOSTS").split_whitespace().take(2).collect();
-        let case = Self { lab, hosts, folder };
+        let case = Self { lab, folder };
         std::thread::scope(|scope| {
-            for (i, host) in case.hosts.iter().enumerate() {
+            for (i, host) in HOSTS.iter().enumerate() {
                 let case = &case;
                 scope.spawn(move || case.prepare(i + 1, host));
             }
@@ -31,7 +32,6 @@ impl<'a> Case<'a> {
     }
 
     fn prepare(&self, number: usize, host: &str) {
-        self.lab.reset(host);
         Lab::lab(&["load", host]);
         if let Ok(script) = std::fs::read_to_string(self.folder.join("before.sh")) {
             let output = Lab::lab(&["exec", host, "sh", "-c", &script, "-", &number.to_string()]);
@@ -53,7 +53,7 @@ impl<'a> Case<'a> {
     /// What stands on the hosts, in the lines of the record.
     fn state(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for host in &self.hosts {
+        for host in HOSTS {
             let output = Command::new(self.folder.with_file_name("state.sh"))
                 .arg(self.lab.home.path().join(format!("{host}.before")))
                 .arg(host)
@@ -69,13 +69,13 @@ impl<'a> Case<'a> {
     /// A run as the record has it.
     fn answer(&self, run: &Run) -> Vec<String> {
         let mut lines = vec!["end ok".to_owned()];
-        for host in &self.hosts {
-            let of_host = |event: &Value| event["event"] == "task_finished" && event["host"] == *host;
+        for host in HOSTS {
+            let of_host = |event: &Value| event["event"] == "task_finished" && event["host"] == host;
             lines.extend(
                 run.events().iter().filter(|event| of_host(event)).filter_map(|event| line(host, event)),
             );
         }
-        lines.extend(self.hosts.iter().map(|host| recap(host, &run.recap(host))));
+        lines.extend(HOSTS.iter().map(|host| recap(host, &run.recap(host))));
         lines.extend(self.state());
         lines
     }
@@ -103,7 +103,6 @@ impl<'a> Case<'a> {
         let theirs = std::fs::read_to_string(self.folder.join("answer.txt")).expect("Ansible's answer");
         let difference = TextDiff::from_lines(&theirs, &ours).unified_diff().context_radius(2).to_string();
         assert!(theirs == ours, "{}\n{difference}", self.folder.display());
-        self.hosts.iter().for_each(|host| self.lab.reset(host));
     }
 }
 
@@ -151,24 +150,26 @@ fn recap(host: &str, recap: &Value) -> String {
 
 #[test]
 fn a_ca_gets_into_both_stores_as_by_ansible() {
-    let Some(lab) = Lab::up("a_ca_gets_into_both_stores_as_by_ansible") else { return };
+    let Some(lab) = Lab::up("a_ca_gets_into_both_stores_as_by_ansible", &HOSTS) else { return };
     Case::start(&lab, "trust").compare();
 }
 
 #[test]
 fn settings_are_merged_and_the_daemon_restarted_as_by_ansible() {
-    let Some(lab) = Lab::up("settings_are_merged_and_the_daemon_restarted_as_by_ansible") else { return };
+    let Some(lab) = Lab::up("settings_are_merged_and_the_daemon_restarted_as_by_ansible", &HOSTS) else {
+        return;
+    };
     Case::start(&lab, "settings").compare();
 }
 
 #[test]
 fn a_role_with_handlers_sets_a_fleet_up_as_by_ansible() {
-    let Some(lab) = Lab::up("a_role_with_handlers_sets_a_fleet_up_as_by_ansible") else { return };
+    let Some(lab) = Lab::up("a_role_with_handlers_sets_a_fleet_up_as_by_ansible", &HOSTS) else { return };
     Case::start(&lab, "role").compare();
 }
 
 #[test]
 fn units_of_systemd_come_into_their_states_as_by_ansible() {
-    let Some(lab) = Lab::up("units_of_systemd_come_into_their_states_as_by_ansible") else { return };
+    let Some(lab) = Lab::up("units_of_systemd_come_into_their_states_as_by_ansible", &HOSTS) else { return };
     Case::start(&lab, "services").compare();
 }

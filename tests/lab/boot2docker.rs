@@ -89,7 +89,7 @@ fn trust_reboot_and_back(lab: &Lab, version: &str, stores: &str) {
 
 #[test]
 fn dockers_store_outlives_a_reboot_of_every_release() {
-    let Some(lab) = Lab::up("dockers_store_outlives_a_reboot_of_every_release") else { return };
+    let Some(lab) = Lab::up("dockers_store_outlives_a_reboot_of_every_release", &[HOST]) else { return };
     for version in ["18.09.9", "17.03.0-ce", "1.9.1"] {
         trust_reboot_and_back(&lab, version, "docker");
     }
@@ -97,7 +97,7 @@ fn dockers_store_outlives_a_reboot_of_every_release() {
 
 #[test]
 fn the_systems_store_outlives_a_reboot_of_every_release() {
-    let Some(lab) = Lab::up("the_systems_store_outlives_a_reboot_of_every_release") else { return };
+    let Some(lab) = Lab::up("the_systems_store_outlives_a_reboot_of_every_release", &[HOST]) else { return };
     for version in ["18.09.9", "17.03.0-ce"] {
         trust_reboot_and_back(&lab, version, "system");
     }
@@ -105,7 +105,7 @@ fn the_systems_store_outlives_a_reboot_of_every_release() {
 
 #[test]
 fn a_bootsync_of_others_is_kept_byte_for_byte() {
-    let Some(lab) = Lab::up("a_bootsync_of_others_is_kept_byte_for_byte") else { return };
+    let Some(lab) = Lab::up("a_bootsync_of_others_is_kept_byte_for_byte", &[HOST]) else { return };
     reset(&lab, "1.9.1");
     let script = "/var/lib/boot2docker/bootsync.sh";
     lab.on(
@@ -125,7 +125,7 @@ fn a_bootsync_of_others_is_kept_byte_for_byte() {
 
 #[test]
 fn the_flag_reaches_the_daemon_and_outlives_a_reboot() {
-    let Some(lab) = Lab::up("the_flag_reaches_the_daemon_and_outlives_a_reboot") else { return };
+    let Some(lab) = Lab::up("the_flag_reaches_the_daemon_and_outlives_a_reboot", &[HOST]) else { return };
     let registry = lab.get("PLAIN");
     let named = format!("registry={registry}");
     let playbook = Lab::playbook("insecure-registry-boot2docker.yml");
@@ -153,10 +153,9 @@ fn the_flag_reaches_the_daemon_and_outlives_a_reboot() {
 
 #[test]
 fn a_conflict_and_what_is_not_followed_are_refused_untouched() {
-    let Some(lab) = Lab::up("a_conflict_and_what_is_not_followed_are_refused_untouched") else {
+    let Some(lab) = Lab::up("a_conflict_and_what_is_not_followed_are_refused_untouched", &[HOST]) else {
         return;
     };
-    reset(&lab, "18.09.9");
     let named = format!("registry={}", lab.get("PLAIN"));
     let playbook = Lab::playbook("insecure-registry-boot2docker.yml");
     let args = ["-e", "target=boot2docker", "-e", &named];
@@ -171,10 +170,10 @@ fn a_conflict_and_what_is_not_followed_are_refused_untouched() {
 
 #[test]
 fn a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json() {
-    let Some(lab) = Lab::up("a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json") else {
+    let Some(lab) = Lab::up("a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json", &[HOST])
+    else {
         return;
     };
-    reset(&lab, "18.09.9");
     let named = format!("registry={}", lab.get("PLAIN"));
     let flag = Lab::playbook("insecure-registry-boot2docker.yml");
     let key = Lab::playbook("insecure-registry.yml");
@@ -191,13 +190,11 @@ fn a_flag_that_is_not_in_force_yet_keeps_the_key_out_of_daemon_json() {
     reboot(&lab);
     assert!(pull(&lab, lab.get("PLAIN")).contains("not found"), "it has started, with the key");
     lab.apply(&flag, &args).ends(3).says("specified both as a flag and in the configuration file");
-    reset(&lab, "18.09.9");
 }
 
 #[test]
 fn docker_machines_store_leads_to_the_machine() {
-    let Some(lab) = Lab::up("docker_machines_store_leads_to_the_machine") else { return };
-    reset(&lab, "18.09.9");
+    let Some(lab) = Lab::up("docker_machines_store_leads_to_the_machine", &[HOST]) else { return };
     let address = lab.on(HOST, "hostname -i");
     let config = format!(
         "{{\n    \"ConfigVersion\": 3,\n    \"Driver\": {{\n        \"IPAddress\": \"{}\",\n        \"SSHUser\": \"docker\",\n        \"SSHPort\": 22,\n        \"SSHKeyPath\": \"{}\"\n    }},\n    \"DriverName\": \"kvm2\",\n    \"Name\": \"b2d\"\n}}\n",
@@ -217,5 +214,4 @@ fn docker_machines_store_leads_to_the_machine() {
     lab.dtrctl(&args).ends(4).says("accept-new");
     lab.dtrctl(&[&args[..], &["--host-key-checking", "accept-new"]].concat()).good();
     assert!(pull(&lab, lab.get("REGISTRY")).contains(TRUSTED));
-    reset(&lab, "18.09.9");
 }

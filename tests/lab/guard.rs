@@ -76,7 +76,6 @@ impl Fault {
 }
 
 fn begin(lab: &Lab, host: &str) -> (Vec<String>, String) {
-    lab.reset(host);
     Lab::lab(&["load", host]);
     lab.on(host, "docker run -d --restart=always --name always idle:1; docker run -d --name once idle:1");
     (lab.files(host), containers(lab, host))
@@ -94,10 +93,11 @@ fn broken(lab: &Lab, host: &str, tasks: &str) -> Run {
 
 #[test]
 fn faults_r9_a_bad_restart_puts_the_old_state_back() {
-    let Some(lab) = Lab::up("faults_r9_a_bad_restart_puts_the_old_state_back") else { return };
-    let (mut slowest, mut tried) = (Duration::ZERO, 0);
     let rounds = times(1, 10);
-    for host in if rounds == 1 { &["web1"][..] } else { &["web1", "deb28"] } {
+    let hosts = if rounds == 1 { &["web"][..] } else { &["web", "deb28"] };
+    let Some(lab) = Lab::up("faults_r9_a_bad_restart_puts_the_old_state_back", hosts) else { return };
+    let (mut slowest, mut tried) = (Duration::ZERO, 0);
+    for host in lab.hosts() {
         let (before, running) = begin(&lab, host);
         for fault in FAULTS.iter().cycle().take(FAULTS.len() * rounds) {
             let name = fault.name;
@@ -123,7 +123,6 @@ fn faults_r9_a_bad_restart_puts_the_old_state_back() {
             let log = lab.on(host, "journalctl -t dtrctl -o cat | tail -n 20");
             assert!(log.contains("put back: "), "{name}: {log}");
         }
-        lab.reset(host);
     }
     figure(
         "R9",
@@ -134,58 +133,62 @@ fn faults_r9_a_bad_restart_puts_the_old_state_back() {
 
 #[test]
 fn a_disk_that_is_full_by_then_hinders_no_way_back() {
-    let Some(lab) = Lab::up("a_disk_that_is_full_by_then_hinders_no_way_back") else { return };
-    begin(&lab, "web1");
+    let Some(lab) = Lab::up("a_disk_that_is_full_by_then_hinders_no_way_back", &["web"]) else { return };
+    let web = lab.host(0);
+    begin(&lab, web);
     // What was changed and the record of it each have a file system of their own, and both are full by then.
     lab.on(
-        "web1",
+        web,
         "for disk in /etc/docker /var/lib/dtrctl; do mkdir -p $disk; mount -t tmpfs -o size=400k,mode=755 tmpfs $disk; done
          echo '{\"log-level\": \"info\"}' > /etc/docker/daemon.json; systemctl restart docker; docker start once",
     );
-    let (before, running) = (lab.files("web1"), containers(&lab, "web1"));
+    let (before, running) = (lab.files(web), containers(&lab, web));
     let fill = "for disk in /etc/docker /var/lib/dtrctl; do dd if=/dev/zero of=$disk/fill bs=1k; done; true";
     let dies = FAULTS.iter().find(|fault| fault.name.starts_with("dies after three")).expect("there is one");
     // Once all is changed: a change that there is no room to keep would be refused.
     let first = "\n    - daemon_json: {merge: {log-driver: local}}".to_owned() + &dies.tasks();
     let last = format!("    - {RESTART}\n");
     let tasks = first.replace(&last, &format!("    - shell: {fill}\n{last}"));
-    let run = broken(&lab, "web1", &tasks).ends(6);
-    let message = run.recap("web1")["reason"]["message"].to_string();
+    let run = broken(&lab, web, &tasks).ends(6);
+    let message = run.recap(web)["reason"]["message"].to_string();
     assert!(message.contains("the docker daemon is up") && !message.contains("but not"), "{message}");
-    let after: Vec<_> = lab.files("web1").into_iter().filter(|line| !line.contains("/fill")).collect();
+    let after: Vec<_> = lab.files(web).into_iter().filter(|line| !line.contains("/fill")).collect();
     assert_eq!(difference(&before, &after), Vec::<String>::new(), "every file is as it was");
-    assert_eq!(containers(&lab, "web1"), running);
+    assert_eq!(containers(&lab, web), running);
     // Full before: nothing is begun.
-    lab.on("web1", fill);
-    broken(&lab, "web1", "\n    - copy: {dest: /etc/lab, content: new}\n")
+    lab.on(web, fill);
+    broken(&lab, web, "\n    - copy: {dest: /etc/lab, content: new}\n")
         .ends(3)
         .says("cannot be written: is the disk full?");
     let records = "ls /var/lib/dtrctl/runs | wc -l";
-    assert_eq!(lab.on("web1", &format!("test -e /etc/lab || {records}")).trim(), "1", "nothing was begun");
-    lab.reset("web1");
+    assert_eq!(lab.on(web, &format!("test -e /etc/lab || {records}")).trim(), "1", "nothing was begun");
     figure("R3", "a_disk_that_is_full_by_then_hinders_no_way_back", "not_put_back=0 of=1");
 }
 
 #[test]
 fn what_the_daemon_would_refuse_is_not_written_by_any_task() {
-    let Some(lab) = Lab::up("what_the_daemon_would_refuse_is_not_written_by_any_task") else { return };
-    let (before, running) = begin(&lab, "web1");
+    let Some(lab) = Lab::up("what_the_daemon_would_refuse_is_not_written_by_any_task", &["web"]) else {
+        return;
+    };
+    let web = lab.host(0);
+    let (before, running) = begin(&lab, web);
     let tasks = "
     - copy: {dest: /etc/docker/daemon.json, content: '{\"hosts\": [\"unix:///var/run/docker.sock\"]}'}
     - command: systemctl restart docker
 ";
-    broken(&lab, "web1", tasks).ends(3).says("specified both as a flag and in the configuration file");
-    assert_eq!(lab.files("web1"), before);
-    assert_eq!(containers(&lab, "web1"), running);
+    broken(&lab, web, tasks).ends(3).says("specified both as a flag and in the configuration file");
+    assert_eq!(lab.files(web), before);
+    assert_eq!(containers(&lab, web), running);
 }
 
 #[test]
 fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() {
-    let Some(lab) = Lab::up("a_controller_that_dies_between_write_and_restart") else { return };
-    let (before, running) = begin(&lab, "web1");
+    let Some(lab) = Lab::up("a_controller_that_dies_between_write_and_restart", &["web"]) else { return };
+    let web = lab.host(0);
+    let (before, running) = begin(&lab, web);
     let play = lab.file(
         "dies.yml",
-        "- hosts: web1
+        "- hosts: all
   become: true
   tasks:
     - daemon_json: {merge: {debug: true, labels: [lab=1]}}
@@ -203,7 +206,7 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
     };
     let wait = |what: &str, command: &str, wanted: &str| {
         let begin = Instant::now();
-        while lab.on("web1", command).trim() != wanted {
+        while lab.on(web, command).trim() != wanted {
             assert!(begin.elapsed() < Duration::from_secs(90), "{what}");
             sleep(Duration::from_millis(200));
         }
@@ -216,39 +219,38 @@ fn a_controller_that_dies_between_write_and_restart_leaves_the_host_as_it_was() 
         let mut child = start();
         wait("it is done", when, "yes");
         if blow == "sshd" {
-            lab.on("web1", "pkill -9 -x sshd; systemctl restart ssh");
+            lab.on(web, "pkill -9 -x sshd; systemctl restart ssh");
         } else {
             child.kill().expect("it runs");
         }
         _ = child.wait();
         wait("the guard ends", "ls /run/dtrctl 2>/dev/null | grep -c guard", "0");
-        assert_eq!(lab.files("web1"), before, "{blow}: every file is as it was");
-        assert_eq!(containers(&lab, "web1"), running, "{blow}");
+        assert_eq!(lab.files(web), before, "{blow}: every file is as it was");
+        assert_eq!(containers(&lab, web), running, "{blow}");
         // A reload takes back no key that is gone from the file: what it has brought is owed then.
-        let keeps = lab.on("web1", reloaded).trim() == "yes";
+        let keeps = lab.on(web, reloaded).trim() == "yes";
         assert!(keeps || blow != "reloaded", "it had reloaded");
         if keeps {
-            assert_ne!(lab.on("web1", owed).trim(), "0", "{blow}: the daemon, too, or it is owed");
-            let pay = "- hosts: web1\n  become: true\n  tasks:\n    - restart_docker: {containers: stop}\n";
+            assert_ne!(lab.on(web, owed).trim(), "0", "{blow}: the daemon, too, or it is owed");
+            let pay = "- hosts: all\n  become: true\n  tasks:\n    - restart_docker: {containers: stop}\n";
             lab.apply(&lab.file("pay.yml", pay).display().to_string(), &[]).good();
-            assert_eq!(lab.on("web1", reloaded).trim(), "", "{blow}: what was owed is paid");
-            lab.on("web1", "docker start once");
+            assert_eq!(lab.on(web, reloaded).trim(), "", "{blow}: what was owed is paid");
+            lab.on(web, "docker start once");
         }
-        assert_eq!(lab.on("web1", "ls -A /run/dtrctl 2>/dev/null").trim(), "", "{blow}: nothing is left");
+        assert_eq!(lab.on(web, "ls -A /run/dtrctl 2>/dev/null").trim(), "", "{blow}: nothing is left");
     }
-    lab.reset("web1");
 }
 
 #[test]
 fn faults_r12_runs_at_once_take_turns() {
-    let Some(lab) = Lab::up("faults_r12_runs_at_once_take_turns") else { return };
-    lab.reset("web1");
+    let Some(lab) = Lab::up("faults_r12_runs_at_once_take_turns", &["web"]) else { return };
+    let web = lab.host(0);
     let (rounds, mut refused, mut waited) = (times(3, 50), 0, 0);
     for round in 0..rounds {
         let runs: Vec<_> = (0..4)
             .map(|i| {
                 let play = format!(
-                    "- hosts: web1\n  become: true\n  tasks:\n    - copy: {{dest: /etc/lab-a, content: '{round}-{i}'}}\n    - copy: {{dest: /etc/lab-b, content: '{round}-{i}'}}\n"
+                    "- hosts: all\n  become: true\n  tasks:\n    - copy: {{dest: /etc/lab-a, content: '{round}-{i}'}}\n    - copy: {{dest: /etc/lab-b, content: '{round}-{i}'}}\n"
                 );
                 let playbook = lab.file(&format!("run{i}.yml"), &play);
                 lab.command(&["apply", &playbook.display().to_string(), "-i", lab.get("INVENTORY")])
@@ -272,7 +274,7 @@ fn faults_r12_runs_at_once_take_turns() {
                 other => panic!("{other:?}: {text}{}", String::from_utf8_lossy(&output.stderr)),
             }
         }
-        let (a, b) = (lab.on("web1", "cat /etc/lab-a"), lab.on("web1", "cat /etc/lab-b"));
+        let (a, b) = (lab.on(web, "cat /etc/lab-a"), lab.on(web, "cat /etc/lab-b"));
         assert_eq!(a, b, "the last run has written both");
     }
     assert!(waited >= rounds * 2, "whoever waits gets its turn");

@@ -1,16 +1,27 @@
-//! The lab as the tests see it: its settings, its hosts, and dtrctl run against them.
+//! The lab as a test sees it: its settings, the hosts that are the test's own for now, and dtrctl run against them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use serde_json::Value;
+
+use crate::hosts::Hosts;
 
 /// A lab that is up.
 pub struct Lab {
     settings: BTreeMap<String, String>,
     pub home: tempfile::TempDir,
+    test: &'static str,
+    hosts: Hosts,
+    begin: Instant,
 }
+
+/// Seconds; more than anything here takes. What takes longer hangs: it is ended, and the test sees what it has said.
+const PATIENCE: &str = "900";
 
 /// What a run of dtrctl gave.
 pub struct Run {
@@ -42,8 +53,9 @@ const OTHERS: [&str; 5] = [
 
 #[expect(clippy::unused_self, reason = "only a lab that is up can be asked")]
 impl Lab {
-    /// The lab, or none where it is not up; says so then.
-    pub fn up(test: &str) -> Option<Self> {
+    /// The lab with these hosts as `lab up` makes them, nobody else's until the test ends; waits for them. `web` is any of the
+    /// web hosts. None where the lab is not up; says so then.
+    pub fn up(test: &'static str, wanted: &[&str]) -> Option<Self> {
         if std::env::var_os("DTRCTL_LAB").is_none() {
             eprintln!("skipped: {test}: needs the lab; `tests/run` brings it up (as root)");
             return None;
@@ -51,11 +63,28 @@ impl Lab {
         let output = Command::new(root().join("tests/lab/lab")).arg("env").output().expect("lab env runs");
         assert!(output.status.success(), "the lab is not up: {}", text(&output.stderr));
         let unquote = |value: &str| value.trim_matches('\'').to_owned();
-        let settings = text(&output.stdout)
+        let mut settings: BTreeMap<_, _> = text(&output.stdout)
             .lines()
             .filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), unquote(value))))
             .collect();
-        Some(Self { settings, home: tempfile::tempdir().expect("a folder") })
+        let home = tempfile::tempdir().expect("a folder");
+        let webs: Vec<_> = settings["DTRCTL_LAB_HOSTS"].split_whitespace().map(str::to_owned).collect();
+        let hosts = Hosts::take(wanted, &webs);
+        let begin = Instant::now();
+        let inventory = home.path().join("inventory/hosts.yml");
+        write_inventory(&settings["DTRCTL_LAB_INVENTORY"], hosts.names(), &inventory);
+        settings.insert("DTRCTL_LAB_INVENTORY".to_owned(), inventory.display().to_string());
+        Some(Self { settings, home, test, hosts, begin })
+    }
+
+    /// The test's hosts, in the order in which it wanted them.
+    pub fn hosts(&self) -> &[String] {
+        self.hosts.names()
+    }
+
+    /// One of them.
+    pub fn host(&self, number: usize) -> &str {
+        &self.hosts()[number]
     }
 
     /// A setting, without its `DTRCTL_LAB_`.
@@ -70,18 +99,12 @@ impl Lab {
 
     /// A command of the lab's script; its standard output.
     pub fn lab(args: &[&str]) -> Output {
-        Command::new(root().join("tests/lab/lab")).args(args).output().expect("the lab's script runs")
+        patiently(root().join("tests/lab/lab")).args(args).output().expect("the lab's script runs")
     }
 
-    /// Throws a host away and starts it anew.
+    /// Throws a host away and starts it anew, in the middle of a test.
     pub fn reset(&self, host: &str) {
-        let output = Self::lab(&["reset", host]);
-        assert!(
-            output.status.success(),
-            "{host} starts anew: {}{}",
-            text(&output.stdout),
-            text(&output.stderr)
-        );
+        Hosts::reset(host);
     }
 
     /// What a command on a host prints, both streams.
@@ -125,7 +148,7 @@ impl Lab {
         root().join("playbooks").join(name).display().to_string()
     }
 
-    /// `dtrctl apply` with the lab's inventory and ssh configuration.
+    /// `dtrctl apply` with an inventory of the test's hosts and the lab's ssh configuration.
     pub fn apply(&self, playbook: &str, args: &[&str]) -> Run {
         let mut all =
             vec!["apply", playbook, "-i", self.get("INVENTORY"), "--ssh-config", self.get("SSH_CONFIG")];
@@ -135,7 +158,18 @@ impl Lab {
 
     /// dtrctl with any arguments, with a home of its own, for a test that runs it itself.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dtrctl"));
+        self.at_home(Command::new(env!("CARGO_BIN_EXE_dtrctl")), args)
+    }
+
+    /// The same, run to its end.
+    pub fn dtrctl(&self, args: &[&str]) -> Run {
+        let output =
+            self.at_home(patiently(env!("CARGO_BIN_EXE_dtrctl")), args).output().expect("dtrctl runs");
+        let code = output.status.code().unwrap_or(-1);
+        Run { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    fn at_home(&self, mut command: Command, args: &[&str]) -> Command {
         command
             .args(args)
             .env("HOME", self.home.path())
@@ -144,13 +178,6 @@ impl Lab {
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("DTRCTL_INVENTORY");
         command
-    }
-
-    /// The same, run to its end.
-    pub fn dtrctl(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().expect("dtrctl runs");
-        let code = output.status.code().unwrap_or(-1);
-        Run { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
     /// Check, apply, apply on one host: check's plan is apply's plan and writes nothing, the second apply is empty and one
@@ -178,6 +205,33 @@ impl Lab {
         assert_eq!(again.recap(host)["trips"], 1);
         applied
     }
+}
+
+fn patiently(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["-k", "30", PATIENCE]).arg(program);
+    command
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // Not by a macro: what those print is shown of failed tests only.
+        let line = format!("lab: {}: {} s\n", self.test, self.begin.elapsed().as_secs());
+        _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// The lab's inventory with these hosts only, so that `hosts: all` is nobody else's.
+fn write_inventory(from: &str, hosts: &[String], to: &Path) {
+    let all = std::fs::read_to_string(from).expect("the lab's inventory");
+    let mut groups: serde_yaml::Mapping = serde_yaml::from_str(&all).expect("YAML");
+    groups.retain(|_, group| {
+        let members = group["hosts"].as_mapping_mut().expect("hosts");
+        members.retain(|name, _| hosts.iter().any(|host| name == host.as_str()));
+        !members.is_empty()
+    });
+    std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+    std::fs::write(to, serde_yaml::to_string(&groups).expect("YAML")).expect("an inventory");
 }
 
 impl Run {

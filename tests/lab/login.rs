@@ -4,7 +4,8 @@ use crate::lab::Lab;
 
 #[test]
 fn what_goes_wrong_on_the_way_is_told_apart() {
-    let Some(lab) = Lab::up("what_goes_wrong_on_the_way_is_told_apart") else { return };
+    let Some(lab) = Lab::up("what_goes_wrong_on_the_way_is_told_apart", &["web"]) else { return };
+    let web = lab.host(0);
     let playbook = lab.file(
         "touch.yml",
         "- hosts: all\n  become: true\n  tasks:\n    - copy: {dest: /etc/dtrctl-login, content: \"x\\n\"}\n",
@@ -16,7 +17,7 @@ fn what_goes_wrong_on_the_way_is_told_apart() {
             "    {name}: {{ansible_host: {address}, ansible_user: {user}, ansible_ssh_private_key_file: {key}}}\n"
         )
     };
-    let listed = lab.dtrctl(&["inventory", "-i", lab.get("INVENTORY"), "--host", "web1"]).good().stdout;
+    let listed = lab.dtrctl(&["inventory", "-i", lab.get("INVENTORY"), "--host", web]).good().stdout;
     let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
     let address = listed["ansible_host"].as_str().expect("an address");
     let inventory = lab.file(
@@ -46,15 +47,15 @@ fn what_goes_wrong_on_the_way_is_told_apart() {
         .ends(3)
         .says("the password is wrong");
     run(&[&config[..], &["-l", "asks", "--become-password-file", &right]].concat()).good();
-    assert_eq!(lab.on("web1", "cat /etc/dtrctl-login; rm /etc/dtrctl-login"), "x\n");
+    assert_eq!(lab.on(web, "cat /etc/dtrctl-login; rm /etc/dtrctl-login"), "x\n");
     // Without `become` the daemon's process is hidden, and the task says so.
     let unprivileged = lab
         .file("unprivileged.yml", "- hosts: docker\n  tasks:\n    - daemon_json: {merge: {debug: true}}\n");
-    lab.apply(&unprivileged.display().to_string(), &["-l", "web1"])
+    lab.apply(&unprivileged.display().to_string(), &["-l", web])
         .ends(3)
         .says("does the task need `become: true`?");
     // Without the lab's known_hosts the host's key is not known: nothing is sent.
-    let sessions = lab.sessions("web1");
+    let sessions = lab.sessions(web);
     run(&["-l", "asks"]).ends(4).says("the host's key is not known");
-    assert_eq!(lab.sessions("web1"), sessions);
+    assert_eq!(lab.sessions(web), sessions);
 }

@@ -1,6 +1,6 @@
 //! The lab: real hosts with systemd, sshd and dockerd, and a real registry.
 //!
-//! The tests share the hosts, so they run one at a time. Without `DTRCTL_LAB`, which `tests/run` sets when the lab is up,
+//! Each test has the hosts that it names to itself. Without `DTRCTL_LAB`, which `tests/run` sets when the lab is up,
 //! each says that it is skipped.
 
 mod ansible;
@@ -10,6 +10,7 @@ mod figure;
 #[path = "../faults/form.rs"]
 mod form;
 mod guard;
+mod hosts;
 mod insecure;
 mod killed;
 mod lab;

@@ -41,38 +41,31 @@ fn install_into_the_system(lab: &Lab, host: &str) {
 
 #[test]
 fn three_hosts_in_three_states_are_told_apart_and_nothing_is_written() {
-    let Some(lab) = Lab::up("three_hosts_in_three_states") else { return };
+    let Some(lab) = Lab::up("three_hosts_in_three_states", &["web", "deb26", "deb28"]) else { return };
     let registry = lab.get("REGISTRY");
-    let hosts = ["web2", "deb26", "deb28"];
-    for host in hosts {
-        lab.reset(host);
-    }
+    let (web, hosts) = (lab.host(0), lab.hosts());
+    let three = hosts.join(":");
     let folder = format!("/etc/docker/certs.d/{registry}");
-    put(&lab, "web2", lab.get("ROOT_CA"), &format!("{folder}/lab.crt"));
+    put(&lab, web, lab.get("ROOT_CA"), &format!("{folder}/lab.crt"));
     put(&lab, "deb26", &format!("{}/registry.pem", lab.get("PKI")), &format!("{folder}/lab.crt"));
     let before: Vec<_> = hosts.iter().map(|host| lab.snapshot(host)).collect();
-    let document = answers(&lab, "web2:deb26:deb28", registry, 2);
+    let document = answers(&lab, &three, registry, 2);
     let status = |host: &str| document["hosts"][host]["status"].clone();
-    assert_eq!([status("web2"), status("deb26"), status("deb28")], ["trusted", "trusted", "untrusted"]);
-    assert_eq!(document["hosts"]["web2"]["renewal"]["breaks"], "no");
-    assert_eq!(document["hosts"]["web2"]["daemon"]["status"], "trusted", "the daemon itself was asked");
+    assert_eq!([status(web), status("deb26"), status("deb28")], ["trusted", "trusted", "untrusted"]);
+    assert_eq!(document["hosts"][web]["renewal"]["breaks"], "no");
+    assert_eq!(document["hosts"][web]["daemon"]["status"], "trusted", "the daemon itself was asked");
     assert_eq!(document["hosts"]["deb26"]["renewal"]["reason"], "leaf");
     assert_eq!(document["hosts"]["deb28"]["daemon"]["status"], "not_asked");
-    look(&lab, "web2:deb26:deb28", registry, &[])
-        .ends(2)
-        .says("2 trusted, 1 not trusted")
-        .says("renewal breaks it");
-    look(&lab, "web2", registry, &[]).good().says("renewal keeps it");
-    look(&lab, "web2", registry, &["--expires-within", "100000"]).ends(2).says("trusted, ending soon");
+    look(&lab, &three, registry, &[]).ends(2).says("2 trusted, 1 not trusted").says("renewal breaks it");
+    look(&lab, web, registry, &[]).good().says("renewal keeps it");
+    look(&lab, web, registry, &["--expires-within", "100000"]).ends(2).says("trusted, ending soon");
     assert_eq!(hosts.iter().map(|host| lab.snapshot(host)).collect::<Vec<_>>(), before, "it reads only");
-    assert!(
-        pull(&lab, "web2", registry).contains(TRUSTED) && pull(&lab, "deb26", registry).contains(TRUSTED)
-    );
+    assert!(pull(&lab, web, registry).contains(TRUSTED) && pull(&lab, "deb26", registry).contains(TRUSTED));
     assert!(pull(&lab, "deb28", registry).contains(UNKNOWN));
     // Without root most of it cannot be seen, and that is said.
     let args = [
         "trust",
-        "web2",
+        web,
         "--registry",
         registry,
         "-i",
@@ -85,36 +78,34 @@ fn three_hosts_in_three_states_are_told_apart_and_nothing_is_written() {
 
 #[test]
 fn the_daemons_store_of_roots_is_not_primed() {
-    let Some(lab) = Lab::up("the_daemons_store_of_roots_is_not_primed") else { return };
+    let Some(lab) = Lab::up("the_daemons_store_of_roots_is_not_primed", &["web"]) else { return };
+    let web = lab.host(0);
     let registry = lab.get("REGISTRY");
     // What would happen: any request of the daemon's own makes it read the system's store, once in its life.
-    lab.reset("web2");
-    assert!(pull(&lab, "web2", registry).contains(UNKNOWN));
-    install_into_the_system(&lab, "web2");
-    assert!(pull(&lab, "web2", registry).contains(UNKNOWN), "a restart is needed from now on");
-    assert_eq!(answer(&lab, "web2", registry, 2)["status"], "unknown", "and nothing on the host tells");
+    assert!(pull(&lab, web, registry).contains(UNKNOWN));
+    install_into_the_system(&lab, web);
+    assert!(pull(&lab, web, registry).contains(UNKNOWN), "a restart is needed from now on");
+    assert_eq!(answer(&lab, web, registry, 2)["status"], "unknown", "and nothing on the host tells");
 
-    lab.reset("web2");
-    assert_eq!(answer(&lab, "web2", registry, 2)["status"], "untrusted");
-    install_into_the_system(&lab, "web2");
-    let pending = answer(&lab, "web2", registry, 2);
+    lab.reset(web);
+    assert_eq!(answer(&lab, web, registry, 2)["status"], "untrusted");
+    install_into_the_system(&lab, web);
+    let pending = answer(&lab, web, registry, 2);
     assert_eq!((&pending["status"], &pending["daemon"]["status"]), (&"unknown".into(), &"not_asked".into()));
     assert!(pending["restart"].is_string() && pending["trusted_by"][0]["store"] == "system", "{pending}");
-    look(&lab, "web2", registry, &[]).ends(2).says("unknown 1").says("restart the daemon");
-    assert!(pull(&lab, "web2", registry).contains(TRUSTED), "the daemon has read it without a restart");
+    look(&lab, web, registry, &[]).ends(2).says("unknown 1").says("restart the daemon");
+    assert!(pull(&lab, web, registry).contains(TRUSTED), "the daemon has read it without a restart");
     // Times of files are told in seconds.
-    lab.on("web2", "sleep 1; systemctl reset-failed docker docker.socket; systemctl restart docker");
-    let trusted = answer(&lab, "web2", registry, 0);
+    lab.on(web, "sleep 1; systemctl reset-failed docker docker.socket; systemctl restart docker");
+    let trusted = answer(&lab, web, registry, 0);
     assert_eq!((&trusted["status"], &trusted["daemon"]["status"]), (&"trusted".into(), &"trusted".into()));
     let file = "/usr/local/share/ca-certificates/lab.crt";
     assert_eq!(trusted["trusted_by"][0]["files"][0], file);
-    lab.reset("web2");
 }
 
 #[test]
 fn insecure_expired_and_absent_registries_are_told_apart() {
-    let Some(lab) = Lab::up("insecure_expired_and_absent_registries") else { return };
-    lab.reset("deb26");
+    let Some(lab) = Lab::up("insecure_expired_and_absent_registries", &["deb26"]) else { return };
     let registry = lab.get("REGISTRY");
     for entry in [registry, "198.18.0.0/24"] {
         let text = format!("{{\"insecure-registries\": [\"{entry}\"]}}");
@@ -147,8 +138,7 @@ fn insecure_expired_and_absent_registries_are_told_apart() {
 
 #[test]
 fn the_containerd_image_store_is_asked_by_a_pull() {
-    let Some(lab) = Lab::up("the_containerd_image_store_is_asked_by_a_pull") else { return };
-    lab.reset("deb28");
+    let Some(lab) = Lab::up("the_containerd_image_store_is_asked_by_a_pull", &["deb28"]) else { return };
     let registry = lab.get("REGISTRY");
     let folder = format!("/etc/docker/certs.d/{registry}");
     put(&lab, "deb28", lab.get("ROOT_CA"), &format!("{folder}/lab.crt"));
@@ -171,13 +161,12 @@ fn the_containerd_image_store_is_asked_by_a_pull() {
     lab.on("deb28", &format!("mkdir '{}_'", folder.replace(":5000", "_5000")));
     assert_eq!(answer(&lab, "deb28", registry, 2)["status"], "untrusted");
     assert!(pull(&lab, "deb28", registry).contains("x509: "), "as it is");
-    lab.reset("deb28");
 }
 
 #[test]
 fn a_certificate_that_is_not_served_yet_is_asked_about() {
-    let Some(lab) = Lab::up("a_certificate_that_is_not_served_yet") else { return };
-    lab.reset("web2");
+    let Some(lab) = Lab::up("a_certificate_that_is_not_served_yet", &["web"]) else { return };
+    let web = lab.host(0);
     let (pki, registry) = (lab.get("PKI"), lab.get("REG"));
     let next = format!("{pki}/reg1-next.chain.pem");
     let ask = |more: &[&str]| {
@@ -186,20 +175,15 @@ fn a_certificate_that_is_not_served_yet_is_asked_about() {
         lab.dtrctl(&[&args[..], &[lab.get("SSH_CONFIG")], more].concat())
     };
     lab.dtrctl(&["cert", "check", &next, "--for", registry]).good().says("hosts have to trust");
-    ask(&["web2"]).ends(2).says("not accepted 1").says(UNKNOWN);
-    put(&lab, "web2", &format!("{pki}/next.pem"), &format!("/etc/docker/certs.d/{registry}/next.crt"));
-    ask(&["-l", "web2"])
-        .good()
-        .says("accepted 1")
-        .says("it can be asked only about what the registry serves");
+    ask(&[web]).ends(2).says("not accepted 1").says(UNKNOWN);
+    put(&lab, web, &format!("{pki}/next.pem"), &format!("/etc/docker/certs.d/{registry}/next.crt"));
+    ask(&["-l", web]).good().says("accepted 1").says("it can be asked only about what the registry serves");
     lab.dtrctl(&["cert", "check", &next, "--for", "other.lab"]).ends(2).says("not other.lab");
-    lab.reset("web2");
 }
 
 #[test]
 fn a_name_that_the_host_does_not_know_stops_insecure_mode_before_anything_is_written() {
-    let Some(lab) = Lab::up("a_name_that_the_host_does_not_know") else { return };
-    lab.reset("deb26");
+    let Some(lab) = Lab::up("a_name_that_the_host_does_not_know", &["deb26"]) else { return };
     let before = lab.snapshot("deb26");
     let args = ["-e", "registry=nosuch.lab:5000", "-e", "target=deb26"];
     for check in [&["--check"][..], &[]] {

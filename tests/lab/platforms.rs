@@ -43,9 +43,10 @@ fn insecure_and_back(lab: &Lab, host: &str, written: &str) {
 
 #[test]
 fn newer_engines_do_the_main_job_and_insecure_mode() {
-    let Some(lab) = Lab::up("newer_engines_do_the_main_job_and_insecure_mode") else { return };
-    for host in ["deb26", "deb28"] {
-        lab.reset(host);
+    let Some(lab) = Lab::up("newer_engines_do_the_main_job_and_insecure_mode", &["deb26", "deb28"]) else {
+        return;
+    };
+    for host in lab.hosts() {
         trust_and_back(&lab, host);
         let text = "{\n  \"log-level\": \"info\"\n}\n";
         lab.on(host, &format!("printf '%s' '{text}' > /etc/docker/daemon.json; systemctl restart docker"));
@@ -55,8 +56,7 @@ fn newer_engines_do_the_main_job_and_insecure_mode() {
 
 #[test]
 fn dockerd_validate_is_asked_where_the_engine_has_it() {
-    let Some(lab) = Lab::up("dockerd_validate_is_asked_where_the_engine_has_it") else { return };
-    lab.reset("deb28");
+    let Some(lab) = Lab::up("dockerd_validate_is_asked_where_the_engine_has_it", &["deb28"]) else { return };
     let tasks = "- hosts: deb28\n  become: true\n  tasks:\n    - daemon_json: {merge: {default-address-pools: [{base: nonsense, size: 24}]}}\n";
     let playbook = lab.file("bad.yml", tasks).display().to_string();
     lab.apply(&playbook, &[]).ends(3).says("nothing was written");
@@ -65,18 +65,17 @@ fn dockerd_validate_is_asked_where_the_engine_has_it() {
 
 #[test]
 fn the_containerd_image_store_reads_the_same_directory() {
-    let Some(lab) = Lab::up("the_containerd_image_store_reads_the_same_directory") else { return };
-    lab.reset("deb28");
+    let Some(lab) = Lab::up("the_containerd_image_store_reads_the_same_directory", &["deb28"]) else {
+        return;
+    };
     lab.on("deb28", "echo '{\"features\":{\"containerd-snapshotter\":true}}' > /etc/docker/daemon.json; systemctl restart docker");
     assert!(lab.on("deb28", "docker info").contains("io.containerd.snapshotter.v1"));
     trust_and_back(&lab, "deb28");
-    lab.reset("deb28");
 }
 
 #[test]
 fn rhels_shape_takes_a_ca_into_its_bundle_and_sends_a_leaf_to_dockers_store() {
-    let Some(lab) = Lab::up("rhels_shape_takes_a_ca_into_its_bundle") else { return };
-    lab.reset("rhel1");
+    let Some(lab) = Lab::up("rhels_shape_takes_a_ca_into_its_bundle", &["rhel1"]) else { return };
     let registry = lab.get("REGISTRY");
     let curl = |registry: &str| lab.on("rhel1", &format!("curl -sS https://{registry}/v2/"));
     let before = lab.snapshot("rhel1");
@@ -111,9 +110,8 @@ fn rhels_shape_takes_a_ca_into_its_bundle_and_sends_a_leaf_to_dockers_store() {
 
 #[test]
 fn without_systemd_a_reload_is_a_signal_and_a_restart_is_waited_for() {
-    let Some(lab) = Lab::up("without_systemd_a_reload_is_a_signal") else { return };
-    for host in ["sysv1", "openrc1"] {
-        lab.reset(host);
+    let Some(lab) = Lab::up("without_systemd_a_reload_is_a_signal", &["sysv1", "openrc1"]) else { return };
+    for host in lab.hosts() {
         trust_and_back(&lab, host);
         let text = "{\"log-level\": \"info\"}\n";
         lab.on(
@@ -139,14 +137,15 @@ fn without_systemd_a_reload_is_a_signal_and_a_restart_is_waited_for() {
             .ends(6)
             .says("the daemon does not answer after the restart")
             .says("the docker daemon is down: Status: unknown flag: --no-such-flag");
-        lab.reset(host);
     }
 }
 
 /// The words of other inits on a host of sysvinit: only which command is chosen is of the other init's making.
 #[test]
 fn upstarts_and_red_hats_shapes_use_their_own_commands() {
-    let Some(lab) = Lab::up("upstarts_and_red_hats_shapes_use_their_own_commands") else { return };
+    let Some(lab) = Lab::up("upstarts_and_red_hats_shapes_use_their_own_commands", &["sysv1"]) else {
+        return;
+    };
     let playbook = "- hosts: sysv1\n  become: true\n  tasks:\n    - daemon_json: {merge: {log-driver: local}}\n    - restart_docker: {containers: stop}\n";
     let playbook = lab.file("restart.yml", playbook).display().to_string();
     for (shape, command) in [
@@ -162,16 +161,15 @@ fn upstarts_and_red_hats_shapes_use_their_own_commands() {
         lab.apply(&playbook, &["--diff"]).good().says(command);
         assert_ne!(lab.on("sysv1", "cat /var/run/docker.pid"), daemon, "{command}");
     }
-    lab.reset("sysv1");
 }
 
 /// A snap's paths, unit and command around Debian's dockerd: there is no snapd here.
 #[test]
 fn a_snaps_shape_has_its_own_paths_unit_and_command() {
-    let Some(lab) = Lab::up("a_snaps_shape_has_its_own_paths_unit_and_command") else { return };
-    lab.reset("web1");
+    let Some(lab) = Lab::up("a_snaps_shape_has_its_own_paths_unit_and_command", &["web"]) else { return };
+    let web = lab.host(0);
     lab.on(
-        "web1",
+        web,
         "systemctl disable --now docker.service docker.socket; rm -f /run/docker.pid
          mkdir -p /var/snap/docker/2904/config /var/snap/docker/2904/etc/docker /run/snap.docker
          ln -s 2904 /var/snap/docker/current; echo '{}' > /var/snap/docker/2904/config/daemon.json
@@ -180,28 +178,26 @@ fn a_snaps_shape_has_its_own_paths_unit_and_command() {
          printf '#!/bin/sh\\n[ \"$1 $2\" = \"restart docker\" ] && exec systemctl restart snap.docker.dockerd.service\\n' > /usr/local/bin/snap; chmod 755 /usr/local/bin/snap
          systemctl daemon-reload; systemctl start snap.docker.dockerd.service",
     );
-    assert!(lab.on("web1", "docker info").contains("Server Version"), "the snap's shape runs");
+    assert!(lab.on(web, "docker info").contains("Server Version"), "the snap's shape runs");
     let registry = lab.get("REGISTRY");
     let (named, ca) = (format!("registry={registry}"), format!("registry_ca={}", lab.get("ROOT_CA")));
-    let run = lab.law("web1", &Lab::playbook("trust-registry.yml"), &["-e", &named, "-e", &ca]);
+    let run = lab.law(web, &Lab::playbook("trust-registry.yml"), &["-e", &named, "-e", &ca]);
     assert!(run.stdout.contains("/var/snap/docker/current/etc/docker/certs.d/"));
-    assert!(pull(&lab, "web1", registry).contains(TRUSTED));
+    assert!(pull(&lab, web, registry).contains(TRUSTED));
     let plain = format!("registry={}", lab.get("PLAIN"));
-    lab.law("web1", &Lab::playbook("insecure-registry.yml"), &["-e", &plain]);
-    assert!(lab.on("web1", "cat /var/snap/docker/2904/config/daemon.json").contains(lab.get("PLAIN")));
-    assert!(lab.on("web1", "docker info").contains(lab.get("PLAIN")));
-    let playbook = "- hosts: web1\n  become: true\n  tasks:\n    - daemon_json: {merge: {log-driver: local}}\n    - restart_docker: {containers: stop}\n";
+    lab.law(web, &Lab::playbook("insecure-registry.yml"), &["-e", &plain]);
+    assert!(lab.on(web, "cat /var/snap/docker/2904/config/daemon.json").contains(lab.get("PLAIN")));
+    assert!(lab.on(web, "docker info").contains(lab.get("PLAIN")));
+    let playbook = "- hosts: docker\n  become: true\n  tasks:\n    - daemon_json: {merge: {log-driver: local}}\n    - restart_docker: {containers: stop}\n";
     let playbook = lab.file("restart.yml", playbook).display().to_string();
-    let daemon = lab.on("web1", "cat /run/snap.docker/docker.pid");
+    let daemon = lab.on(web, "cat /run/snap.docker/docker.pid");
     lab.apply(&playbook, &["--diff"]).good().says("snap restart docker");
-    assert_ne!(lab.on("web1", "cat /run/snap.docker/docker.pid"), daemon);
-    lab.reset("web1");
+    assert_ne!(lab.on(web, "cat /run/snap.docker/docker.pid"), daemon);
 }
 
 #[test]
 fn a_host_with_two_daemons_wants_a_choice_and_each_is_served() {
-    let Some(lab) = Lab::up("a_host_with_two_daemons_wants_a_choice") else { return };
-    lab.reset("rootless1");
+    let Some(lab) = Lab::up("a_host_with_two_daemons_wants_a_choice", &["rootless1"]) else { return };
     let registry = lab.get("REGISTRY");
     let (named, ca) = (format!("registry={registry}"), format!("registry_ca={}", lab.get("ROOT_CA")));
     let args = ["-e", "target=all", "-e", &named, "-e", &ca];
@@ -243,26 +239,22 @@ fn a_host_with_two_daemons_wants_a_choice_and_each_is_served() {
     let system = [&args[..], &["-e", "docker_daemon=system"]].concat();
     lab.law("rootless1", &trust, &system);
     assert!(pull(&lab, "rootless1", registry).contains(TRUSTED));
-    lab.reset("rootless1");
 }
 
 #[test]
 fn managers_of_a_swarm_are_restarted_one_at_a_time() {
-    let Some(lab) = Lab::up("managers_of_a_swarm_are_restarted_one_at_a_time") else { return };
-    let hosts = ["web1", "web2"];
-    hosts.iter().for_each(|host| lab.reset(host));
+    let Some(lab) = Lab::up("managers_of_a_swarm_are_restarted_one_at_a_time", &["web", "web"]) else {
+        return;
+    };
+    let (one, other) = (lab.host(0), lab.host(1));
     let address = |host: &str| lab.on(host, "hostname -i").trim().to_owned();
-    lab.on("web1", &format!("docker swarm init --advertise-addr {}", address("web1")));
-    let token = lab.on("web1", "docker swarm join-token -q manager");
-    let joined =
-        lab.on("web2", &format!("docker swarm join --token {} {}:2377", token.trim(), address("web1")));
+    lab.on(one, &format!("docker swarm init --advertise-addr {}", address(one)));
+    let token = lab.on(one, "docker swarm join-token -q manager");
+    let joined = lab.on(other, &format!("docker swarm join --token {} {}:2377", token.trim(), address(one)));
     assert!(joined.contains("as a manager"), "{joined}");
     let playbook = "- hosts: docker\n  become: true\n  tasks:\n    - daemon_json: {merge: {log-driver: local}}\n    - restart_docker: {containers: stop}\n";
     let playbook = lab.file("swarm.yml", playbook).display().to_string();
-    lab.apply(&playbook, &["-l", "web1,web2"])
-        .good()
-        .says("a manager of a swarm")
-        .says("the swarm has 2 managers");
+    lab.apply(&playbook, &[]).good().says("a manager of a swarm").says("the swarm has 2 managers");
     // When each daemon left its service, and when it was back: one kernel, so one clock.
     let time = |host: &str, property: &str| -> u64 {
         lab.on(host, &format!("systemctl show -p {property}Monotonic --value docker.service"))
@@ -271,25 +263,23 @@ fn managers_of_a_swarm_are_restarted_one_at_a_time() {
             .expect("a time in microseconds")
     };
     let down = |host: &str| (time(host, "ActiveExitTimestamp"), time(host, "ActiveEnterTimestamp"));
-    let (first, second) = (down("web1"), down("web2"));
+    let (first, second) = (down(one), down(other));
     assert!(first.1 <= second.0 || second.1 <= first.0, "never two at a time: {first:?} {second:?}");
     // The managers have to hear of each other again.
     let ready = "for i in $(seq 60); do [ $(docker node ls 2>&1 | grep -c Ready) != 2 ] || break; sleep 0.5; done; docker node ls";
-    let nodes = lab.on("web1", ready);
+    let nodes = lab.on(one, ready);
     assert_eq!(nodes.matches("Ready").count(), 2, "{nodes}");
-    hosts.iter().for_each(|host| lab.reset(host));
 }
 
 #[test]
 fn a_builder_with_its_own_trust_is_named_and_left() {
-    let Some(lab) = Lab::up("a_builder_with_its_own_trust_is_named_and_left") else { return };
-    lab.reset("web1");
-    Lab::lab(&["load", "web1"]);
-    lab.on("web1", "docker run -d --name buildx_buildkit_ci0 idle:1");
+    let Some(lab) = Lab::up("a_builder_with_its_own_trust_is_named_and_left", &["web"]) else { return };
+    let web = lab.host(0);
+    Lab::lab(&["load", web]);
+    lab.on(web, "docker run -d --name buildx_buildkit_ci0 idle:1");
     let named = format!("registry={}", lab.get("REGISTRY"));
     let ca = format!("registry_ca={}", lab.get("ROOT_CA"));
-    lab.apply(&Lab::playbook("trust-registry.yml"), &["-e", &named, "-e", &ca, "-l", "web1"])
+    lab.apply(&Lab::playbook("trust-registry.yml"), &["-e", &named, "-e", &ca, "-l", web])
         .good()
         .says("the buildx builder `ci` has a trust of its own and stays untouched");
-    lab.reset("web1");
 }

@@ -4,9 +4,9 @@ use crate::lab::Lab;
 
 #[test]
 fn a_registry_that_cannot_be_believed_is_refused_and_nothing_is_touched() {
-    let Some(lab) = Lab::up("a_registry_that_cannot_be_believed_is_refused") else { return };
-    lab.reset("web1");
-    let before = lab.snapshot("web1");
+    let Some(lab) = Lab::up("a_registry_that_cannot_be_believed_is_refused", &["web"]) else { return };
+    let web = lab.host(0);
+    let before = lab.snapshot(web);
     let trust = Lab::playbook("trust-registry.yml");
     let wrong_pin = format!("registry_pin=sha256:{}", "0".repeat(64));
     let registry = format!("registry={}", lab.get("REGISTRY"));
@@ -22,7 +22,7 @@ fn a_registry_that_cannot_be_believed_is_refused_and_nothing_is_touched() {
         (&["-e", "registry=https://no.example"], "https://"),
     ];
     for (args, why) in cases {
-        lab.apply(&trust, &[args, &["-l", "web1"][..]].concat()).ends(3).says(why);
+        lab.apply(&trust, &[args, &["-l", web][..]].concat()).ends(3).says(why);
     }
-    assert_eq!(lab.snapshot("web1"), before);
+    assert_eq!(lab.snapshot(web), before);
 }

@@ -13,13 +13,12 @@ const FILES: &str = "cd /etc/docker/registry && stat -c '%n %a %U %G' server.crt
 const DROP_IN: &str = "/etc/systemd/system/docker-registry.service.d";
 
 /// A lab with the registry's host as it was made.
-fn fresh(test: &str) -> Option<Lab> {
-    let lab = Lab::up(test)?;
+fn fresh(test: &'static str) -> Option<Lab> {
+    let lab = Lab::up(test, &[HOST])?;
     if !lab.has("REG") {
         eprintln!("skipped: {test}: this lab has no host that is a registry");
         return None;
     }
-    lab.reset(HOST);
     Some(lab)
 }
 

@@ -38,6 +38,7 @@ sysv1 233 sysv sysvinit sysvinit ops
 openrc1 234 openrc openrc openrc ops
 rootless1 235 rootless rootless systemd ops
 reg1 236 reg registry systemd ops'
+WEB=5         # how many of web1, web2, … there are unless `up` is told otherwise
 MAX_WEB=200
 
 declare -A ADDRESS IMAGE GROUP INIT LOGIN

@@ -87,11 +87,10 @@ fn to_resume(merged: &Run) -> String {
 
 #[test]
 fn shards_are_a_replicated_job_and_one_that_has_died_is_resumed() {
-    let Some(lab) = Lab::up("shards_are_a_replicated_job_and_one_that_has_died_is_resumed") else { return };
     let all = [&HOSTS[..], &[MANAGER]].concat();
-    let reset =
-        || std::thread::scope(|scope| all.iter().for_each(|host| drop(scope.spawn(|| lab.reset(host)))));
-    reset();
+    let Some(lab) = Lab::up("shards_are_a_replicated_job_and_one_that_has_died_is_resumed", &all) else {
+        return;
+    };
     set_up(&lab);
 
     // The real job, by two tasks: all hosts trust the registry, and there is one report and one exit status.
@@ -147,5 +146,4 @@ fn shards_are_a_replicated_job_and_one_that_has_died_is_resumed() {
     job("merge monday").good();
     ["friday", "monday"].iter().for_each(|rollout| _ = job(&format!("remove {rollout}")).good());
     assert_eq!(on_manager("docker service ls -q").good().stdout, "");
-    reset();
 }
