@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::answer::is_whole;
 use super::limits::Limits;
@@ -59,7 +59,8 @@ pub(super) struct Streams<I, O, E> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Marks<'a> {
     pub(super) mark: &'a str,
-    /// The line that ends standard error where the shell goes on to read; without one its input is closed.
+    /// The line that ends standard error where the shell goes on to read; without one its input is closed. It is closed, too,
+    /// where nothing begins: a login may want to see the end of its input first.
     pub(super) last: Option<&'a str>,
 }
 
@@ -78,15 +79,16 @@ where
 {
     let begin = Instant::now();
     let (mut stdout, mut tail) = (Vec::new(), VecDeque::new());
-    let (fed, whole) = (AtomicBool::new(false), Notify::new());
+    let (fed, began, whole) = (AtomicBool::new(false), Notify::new(), Notify::new());
     let ended = {
         let Streams { stdin, stdout: from, stderr } = streams;
         // The end is asked for last: ssh drops what is still under way once it has told it.
         let all = async {
-            let out = collect(from, &mut stdout, marks, limits.max_output, &whole);
-            let input = feed(stdin, input, marks.last.is_some(), &fed);
+            let out = collect(from, &mut stdout, marks, limits.max_output, &began, &whole);
+            let begins = async { timeout(limits.connect, began.notified()).await.is_ok() };
+            let input = feed(stdin, input, marks.last.map(|_| begins), &fed);
             match tokio::try_join!(out, keep_tail(stderr, &mut tail, marks.last), input) {
-                Ok((Last::Marked, Last::Marked, ())) => Ended::Reads,
+                Ok((Last::Marked, Last::Marked, ())) if stdin.is_some() => Ended::Reads,
                 Ok(_) => {
                     *stdin = None;
                     wait.await
@@ -104,13 +106,12 @@ where
             () = tokio::time::sleep(limits.task + GRACE) => Ended::Late,
         }
     };
-    let mut tail: Vec<u8> = tail.into();
-    if ended == Ended::Reads {
-        tail.truncate(tail.len() - marks.last.map_or(0, |last| last.len() + 1));
+    if let Some(last) = marks.last.filter(|last| ends_with_line(&tail, last)) {
+        tail.truncate(tail.len() - last.len() - 1);
     }
     Seen {
         stdout,
-        stderr: String::from_utf8_lossy(&tail).into_owned(),
+        stderr: String::from_utf8_lossy(tail.make_contiguous()).into_owned(),
         fed: fed.into_inner(),
         ended,
         elapsed: begin.elapsed(),
@@ -131,7 +132,7 @@ enum Last {
 async fn feed(
     stdin: &mut Option<impl AsyncWrite + Unpin>,
     input: &[u8],
-    stays_open: bool,
+    stays_open: Option<impl Future<Output = bool>>,
     fed: &AtomicBool,
 ) -> Result<(), Flood> {
     let Some(to) = stdin else { return Ok(()) };
@@ -139,6 +140,10 @@ async fn feed(
     if to.write_all(input).await.is_ok() && to.flush().await.is_ok() {
         fed.store(true, Ordering::Relaxed);
     }
+    let stays_open = match stays_open {
+        Some(begins) => begins.await,
+        None => false,
+    };
     if !stays_open {
         *stdin = None;
     }
@@ -150,16 +155,28 @@ async fn collect(
     into: &mut Vec<u8>,
     marks: Marks<'_>,
     limit: usize,
+    began: &Notify,
     whole: &Notify,
 ) -> Result<Last, Flood> {
     let mut buffer = vec![0; 64 << 10];
+    let mark = marks.mark.as_bytes();
+    let mut has_begun = false;
     loop {
+        let seen = into.len().saturating_sub(mark.len());
         match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return Ok(Last::Closed),
+            Ok(0) | Err(_) => {
+                began.notify_one();
+                return Ok(Last::Closed);
+            }
             Ok(count) => into.extend_from_slice(&buffer[..count]),
         }
         if into.len() > limit {
             return Err(Flood);
+        }
+        // Nobody but the script knows the mark.
+        if !has_begun && into[seen..].windows(mark.len()).any(|part| part == mark) {
+            has_begun = true;
+            began.notify_one();
         }
         if is_whole(into, marks.mark) {
             whole.notify_one();

@@ -66,15 +66,16 @@ impl Ssh {
         let words = super::words()?;
         let password = self.destination.password.as_ref();
         let shell = self.destination.shell;
+        let used = self.pool.connect(link, limits).await.map_err(nothing)?;
         // sudo's ticket is the shell's: with a password it would hold for scripts that are to do without.
-        let reads_on = shell == Shell::Posix && !(password.is_some() && script.needs_sudo());
+        let reads_on =
+            shell == Shell::Posix && !(password.is_some() && script.needs_sudo()) && used.reads_on();
         let frame = Frame { reads_on, ..Frame::new(&words, password, limits) };
         let (command, alone) = match shell {
             Shell::Posix => (SHELL.to_owned(), None),
             Shell::PowerShell => (powershell::command(&words.nonce), Some(powershell::input(&frame, script))),
         };
         let marks = Marks { mark: &words.mark, last: frame.reads_on.then_some(&words.nonce) };
-        let used = self.pool.connect(link, limits).await.map_err(nothing)?;
         let mut waiting = used.take_shell();
         let (seen, opened) = loop {
             let mut opened = waiting.take();
@@ -106,8 +107,12 @@ impl Ssh {
         };
         let output = judge(&seen, &words.mark, script, limits, &used.log())?;
         // After a section that failed, the shell has ended or is about to.
-        if let Some(opened) = opened.filter(|_| output.status == 0) {
-            self.pool.put_shell(&used, opened);
+        if output.status == 0 {
+            match opened {
+                Some(opened) => self.pool.put_shell(&used, opened),
+                None if frame.reads_on => used.note_end(),
+                None => {}
+            }
         }
         Ok(output)
     }

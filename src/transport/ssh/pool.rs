@@ -81,6 +81,8 @@ struct State {
     log: Option<Log>,
     /// One that has run a script and waits for another.
     shell: Option<OpenShell>,
+    /// A shell here reads one script: whatever is before it wants to see the end of its input.
+    reads_once: bool,
     users: usize,
     used: Instant,
     keep: bool,
@@ -291,7 +293,8 @@ impl Pool {
         let keep = !link.destination.persist.is_zero();
         let mut masters = hold(&self.masters);
         let master = masters.entry(link.socket.clone()).or_insert_with(|| {
-            let state = State { log: None, shell: None, users: 0, used: Instant::now(), keep };
+            let state =
+                State { log: None, shell: None, reads_once: false, users: 0, used: Instant::now(), keep };
             Arc::new(Master { gate: tokio::sync::Mutex::default(), state: Mutex::new(state) })
         });
         hold(&master.state).users += 1;
@@ -336,6 +339,16 @@ impl Use {
     /// Whether one waits there.
     pub(super) fn has_shell(&self) -> bool {
         hold(&self.master.state).shell.is_some()
+    }
+
+    /// Whether a shell there reads on after a script, as far as is known.
+    pub(super) fn reads_on(&self) -> bool {
+        !hold(&self.master.state).reads_once
+    }
+
+    /// A script that a shell was to read on after ended, and the shell with it.
+    pub(super) fn note_end(&self) {
+        hold(&self.master.state).reads_once = true;
     }
 
     /// What the connection's ssh has said of late.

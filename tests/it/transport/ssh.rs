@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dtrctl::transport::{Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Script, Ssh, Transport};
+use dtrctl::transport::{
+    Cause, Destination, HostKeyChecking, HostKeyFault, Kept, Limits, Script, Ssh, Transport,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{limits, login, script};
@@ -361,6 +363,22 @@ async fn a_talkative_login_does_not_disturb() {
     let Some(sshd) = Sshd::with(noisy) else { return };
     let output = sshd.transport().run("web1", &Script::login("echo a"), &limits()).await.unwrap();
     assert_eq!(output.stdout, b"a\n");
+}
+
+#[tokio::test]
+async fn a_login_that_waits_for_the_end_of_its_input_gets_it() {
+    let keeps = "ForceCommand echo 'Kept.'; f=$(mktemp); cat >$f; $SSH_ORIGINAL_COMMAND <$f; rm $f";
+    let Some(sshd) = Sshd::with(keeps) else { return };
+    let transport = sshd.transport();
+    transport.connect("web1", &limits()).await.unwrap();
+    let run = async |text: &str, connect| {
+        let limits = Limits { connect: Duration::from_secs(connect), ..limits() };
+        transport.run("web1", &Script::login(text), &limits).await.unwrap().stdout
+    };
+    assert_eq!(run("echo a", 1).await, b"a\n");
+    // From then on it is not waited for.
+    assert_eq!(run("echo b", 3600).await, b"b\n");
+    assert_eq!((sshd.sessions(), sshd.logins()), (2, 1));
 }
 
 #[tokio::test]
