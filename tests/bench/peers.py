@@ -1,8 +1,9 @@
 """The job by dtrctl, by its peers and by hand, on the same hosts in one run: interleaved, medians, ratios.
 
 In each of its rounds a contender does the job on clean hosts (first), then some times over on hosts that are as desired by
-then: with no connection open (cold), and again at once (warm). The order of the contenders turns from round to round, so
-that what slows the machine for a while slows them all. Who takes minutes has fewer rounds.
+then: with no connection open (cold), and again at once (warm). A ratio is the median of the rounds' own ratios: machines are
+slower for minutes at a time, and within a round neighbours are a minute apart. Every other round goes backwards, so that
+whoever is before another is behind them next. Who takes minutes has fewer rounds.
 """
 
 from __future__ import annotations
@@ -196,15 +197,14 @@ def run(bench: Bench) -> dict:
     contenders = [kind(bench, fleet) for kind in CONTENDERS]
     found: dict = {c.key: {"name": c.name} for c in contenders}
     for turn in range(bench.rounds):
-        by = turn % len(contenders)
-        for contender in contenders[by:] + contenders[:by]:
+        for contender in contenders[:: -1 if turn % 2 else 1]:
             if turn < contender.rounds():
                 contender.close()
                 contender.forget()
                 fleet.reset()
                 for phase in ("first", *contender.phases[1:] * contender.repeats):
                     one = measure(contender, phase)
-                    found[contender.key].setdefault(phase, []).append(one)
+                    found[contender.key].setdefault(phase, []).append({"round": turn, **one})
                     say(turn + 1, contender, phase, one)
                 contender.close()
     return {"hosts": bench.hosts, "forks": bench.forks, "contenders": found}
@@ -237,9 +237,17 @@ def middle(found: dict, key: str, phase: str, what: str = "seconds") -> float | 
 
 
 def ratio(found: dict, key: str, other: str, phase: str, other_phase: str | None = None) -> float | None:
-    """How many times as long as another one takes."""
-    mine, theirs = middle(found, key, phase), middle(found, other, other_phase or phase)
-    return mine / theirs if mine and theirs else None
+    """How many times as long as another one takes, in the rounds that both have."""
+    mine, theirs = by_round(found, key, phase), by_round(found, other, other_phase or phase)
+    ratios = [mine[turn] / theirs[turn] for turn in mine.keys() & theirs.keys()]
+    return median(ratios) if ratios else None
+
+
+def by_round(found: dict, key: str, phase: str) -> dict[int, float]:
+    runs: dict[int, list[float]] = {}
+    for one in found["contenders"].get(key, {}).get(phase, []):
+        runs.setdefault(one["round"], []).append(one["seconds"])
+    return {turn: median(seconds) for turn, seconds in runs.items()}
 
 
 def targets(found: dict) -> list[Target]:
@@ -279,7 +287,7 @@ def tables(found: dict) -> list[Table]:
 
 
 def time_of(found: dict, key: str, phase: str) -> str:
-    """Median, and how many times the floor's that is."""
+    """Median, and how many times as long as the floor it takes."""
     seconds, by_floor = middle(found, key, phase), ratio(found, key, "floor", phase)
     if seconds is None:
         return "–"
