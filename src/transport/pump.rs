@@ -85,8 +85,9 @@ where
         // The end is asked for last: ssh drops what is still under way once it has told it.
         let all = async {
             let out = collect(from, &mut stdout, marks, limits.max_output, &began, &whole);
-            let begins = async { timeout(limits.connect, began.notified()).await.is_ok() };
-            let input = feed(stdin, input, marks.last.map(|_| begins), &fed);
+            let stays_open =
+                async { marks.last.is_some() && timeout(limits.connect, began.notified()).await.is_ok() };
+            let input = feed(stdin, input, stays_open, &fed);
             match tokio::try_join!(out, keep_tail(stderr, &mut tail, marks.last), input) {
                 Ok((Last::Marked, Last::Marked, ())) if stdin.is_some() => Ended::Reads,
                 Ok(_) => {
@@ -132,7 +133,7 @@ enum Last {
 async fn feed(
     stdin: &mut Option<impl AsyncWrite + Unpin>,
     input: &[u8],
-    stays_open: Option<impl Future<Output = bool>>,
+    stays_open: impl Future<Output = bool>,
     fed: &AtomicBool,
 ) -> Result<(), Flood> {
     let Some(to) = stdin else { return Ok(()) };
@@ -140,11 +141,7 @@ async fn feed(
     if to.write_all(input).await.is_ok() && to.flush().await.is_ok() {
         fed.store(true, Ordering::Relaxed);
     }
-    let stays_open = match stays_open {
-        Some(begins) => begins.await,
-        None => false,
-    };
-    if !stays_open {
+    if !stays_open.await {
         *stdin = None;
     }
     Ok(())

@@ -60,7 +60,7 @@ impl Lab {
             eprintln!("skipped: {test}: needs the lab; `tests/run` brings it up (as root)");
             return None;
         }
-        let output = Command::new(root().join("tests/lab/lab")).arg("env").output().expect("lab env runs");
+        let output = Self::lab(&["env"]);
         assert!(output.status.success(), "the lab is not up: {}", text(&output.stderr));
         let unquote = |value: &str| value.trim_matches('\'').to_owned();
         let mut settings: BTreeMap<_, _> = text(&output.stdout)

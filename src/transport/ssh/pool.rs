@@ -81,8 +81,8 @@ struct State {
     log: Option<Log>,
     /// One that has run a script and waits for another.
     shell: Option<OpenShell>,
-    /// A shell here reads one script: whatever is before it wants to see the end of its input.
-    reads_once: bool,
+    /// Whether a shell reads on after a script, as far as is known: what is before it may want to see the end of its input.
+    reads_on: bool,
     users: usize,
     used: Instant,
     keep: bool,
@@ -294,7 +294,7 @@ impl Pool {
         let mut masters = hold(&self.masters);
         let master = masters.entry(link.socket.clone()).or_insert_with(|| {
             let state =
-                State { log: None, shell: None, reads_once: false, users: 0, used: Instant::now(), keep };
+                State { log: None, shell: None, reads_on: true, users: 0, used: Instant::now(), keep };
             Arc::new(Master { gate: tokio::sync::Mutex::default(), state: Mutex::new(state) })
         });
         hold(&master.state).users += 1;
@@ -343,12 +343,12 @@ impl Use {
 
     /// Whether a shell there reads on after a script, as far as is known.
     pub(super) fn reads_on(&self) -> bool {
-        !hold(&self.master.state).reads_once
+        hold(&self.master.state).reads_on
     }
 
     /// A script that a shell was to read on after ended, and the shell with it.
     pub(super) fn note_end(&self) {
-        hold(&self.master.state).reads_once = true;
+        hold(&self.master.state).reads_on = false;
     }
 
     /// What the connection's ssh has said of late.
