@@ -110,7 +110,7 @@ fn every_measure_is_a_test_that_says_a_figure() {
     for promise in promises() {
         let there = |measure: &&Measure| !measure.needs.iter().any(|need| need == "later");
         for measure in promise.measures.iter().filter(there) {
-            let source = root.join(measure.source());
+            let source = measure.source(root);
             assert!(has(&source, &format!("fn {}(", measure.name())), "no test `{}`", measure.test);
             assert!(has(&source, &format!("\"{}\"", measure.name())), "`{}` says no figure", measure.test);
         }

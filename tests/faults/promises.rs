@@ -1,6 +1,7 @@
 //! The list of promises, `promises.tsv`, and the tests that measure each.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// A promise with its measures.
 pub struct Promise {
@@ -51,12 +52,15 @@ impl Measure {
         self.test.rsplit("::").next().unwrap_or(&self.test)
     }
 
-    /// The folder, or the file, that its test stands in.
-    pub fn source(&self) -> String {
+    /// The folder of the project, or the file, that its test stands in.
+    pub fn source(&self, root: &Path) -> PathBuf {
         match self.target.split_once(':') {
-            Some((_, file)) => format!("modules/tests/{file}.rs"),
-            None if self.target == "lib" => "src".to_owned(),
-            None => format!("tests/{}", self.target),
+            Some((_, test)) => {
+                let folder = root.join("modules/tests").join(test);
+                if folder.is_dir() { folder } else { folder.with_extension("rs") }
+            }
+            None if self.target == "lib" => root.join("src"),
+            None => root.join("tests").join(&self.target),
         }
     }
 
@@ -70,7 +74,7 @@ impl Measure {
             "later" | "lab" => true,
             program => !["/bin", "/usr/bin", "/sbin", "/usr/sbin"]
                 .iter()
-                .any(|folder| std::path::Path::new(folder).join(program).exists()),
+                .any(|folder| Path::new(folder).join(program).exists()),
         })
     }
 }

@@ -124,6 +124,8 @@ fn a_users_shell_does_not_pass_a_copy_whose_source_has_changed_here() {
          command: {cmd: \"true\", unless: \"cat @/x >>@/seen; true\"}\n",
     );
     fs::write(site.path("source"), "one\n").unwrap();
+    // Were it made by `unless`, in another second than `x`, the folder would not be as `copy` left it.
+    fs::write(site.path("at/seen"), "").unwrap();
     site.local(&[]).is(&["a=changed", "b=ok"]);
     let again = site.local(&[]);
     assert_eq!(again.is(&["a=ok", "b=ok"]).recap()["trips"], 1, "{}", again.text);
