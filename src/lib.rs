@@ -8,6 +8,7 @@ pub mod event;
 pub mod inventory;
 pub mod issue;
 pub mod journal;
+pub mod keys;
 pub mod net;
 pub mod plan;
 pub mod playbook;

@@ -14,6 +14,7 @@ use super::scope::{NoValue, loop_result};
 use super::step::Ready;
 use super::timings::Wait;
 use crate::event::{Event, Outcome, Reason, State};
+use crate::keys;
 use crate::playbook::{Action, Meta, Task};
 use crate::template::Scope;
 use crate::yaml::Node;
@@ -116,7 +117,7 @@ impl HostRun {
             } else {
                 self.count_step(done.outcome, last);
             }
-            let result = if step.no_log { Map::new() } else { done.result };
+            let result = if step.no_log { Map::new() } else { keys::shown_entries(done.result) };
             let event = Event::TaskFinished {
                 host: self.host.name.clone(),
                 task: step.head.clone(),

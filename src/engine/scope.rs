@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::inventory::Inventory;
+use crate::keys;
 use crate::playbook::{Files, Repeated};
 use crate::template::{ErrorKind, Reading, Scope, TemplateError, TemplateFile, Templater};
 use crate::yaml::{Node, Place, Problem};
@@ -48,14 +49,22 @@ impl Renderer {
         self.become_default
     }
 
-    /// The value of a tree.
+    /// The value of a tree, as JSON has it.
     ///
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn value(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
+        plain(self.data(node, scope)?, node)
+    }
+
+    /// The value of a tree for variables, in which keys that are no text are marked ([`crate::keys`]).
+    ///
+    /// # Errors
+    /// [`NoValue`], a mistake at the text that caused it.
+    pub fn data(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
         let wrong = |problems| NoValue::Wrong(Box::new(first(problems)));
         if !node.has_template() {
-            return node.to_json().map_err(wrong);
+            return node.to_data().map_err(wrong);
         }
         let source = node.to_source().map_err(wrong)?;
         self.templater.render_value(&source, scope).map_err(|error| no_value(node, &error))
@@ -79,12 +88,15 @@ impl Renderer {
     /// [`NoValue`], a mistake at the text that caused it.
     pub fn expression(&self, node: &Node, scope: &Arc<Scope>) -> Result<Json, NoValue> {
         match node.as_str() {
-            Some(text) => self.templater.eval(text, scope).map_err(|error| no_value(node, &error)),
+            Some(text) => {
+                let value = self.templater.eval(text, scope).map_err(|error| no_value(node, &error))?;
+                plain(value, node)
+            }
             None => self.value(node, scope),
         }
     }
 
-    /// The items of a loop.
+    /// The items of a loop, as [`Renderer::data`] gives them.
     ///
     /// # Errors
     /// [`NoValue`], a mistake at the text that caused it.
@@ -95,7 +107,7 @@ impl Renderer {
             let scope = if lookup == "first_found" { &Arc::new(with_folder(scope, action)) } else { scope };
             return self.templater.looked_up(lookup, &terms, scope).map_err(|error| no_value(node, &error));
         }
-        match self.value(node, scope)? {
+        match self.data(node, scope)? {
             Json::Array(items) => Ok(items),
             other => {
                 let kind = if other.is_object() { "a mapping" } else { "no list" };
@@ -201,7 +213,7 @@ impl Renderer {
             return Ok(None);
         }
         match self.templater.eval(name, scope) {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => Ok(Some(keys::shown(value))),
             Err(error) => Err(match *error.kind {
                 ErrorKind::Pending { .. } => NoValue::Pending,
                 ErrorKind::Unknown { ref name, ref reason } => {
@@ -221,6 +233,14 @@ pub fn problem_of(error: NoValue) -> Problem {
         NoValue::Pending => Problem::bare("a result is needed that is not known yet"),
         NoValue::Unknown(reason) => Problem::bare(format!("depends on apply: {reason}")),
     }
+}
+
+/// A value as JSON has it.
+fn plain(value: Json, node: &Node) -> Result<Json, NoValue> {
+    keys::plain(value).map_err(|key| {
+        let message = format!("two keys of a mapping are both `{key}` once they are text");
+        wrong(message, node.place())
+    })
 }
 
 fn wrong(message: impl Into<String>, place: Place) -> NoValue {
@@ -366,6 +386,6 @@ pub fn loop_result(results: Vec<Json>) -> Map<String, Json> {
 pub fn read_yaml(text: &str) -> Result<Json, String> {
     let source = crate::yaml::Source::new("from_yaml", text);
     // What a host says may be read: nothing in it is decrypted.
-    let read = crate::yaml::parse(&source).and_then(|node| node.to_listing(false));
+    let read = crate::yaml::parse_yaml(&source).and_then(|node| node.to_foreign_data());
     read.map_err(|problems| first(problems).message)
 }

@@ -9,6 +9,7 @@ use super::program::{LoopItem, Mark, TaskWork};
 use super::scope::{NoValue, Renderer};
 use super::site::Site;
 use crate::event::TaskHead;
+use crate::keys;
 use crate::playbook::{Action, Task, completed, read_again, read_arguments};
 use crate::template::{Layer, Scope};
 use crate::transport::Identity;
@@ -305,7 +306,7 @@ impl Ready {
             Action::SetFact | Action::IncludeVars => {
                 let none = Json::Object(Map::new());
                 let arguments = task.arguments.as_ref();
-                self.arguments = arguments.map_or(Ok(none), |node| renderer.value(node, &self.scope))?;
+                self.arguments = arguments.map_or(Ok(none), |node| renderer.data(node, &self.scope))?;
                 Ok(Doing::Own)
             }
         }
@@ -529,7 +530,7 @@ fn head(work: &TaskWork) -> TaskHead {
 
 /// An item as one short line.
 fn shorten(value: &Json) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value.as_str().map_or_else(|| keys::shown(value.clone()).to_string(), str::to_owned);
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
     if text.chars().count() > 60 { line + "…" } else { line }
 }

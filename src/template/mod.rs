@@ -57,6 +57,8 @@ use eval::Interpreter;
 use files::Home;
 use value::Val;
 
+use crate::keys;
+
 /// Renders templates. Cheap to share: it only keeps what it has parsed.
 pub struct Templater {
     lookups: Arc<dyn Lookups>,
@@ -80,7 +82,8 @@ impl Templater {
     /// Renders every string of a tree that is a template.
     ///
     /// A string that is exactly one expression keeps the type of its value, others become text. Entries of
-    /// mappings and lists whose value is `omit` are left out. Keys are not rendered.
+    /// mappings and lists whose value is `omit` are left out. Keys are not rendered; those that are no text are marked
+    /// ([`crate::keys`]).
     ///
     /// # Errors
     /// The first template that has no value, with its place in the text and the text's place in the tree.
@@ -112,7 +115,7 @@ impl Templater {
             .map_err(|error| error.at(&text, 0..text.len()))
     }
 
-    /// Evaluates an expression written without delimiters.
+    /// Evaluates an expression written without delimiters; keys are marked as by [`Templater::render_value`].
     ///
     /// # Errors
     /// Why the expression has no value.
@@ -159,7 +162,7 @@ impl Templater {
         }
     }
 
-    /// The items of a `with_NAME` loop, whose terms are a tree of templates.
+    /// The items of a `with_NAME` loop, whose terms are a tree of templates; keys are marked as by [`Templater::render_value`].
     ///
     /// # Errors
     /// Why there are none.
@@ -284,7 +287,7 @@ fn finish(context: &Context<'_>, value: Val) -> Eval<Json> {
 }
 
 fn not_boolean(value: &Json) -> TemplateError {
-    let shown: String = value.to_string().chars().take(60).collect();
+    let shown: String = keys::shown(value.clone()).to_string().chars().take(60).collect();
     ErrorKind::NotBoolean { found: Val::from_json(value).type_name(), value: format!("`{shown}`") }.into()
 }
 

@@ -209,9 +209,8 @@ pub(super) fn tie(value: &Val, scope: &Arc<Scope>, via: &Arc<str>) -> Val {
         Val::Dict(dict) if dict.values().any(has_template) => {
             let mut tied = Dict::default();
             for (key, item) in dict.entries() {
-                if let Val::Str(key) = key {
-                    tied.insert_str(key, tie(item, scope, via));
-                }
+                // What is a key of one mapping is one of the next.
+                _ = tied.insert(key.clone(), tie(item, scope, via));
             }
             Val::dict(tied)
         }

@@ -11,6 +11,7 @@ use super::error::{Eval, TemplateError, type_error};
 use super::looping::Loop;
 use super::macros::Macro;
 use super::scope::{Hosts, Scope};
+use crate::keys::Key as JsonKey;
 
 /// A value inside a template.
 #[derive(Clone)]
@@ -140,6 +141,18 @@ impl Dict {
         Ok(())
     }
 
+    fn insert_key(&mut self, key: JsonKey<'_>, value: Val) {
+        let key = match key {
+            JsonKey::Text(text) => return self.insert_str(text, value),
+            JsonKey::Null => Val::None,
+            JsonKey::Bool(b) => Val::Bool(b),
+            JsonKey::Int(i) => Val::Int(i),
+            JsonKey::Float(f) => Val::Float(f),
+        };
+        // Each of these can be a key.
+        _ = self.insert(key, value);
+    }
+
     pub(super) fn insert_str(&mut self, key: &str, value: Val) {
         let key: Arc<str> = key.into();
         self.depth = self.depth.max(value.depth());
@@ -266,7 +279,7 @@ impl Val {
         }
     }
 
-    /// Data as a value whose text is never a template.
+    /// Data as a value whose text is never a template. Keys that are no text are marked, as by [`Val::to_json`].
     pub(super) fn from_json(json: &Json) -> Self {
         match json {
             Json::Null => Self::None,
@@ -277,14 +290,15 @@ impl Val {
             Json::Object(map) => {
                 let mut dict = Dict::default();
                 for (key, value) in map {
-                    dict.insert_str(key, Self::from_json(value));
+                    dict.insert_key(JsonKey::of(key), Self::from_json(value));
                 }
                 Self::dict(dict)
             }
         }
     }
 
-    /// The value as data: what is undefined raises its error, what is omitted is left out.
+    /// The value as data: what is undefined raises its error, what is omitted is left out, keys that are no text are marked
+    /// ([`crate::keys`]).
     pub(super) fn to_json(&self, budget: &Budget) -> Eval<Json> {
         budget.work(1)?;
         Ok(match self {
@@ -365,9 +379,14 @@ fn json_object(dict: &Dict, budget: &Budget) -> Eval<Json> {
             continue;
         }
         let name = json_key(key)?;
-        if map.insert(name.clone(), value.to_json(budget)?).is_some() {
-            return Err(type_error(format!("two keys of a mapping are both `{name}` once they are text")));
-        }
+        let kind = match key {
+            Val::None => JsonKey::Null,
+            Val::Bool(b) => JsonKey::Bool(*b),
+            Val::Int(i) => JsonKey::Int(*i),
+            Val::Float(f) => JsonKey::Float(*f),
+            _ => JsonKey::Text(&name),
+        };
+        map.insert(kind.marked(&name), value.to_json(budget)?);
     }
     Ok(Json::Object(map))
 }

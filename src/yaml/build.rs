@@ -19,11 +19,24 @@ const MAX_ALIASED: usize = 64 << 20;
 /// What a node takes apart from its text.
 const NODE_BYTES: usize = 96;
 
-/// Reads the one document of a text; an empty text is null.
+/// Reads the one document of a text; an empty text is null. As in Ansible's loader, a text that is JSON is read as JSON: `1e3`
+/// is a number then, and not text.
 ///
 /// # Errors
 /// All mistakes that were found: the first one of syntax, and every duplicate key or unknown tag before it.
 pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
+    read(source, source.is_json())
+}
+
+/// The same for a text that is YAML, whether it is JSON as well or not.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_yaml(source: &Arc<Source>) -> Result<Node, Problems> {
+    read(source, false)
+}
+
+fn read(source: &Arc<Source>, json: bool) -> Result<Node, Problems> {
     readable::check(source)?;
     let options = granit_parser::options! {
         block_scalar_eof_without_line_feed: true,
@@ -31,7 +44,6 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problems> {
         emit_anchor_events: true,
         emit_comments: false,
     };
-    let json = source.is_json();
     let mut builder = Builder {
         parser: Parser::new_from_str_with_options(&source.text, options),
         source,

@@ -3,14 +3,19 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::{Node, Problem, Problems, Style, Text, Value};
+use crate::keys::Key;
 use crate::vault;
 
 /// What a tree is converted for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Plain,
-    /// Templates in it will be read.
+    /// Templates will see it.
+    Data,
+    /// The same, and templates in it will be read.
     Source,
+    /// The same as `Data` of text that a host may have said: nothing in it is decrypted.
+    Foreign,
     /// It will be printed: `!vault` and `!unsafe` as Ansible writes them in JSON.
     Listed,
     /// It will be printed, and only vault values are marked.
@@ -19,7 +24,12 @@ enum Form {
 
 impl Form {
     fn is_listing(self) -> bool {
-        matches!(self, Self::Listed | Self::HostListed)
+        matches!(self, Self::Listed | Self::HostListed | Self::Foreign)
+    }
+
+    /// Whether keys that are no text are told from those that are.
+    fn marks_keys(self) -> bool {
+        matches!(self, Self::Data | Self::Source | Self::Foreign)
     }
 
     fn text(self, text: &Text) -> String {
@@ -38,11 +48,31 @@ impl Node {
         problems.or(json)
     }
 
-    /// The same for whoever reads templates in it: `!unsafe` text that looks like one is written as a template that gives
+    /// The value for templates, which tell a key that is not text from one that is ([`crate::keys`]).
+    ///
+    /// # Errors
+    /// It holds a vault value that no password opens, or an infinite number.
+    pub fn to_data(&self) -> Result<Json, Problems> {
+        let mut problems = Problems::new();
+        let json = self.convert(Form::Data, &mut problems);
+        problems.or(json)
+    }
+
+    /// The same, with vault values still encrypted.
+    ///
+    /// # Errors
+    /// It holds an infinite number.
+    pub fn to_foreign_data(&self) -> Result<Json, Problems> {
+        let mut problems = Problems::new();
+        let json = self.convert(Form::Foreign, &mut problems);
+        problems.or(json)
+    }
+
+    /// The value for whoever reads templates in it: `!unsafe` text that looks like one is written as a template that gives
     /// exactly that text.
     ///
     /// # Errors
-    /// As [`Node::to_json`].
+    /// As [`Node::to_data`].
     pub fn to_source(&self) -> Result<Json, Problems> {
         let mut problems = Problems::new();
         let json = self.convert(Form::Source, &mut problems);
@@ -119,6 +149,17 @@ impl Node {
         )
     }
 
+    /// What a key is, where that is more than text.
+    fn kind_of_key(&self) -> Key<'_> {
+        match &self.value {
+            Value::Null => Key::Null,
+            Value::Bool(value) => Key::Bool(*value),
+            Value::Int(value) => Key::Int(*value),
+            Value::Float(value) => Key::Float(*value),
+            _ => Key::Text(""),
+        }
+    }
+
     /// The text that a key is in JSON; none for a float that Python would write in another way.
     #[must_use]
     pub fn key_text(&self) -> Option<String> {
@@ -157,6 +198,7 @@ fn object(entries: &[(Node, Node)], form: Form, problems: &mut Problems) -> Map<
             problems.push(Problem::new("this key has no JSON form", key.place()).help("put it in quotes"));
             continue;
         };
+        let text = if form.marks_keys() { key.kind_of_key().marked(&text) } else { text };
         if object.insert(text, json).is_some() {
             let message =
                 format!("the key `{}` is the same as an earlier one once it is text", key.written());

@@ -17,7 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use build::parse;
+pub use build::{parse, parse_yaml};
 pub use node::{Key, Node, Style, Text, Value};
 pub use problem::{Problem, Problems, suggest};
 pub use source::{Place, Source, Span};

@@ -30,6 +30,7 @@ const MAY: &[(&str, &[&str])] = &[
             "playbook",
             "inventory",
             "issue",
+            "keys",
             "template",
             "transport",
             "net",
@@ -50,11 +51,12 @@ const MAY: &[(&str, &[&str])] = &[
     ("vault", &[]),
     ("playbook", &["yaml"]),
     ("inventory", &["yaml"]),
-    ("template", &[]),
+    ("template", &["keys"]),
+    ("keys", &[]),
     ("reference", &[]),
     ("event", &["vault"]),
     ("error", &["event", "yaml", "vault"]),
-    ("yaml", &["vault"]),
+    ("yaml", &["keys", "vault"]),
 ];
 
 /// The crates that only one part may know.

@@ -64,7 +64,7 @@ fn answer(case: &Json, vars: &Json) -> Result<Json, TemplateError> {
         return templater.condition(condition, &scope).map(Json::from);
     }
     let Some(text) = case["file"].as_str() else {
-        return templater.render_value(&case["template"], &scope);
+        return templater.render_value(&case["template"], &scope).map(crate::keys::shown);
     };
     let file = TemplateFile { text: text.to_owned(), directory: None };
     templater.render_file(&file, &Arc::new(reading(&case["options"])), &scope).map(Json::from)
