@@ -21,21 +21,13 @@ pub(super) enum Literal {
 /// Reads a text; the nodes within a list or mapping all get the place of the whole.
 pub(super) fn read(text: &str, source: &Arc<Source>, span: Span) -> Literal {
     // Leading blanks are passed over by `literal_eval`, but are part of what it gives back if it fails.
-    let mut reader = Reader { text, at: 0, source, span };
+    let mut reader = Reader { text, at: 0, source, span, passed: None };
     reader.blanks();
-    let threefold = text.contains("'''") || text.contains("\"\"\"");
-    match reader.top() {
-        Err(Fault::Unknown(why)) => Literal::Unknown(why),
-        _ if threefold => Literal::Unknown("threefold quotes are not supported"),
-        Err(Fault::NoLiteral) if bytes(text) => Literal::Unknown("strings of bytes are not supported"),
-        Err(Fault::NoLiteral) => Literal::Text,
-        Ok(value) => Literal::Value(value),
+    match (reader.top(), reader.passed) {
+        (Err(Fault::Unknown(why)), _) | (Ok(_), Some(why)) => Literal::Unknown(why),
+        (Err(Fault::NoLiteral), _) => Literal::Text,
+        (Ok(value), None) => Literal::Value(value),
     }
-}
-
-/// Whether Python might see a string of bytes in it, which this reader does not know.
-fn bytes(text: &str) -> bool {
-    ["b'", "b\"", "B'", "B\""].iter().any(|mark| text.contains(mark))
 }
 
 enum Fault {
@@ -50,6 +42,8 @@ struct Reader<'a> {
     at: usize,
     source: &'a Arc<Source>,
     span: Span,
+    /// What was passed over and cannot be kept; it counts only if the whole turns out to be a literal.
+    passed: Option<&'static str>,
 }
 
 impl Reader<'_> {
@@ -184,11 +178,40 @@ impl Reader<'_> {
             "False" => Value::Bool(false),
             "None" => Value::Null,
             "u" | "U" | "r" | "R" if quoted => return self.strings(),
-            "set" => return Err(Fault::Unknown("sets have no order")),
+            "set" => {
+                self.at += end;
+                return self.empty_set();
+            }
+            _ if quoted && is_prefix_of_bytes(word) => return self.bytes(),
             _ => return Err(Fault::NoLiteral),
         };
         self.at += end;
         Ok(value)
+    }
+
+    /// What follows `set`: only an empty call is more than a name to Python.
+    fn empty_set(&mut self) -> Read<Value> {
+        self.blanks();
+        if !(self.eat('(') && self.eat(')')) {
+            return Err(Fault::NoLiteral);
+        }
+        self.passed = Some("sets have no order");
+        Ok(Value::Null)
+    }
+
+    /// A string of bytes, or several side by side. Beside one of characters they are no literal.
+    fn bytes(&mut self) -> Read<Value> {
+        while let Some(quote) = self.rest().find(['\'', '"']).filter(|at| is_prefix_of_bytes(&self.rest()[..*at])) {
+            self.at += quote;
+            let mut text = String::new();
+            self.string(true, &mut text)?;
+            if !text.is_ascii() {
+                return Err(Fault::NoLiteral);
+            }
+            self.blanks();
+        }
+        self.passed = Some("strings of bytes are not supported");
+        Ok(Value::Null)
     }
 
     fn number(&mut self) -> Read<Value> {
@@ -268,6 +291,9 @@ impl Reader<'_> {
 
     fn string(&mut self, raw: bool, text: &mut String) -> Read<()> {
         let quote = self.peek().ok_or(Fault::NoLiteral)?;
+        if self.rest().starts_with(&quote.to_string().repeat(3)) {
+            return self.threefold(quote);
+        }
         self.at += 1;
         loop {
             let next = self.peek().ok_or(Fault::NoLiteral)?;
@@ -284,6 +310,22 @@ impl Reader<'_> {
                 _ => text.push(next),
             }
         }
+    }
+
+    /// Passes over a string between threefold quotes.
+    fn threefold(&mut self, quote: char) -> Read<()> {
+        let close = quote.to_string().repeat(3);
+        self.at += close.len();
+        self.passed = Some("threefold quotes are not supported");
+        while !self.rest().starts_with(&close) {
+            let next = self.peek().ok_or(Fault::NoLiteral)?;
+            self.at += next.len_utf8();
+            if next == '\\' {
+                self.at += self.peek().map_or(0, char::len_utf8);
+            }
+        }
+        self.at += close.len();
+        Ok(())
     }
 
     fn escape(&mut self, text: &mut String) -> Read<()> {
@@ -318,6 +360,11 @@ impl Reader<'_> {
         self.at += digits;
         char::from_u32(code).ok_or(Fault::Unknown("it has half of a surrogate pair"))
     }
+}
+
+/// Whether a string of bytes begins with this before its quote.
+fn is_prefix_of_bytes(word: &str) -> bool {
+    matches!(word.to_ascii_lowercase().as_str(), "b" | "br" | "rb")
 }
 
 /// A number by Python's rules: `_` only between digits, no leading zeros but in a float.
@@ -361,14 +408,74 @@ fn float(plain: &str, negative: bool) -> Read<Value> {
 }
 
 /// The digits alone; none if an underscore does not stand between two of them.
-fn without_underscores(digits: &str, may_lead: bool) -> Option<String> {
+fn without_underscores(digits: &str, with_radix: bool) -> Option<String> {
     let bytes = digits.as_bytes();
+    // Letters are digits only after a prefix such as `0x`; elsewhere they are an exponent's.
+    let is_digit = |byte: &u8| if with_radix { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
     for (at, _) in digits.match_indices('_') {
-        let before = if at == 0 { may_lead } else { bytes[at - 1].is_ascii_hexdigit() };
-        let after = bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit);
+        let before = if at == 0 { with_radix } else { is_digit(&bytes[at - 1]) };
+        let after = bytes.get(at + 1).is_some_and(is_digit);
         if !before || !after {
             return None;
         }
     }
     Some(digits.replace('_', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(text: &str) -> Literal {
+        read(text, &Source::new("hosts", text), Span::default())
+    }
+
+    /// Answers of Python's `ast.literal_eval`.
+    #[test]
+    fn only_what_python_reads_as_bytes_a_set_or_threefold_quotes_is_refused() {
+        for text in [
+            r#"-o ProxyCommand="ssh -W %h:%p jump@lab""#,
+            "{{ a | default('web') }}",
+            "Welcome to Bob's lab",
+            "B'day",
+            "b'x' foo",
+            "'a' b'c'",
+            "b'a' 'c'",
+            "b'é'",
+            "f'a'",
+            "it's '''x'''",
+            "'''a''' b",
+            "x'''a'''",
+            "'''a",
+            "set",
+            "set foo",
+            "set(1)",
+            "set()()",
+            "1_e5",
+            "1e_5",
+            "1_.5",
+        ] {
+            assert_eq!(is(text), Literal::Text, "{text}");
+        }
+        for text in [
+            "b'x'",
+            "rB'x'",
+            "bR\"x\"",
+            "br'x' rb'y'",
+            "[b'a', 1]",
+            "{1: b''}",
+            "'''a'''",
+            "u'''a'''",
+            "'a' '''b'''",
+            "set()",
+            "set ( )",
+            "[set()]",
+        ] {
+            assert!(matches!(is(text), Literal::Unknown(_)), "{text}");
+        }
+        assert_eq!(is("0x_f"), Literal::Value(Value::Int(15)));
+        assert_eq!(is("1e1_0"), Literal::Value(Value::Float(1e10)));
+        let empty = Text { text: "".into(), style: Style::SingleQuoted, literal: false };
+        assert_eq!(is("'' ''"), Literal::Value(Value::String(empty)));
+    }
 }
