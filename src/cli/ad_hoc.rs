@@ -1,6 +1,6 @@
 //! `dtrctl run`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -60,7 +60,7 @@ impl Run {
             None => one_task::of_words(&self.pattern, &self.module, &self.words)?,
         };
         let playbook = playbooks::of_text(play)?;
-        let inventory = Arc::new(self.inventory.load(None)?);
+        let inventory = Arc::new(self.inventory.load(Some(Path::new("")))?);
         let hosts = self.inventory.hosts(&inventory, &self.pattern)?;
         let mut selected: Vec<Selected> = plays(&[playbook])
             .into_iter()

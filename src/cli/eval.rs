@@ -58,8 +58,8 @@ enum Format {
 
 impl Eval {
     pub fn run(self) -> Done {
-        let directory = self.playbook.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-        let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
+        let directory = self.playbook.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let inventory = Arc::new(self.inventory.load(Some(directory))?);
         self.know(&inventory)?;
         let (play, hosts) = self.play(&inventory)?;
         let (events, _heard) = mpsc::unbounded_channel();
@@ -69,7 +69,7 @@ impl Eval {
             controller: Controller::new(OffsetDateTime::now_utc(), options.limits.connect),
             connections: self.connections()?,
             renderer: Renderer::with_lookups(
-                directory.unwrap_or_default(),
+                directory.to_path_buf(),
                 Some(Arc::clone(&inventory)),
                 false,
             ),
@@ -126,7 +126,7 @@ impl Eval {
             }
         }
         let message = format!("no play of `{}` has the host `{}`", path.display(), self.host);
-        Err(Failure::said(message).help("without --playbook, the inventory alone is read"))
+        Err(Failure::said(message).help("without --playbook, no play is asked for"))
     }
 
     fn options(&self) -> Result<Options, Failure> {

@@ -1,6 +1,6 @@
 //! `dtrctl inventory`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -31,7 +31,7 @@ pub struct Inventory {
     /// With --list: each variable at the group or host that it is set for, not merged at each host.
     #[arg(long, requires = "list")]
     export: bool,
-    /// Reads the variables beside a playbook in this directory, too.
+    /// Reads the variables beside a playbook in this directory, too. Default, but with --export: the working directory.
     #[arg(long, value_name = "DIR")]
     playbook_dir: Option<PathBuf>,
     /// One host's variables as JSON.
@@ -43,10 +43,15 @@ pub struct Inventory {
 
 impl Inventory {
     pub fn run(self) -> Done {
-        let inventory = self.from.load(self.playbook_dir.as_deref())?;
-        let mut listing = Listing { only: None, extra: self.from.extra_listed()?, export: self.export };
+        let inventory = self.from.load(self.beside())?;
+        let mut listing = Listing {
+            only: None,
+            extra: self.from.extra_listed()?,
+            export: self.export,
+            playbook_groups: self.playbook_dir.is_some(),
+        };
         let text = if self.graph {
-            inventory.to_graph(&self.group, self.vars)?
+            inventory.to_graph(&self.group, self.vars.then_some(&listing))?
         } else if let Some(host) = &self.host {
             if !inventory.has_host(host) {
                 return Err(Failure::said(format!("the inventory has no host `{host}`"))
@@ -64,6 +69,11 @@ impl Inventory {
         };
         output::print(&(text.trim_end().to_owned() + "\n"));
         Ok(0)
+    }
+
+    /// Where the playbook would stand. What is exported belongs to the inventory, and not to where this is called.
+    fn beside(&self) -> Option<&Path> {
+        self.playbook_dir.as_deref().or((!self.export).then_some(Path::new("")))
     }
 }
 

@@ -43,7 +43,8 @@ pub struct InventoryOptions {
 }
 
 impl InventoryOptions {
-    /// Reads the inventories, and the variables beside them and beside the playbook.
+    /// Reads the inventories, and the variables beside them and beside the playbook. Where there is no playbook, those of the
+    /// working directory (`""`) take their place, as in Ansible.
     pub fn load(&self, playbook_dir: Option<&Path>) -> Result<Inventory, Failure> {
         let sources = if self.inventory.is_empty() { &settings()?.inventory } else { &self.inventory };
         if sources.is_empty() {

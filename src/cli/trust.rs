@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -67,7 +67,7 @@ pub struct Given {
 impl Ask {
     /// Asks the hosts of a pattern, and reports. Gives the exit code.
     pub fn of(&self, pattern: &str, registry: &RegistryHost, given: Option<Given>) -> Done {
-        let inventory = Arc::new(self.inventory.load(None)?);
+        let inventory = Arc::new(self.inventory.load(Some(Path::new("")))?);
         let hosts = self.inventory.hosts(&inventory, pattern)?;
         let playbook = self.playbook(registry, given.as_ref())?;
         let selected = plays(&[playbook])

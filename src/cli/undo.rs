@@ -1,7 +1,7 @@
 //! `dtrctl undo`
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -57,6 +57,9 @@ enum Containers {
 struct Options {
     inventory: InventoryOptions,
     connection: ConnectionOptions,
+    /// Where the playbook stands that is undone: how to connect may be said beside it.
+    #[serde(default)]
+    beside: PathBuf,
 }
 
 impl Undo {
@@ -81,6 +84,9 @@ impl Undo {
         if options.inventory.inventory.is_empty() {
             options.inventory.inventory.clone_from(&record.asked.inventory);
         }
+        if let Some(playbook) = record.asked.playbooks.first() {
+            options.beside = Path::new(&playbook.path).parent().unwrap_or(Path::new("")).to_path_buf();
+        }
         options.inventory.limit.clone_from(&self.limit);
         options.inventory.extra_vars = sealed.extra_vars;
         options.connection = self.connection.clone().over(options.connection);
@@ -96,7 +102,7 @@ impl Undo {
         journal: PathBuf,
     ) -> Done {
         let playbook = playbooks::of_text(self.playbook(run, record.asked.becomes))?;
-        let inventory = Arc::new(options.inventory.load(None)?);
+        let inventory = Arc::new(options.inventory.load(Some(&options.beside))?);
         let mut hosts = options.inventory.hosts(&inventory, "all")?;
         hosts.extend(
             crate::inventory::LOCALHOST

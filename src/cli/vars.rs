@@ -42,8 +42,8 @@ struct View {
 
 impl Vars {
     pub fn run(self) -> Done {
-        let directory = self.playbook.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-        let inventory = Arc::new(self.inventory.load(directory.as_deref())?);
+        let directory = self.playbook.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let inventory = Arc::new(self.inventory.load(Some(directory))?);
         if !inventory.has_host(&self.host) && inventory.vars(&self.host).is_empty() {
             let near = suggest(&self.host, inventory.hosts().map(|name| &**name));
             let help = near.map_or_else(
@@ -52,7 +52,7 @@ impl Vars {
             );
             return Err(Failure::said(format!("the inventory has no host `{}`", self.host)).help(help));
         }
-        let renderer = Renderer::with_lookups(directory.unwrap_or_default(), None, false);
+        let renderer = Renderer::with_lookups(directory.to_path_buf(), None, false);
         let views = self.views(&inventory, &renderer)?;
         let text = match (&self.variable, self.format) {
             (_, Format::Json) => format!("{:#}\n", self.json(&views, &renderer)?),
@@ -84,7 +84,7 @@ impl Vars {
         }
         if views.is_empty() {
             let message = format!("no play of `{}` has the host `{}`", playbook.display(), self.host);
-            return Err(Failure::said(message).help("without --playbook, the inventory alone is read"));
+            return Err(Failure::said(message).help("without --playbook, no play is asked for"));
         }
         Ok(views)
     }

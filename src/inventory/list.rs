@@ -63,6 +63,8 @@ pub struct Listing {
     pub extra: Vec<(String, Json)>,
     /// `--export`: each variable at the group or host that it is set for, not merged at each host.
     pub export: bool,
+    /// Whether groups are shown with what stands beside the playbook; hosts always are.
+    pub playbook_groups: bool,
 }
 
 impl Listing {
@@ -119,8 +121,13 @@ impl Inventory {
         Ok(object)
     }
 
-    fn group_vars_json(&self, group: &Group, marked: bool) -> Result<Map<String, Json>, Problems> {
-        let mut object = listed(&self.group_vars(&group.name), marked)?;
+    fn group_vars_json(
+        &self,
+        group: &Group,
+        listing: &Listing,
+        marked: bool,
+    ) -> Result<Map<String, Json>, Problems> {
+        let mut object = listed(&self.group_vars(&group.name, listing.playbook_groups), marked)?;
         if group.priority != 1 {
             object.insert("ansible_group_priority".to_owned(), group.priority.into());
         }
@@ -152,7 +159,7 @@ impl Inventory {
             entry.insert("hosts".to_owned(), hosts.into());
         }
         if listing.export {
-            let vars = problems.take(self.group_vars_json(group, true)).unwrap_or_default();
+            let vars = problems.take(self.group_vars_json(group, listing, true)).unwrap_or_default();
             if !vars.is_empty() {
                 entry.insert("vars".to_owned(), Json::Object(vars));
             }
@@ -162,13 +169,13 @@ impl Inventory {
         }
     }
 
-    /// What `ansible-inventory --graph` prints: the groups as a tree, each with its own hosts; with `vars`, the variables
+    /// What `ansible-inventory --graph` prints: the groups as a tree, each with its own hosts; with a listing, the variables
     /// of both.
     ///
     /// # Errors
     /// There is no such group, groups that stand below several others make the tree too large, or a variable cannot be
     /// shown.
-    pub fn to_graph(&self, group: &str, vars: bool) -> Result<String, Problems> {
+    pub fn to_graph(&self, group: &str, vars: Option<&Listing>) -> Result<String, Problems> {
         let Some(id) = self.graph.group_id(group) else {
             let problem = Problem::bare(format!("there is no group `{group}`"));
             return Err(problem.did_you_mean(group, self.groups().map(|name| &**name)).into());
@@ -178,7 +185,13 @@ impl Inventory {
         Ok(tree)
     }
 
-    fn graph_group(&self, id: GroupId, depth: usize, vars: bool, tree: &mut String) -> Result<(), Problems> {
+    fn graph_group(
+        &self,
+        id: GroupId,
+        depth: usize,
+        vars: Option<&Listing>,
+        tree: &mut String,
+    ) -> Result<(), Problems> {
         let group = &self.graph[id];
         if tree.len() > MAX_TREE {
             let problem = Problem::bare("the tree of groups is too large to be shown");
@@ -193,13 +206,13 @@ impl Inventory {
             for host in &group.hosts {
                 let name = &self.graph[*host].name;
                 let _ = writeln!(tree, "{}{name}", branch(depth + 1));
-                if vars {
-                    graph_vars(listed(&self.vars(name), false)?, depth + 2, tree);
+                if let Some(listing) = vars {
+                    graph_vars(self.listed_vars(name, listing, false)?, depth + 2, tree);
                 }
             }
         }
-        if vars {
-            graph_vars(self.group_vars_json(group, false)?, depth + 1, tree);
+        if let Some(listing) = vars {
+            graph_vars(self.group_vars_json(group, listing, false)?, depth + 1, tree);
         }
         Ok(())
     }

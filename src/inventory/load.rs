@@ -39,8 +39,16 @@ pub(super) fn load<S: AsRef<str>>(sources: &[S], playbook_dir: Option<&Path>) ->
         FileVars::load(directory, groups, hosts, &mut problems)
     };
     let source_files = directories.iter().map(|directory| files(directory)).collect();
-    let playbook_files = playbook_dir.map(files);
+    // The only directory a second time would change nothing, and each mistake in it would be told twice.
+    let again = |directory: &Path| matches!(&directories[..], [only] if is_same(only, directory));
+    let playbook_files = playbook_dir.filter(|directory| !again(directory)).map(files);
     problems.or(Inventory { graph, source_files, playbook_files, implicit })
+}
+
+/// Whether two paths lead to one directory; the empty one is the working directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| Path::new(".").join(path).canonicalize();
+    one == other || matches!((real(one), real(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Reads one source, and says beside which directory its variables are.

@@ -50,6 +50,7 @@ pub struct Inventory {
     graph: Graph,
     /// `group_vars/` and `host_vars/` beside each source, in the order of the sources.
     source_files: Vec<FileVars>,
+    /// The same beside the playbook; none if that is the only source's directory.
     playbook_files: Option<FileVars>,
     /// The controller, under each of its names that the inventory does not have.
     implicit: HashMap<Arc<str>, Implicit>,

@@ -127,12 +127,12 @@ impl Inventory {
     }
 
     /// The variables that are set for a group itself, the strongest place first to be taken.
-    pub(super) fn group_vars(&self, group: &str) -> BTreeMap<Arc<str>, Sourced> {
+    pub(super) fn group_vars(&self, group: &str, beside_playbook: bool) -> BTreeMap<Arc<str>, Sourced> {
         let mut merged = BTreeMap::new();
         let Some(id) = self.graph.group_id(group) else { return merged };
         let files = self.source_files.iter().map(|files| (Layer::InventoryGroup, files.groups.get(group)));
-        let playbook =
-            self.playbook_files.iter().map(|files| (Layer::PlaybookGroup, files.groups.get(group)));
+        let playbook = self.playbook_files.iter().filter(|_| beside_playbook);
+        let playbook = playbook.map(|files| (Layer::PlaybookGroup, files.groups.get(group)));
         let file = std::iter::once((Layer::FileGroup, Some(&self.graph[id].vars)));
         for (layer, vars) in file.chain(files).chain(playbook) {
             for (name, definition) in vars.into_iter().flatten() {

@@ -134,3 +134,72 @@ fn the_tree_shows_variables_as_ansible_inventory_does() {
     let export = world.dtrctl(&["inventory", "-i", "h.yml", "--list", "--export", "-l", "!h"]).run();
     assert!(!export.stdout.contains("it's") && export.stdout.contains("\"v\""), "{}", export.stdout);
 }
+
+/// Answers of ansible-inventory 2.19.14.
+#[test]
+fn without_a_playbook_the_working_directory_has_variables_too() {
+    let world = World::new()
+        .file("inventory/hosts", "[g]\nh x=1\n")
+        .file("inventory/group_vars/g.yml", "a: inventory\n")
+        .file("group_vars/g.yml", "a: here\nb: 1\n")
+        .file("host_vars/h.yml", "c: 1\n");
+    let said = |args: &[&str]| world.dtrctl(args).args(&["-i", "inventory/hosts"]).run().stdout;
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let vars = serde_json::json!({ "a": "here", "b": 1, "c": 1, "x": 1 });
+    assert_eq!(json(said(&["inventory", "--host", "h"])), vars);
+    assert_eq!(json(said(&["inventory", "--list"]))["_meta"]["hostvars"]["h"], vars);
+    let exported = json(said(&["inventory", "--list", "--export"]));
+    assert_eq!(exported["_meta"]["hostvars"]["h"], serde_json::json!({ "x": 1 }));
+    assert_eq!(exported["g"]["vars"], serde_json::json!({ "a": "inventory" }));
+    insta::assert_snapshot!(said(&["inventory", "--graph", "--vars", "g", "-e", "e=1"]), @r"
+    @g:
+      |--h
+      |  |--{a = here}
+      |  |--{b = 1}
+      |  |--{c = 1}
+      |  |--{e = 1}
+      |  |--{x = 1}
+      |--{a = inventory}
+    ");
+    assert_eq!(said(&["eval", "a", "--host", "h"]), "\"here\"\n");
+    assert!(said(&["vars", "a", "--host", "h"]).contains("group_vars/g.yml:1:1"));
+}
+
+#[test]
+fn a_working_directory_that_is_the_inventorys_is_read_once() {
+    let world =
+        World::new().file("inventory", "h\n").file("host_vars/h.yml", "a: 1\n").file("group_vars/all", "b: 2\n");
+    let said = world.dtrctl(&["vars", "a", "--host", "h", "-i", "inventory"]).run().stdout;
+    assert!(!said.contains("over"), "{said}");
+    let world = world.file("host_vars/h.json", "{}\n");
+    let refused = world.dtrctl(&["inventory", "--list", "-i", "inventory"]).code(1).any_stderr().run();
+    assert_eq!(refused.stderr.matches("both hold variables of `h`").count(), 1, "{}", refused.stderr);
+}
+
+/// Only the files beside the playbook, or in the working directory, say here how to connect.
+#[test]
+fn a_module_is_run_and_a_run_undone_with_the_variables_beside_it() {
+    let world = World::new();
+    let way = format!(
+        "{{ansible_connection: sandbox, ansible_sandbox_root: {}}}",
+        serde_json::json!(world.root("web1"))
+    );
+    let world = world.file("bare/hosts", "web1\n").file("books/host_vars/web1.yml", &way).file(
+        "books/site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - copy: {dest: /etc/x, content: x}\n",
+    );
+    let undone = || {
+        world.dtrctl(&["undo", "last"]).any_stderr().run();
+        assert!(!world.root("web1").join("etc/x").exists());
+    };
+    world.dtrctl(&["apply", "books/site.yml", "-i", "bare/hosts"]).any_stderr().run();
+    undone();
+    world.dtrctl(&["undo", "last"]).any_stderr().run();
+    assert_eq!(world.text("/etc/x"), "x");
+    let world = world.file("host_vars/web1.yml", &way);
+    std::fs::remove_dir_all(world.path("books")).unwrap();
+    world.dtrctl(&["run", "all", "copy", "dest=/etc/x", "content=y", "-i", "bare/hosts"]).any_stderr().run();
+    assert_eq!(world.text("/etc/x"), "y");
+    world.dtrctl(&["undo", "last"]).any_stderr().run();
+    assert_eq!(world.text("/etc/x"), "x");
+}

@@ -30,7 +30,7 @@ fn the_winner_the_beaten_and_what_may_change_it_are_shown_with_their_places() {
     play `the play` (site.yml:1:3):
     a = "play"
       set at site.yml:4:5: `vars` of the play
-      over group_vars/all.yml:1:1: group_vars of `all` beside the playbook: "all"
+      over group_vars/all.yml:1:1: group_vars of `all` beside the inventory: "all"
       may change at site.yml:10:18: `set_fact` of the task `later`
       may change at site.yml:16:14: `vars` around the task `debug`
     "#);
