@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// What separates words; other blanks of Unicode, such as U+00A0, belong to them.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// A word, and where it stands in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -16,7 +19,7 @@ pub(super) fn split(line: &str, comments: bool) -> Result<Vec<Word>, &'static st
     let (mut words, mut word, mut quote) = (Vec::new(), None::<Word>, None);
     let mut characters = line.char_indices();
     while let Some((at, next)) = characters.next() {
-        if quote.is_none() && next.is_whitespace() {
+        if quote.is_none() && BLANKS.contains(&next) {
             words.extend(word.take());
             continue;
         }
@@ -54,6 +57,7 @@ mod tests {
             |line| split(line, true).map(|words| words.into_iter().map(|word| word.text).collect::<Vec<_>>());
         assert_eq!(split(r#"web a="b c" d=e\ f g='h"i' # j"#).unwrap(), ["web", "a=b c", "d=e f", "g=h\"i"]);
         assert_eq!(split(r#""a\nb" x#y z"#).unwrap(), ["a\\nb", "x"]);
+        assert_eq!(split("a\u{a0}b c\u{2003}d\u{3000}\te").unwrap(), ["a\u{a0}b", "c\u{2003}d\u{3000}", "e"]);
         assert!(split("a='b").is_err());
     }
 }
