@@ -30,8 +30,9 @@ impl Hosts {
         let inventory = self.inventory.load(None)?;
         let pattern = Pattern::from_argument("the pattern", &self.pattern)?;
         let (hosts, unmatched) = self.inventory.select(&inventory, &pattern)?;
-        if hosts.is_empty() && !unmatched.is_empty() {
-            return Err(unmatched.into());
+        // A pattern may well select nothing; a limit that leaves nothing is a mistake, as is a name that is not there.
+        if hosts.is_empty() && !(unmatched.is_empty() && self.inventory.limit.is_none()) {
+            return Err(self.inventory.none(&inventory, &pattern, unmatched));
         }
         output::warn(&unmatched);
         let text = match self.format {

@@ -77,14 +77,23 @@ impl InventoryOptions {
         let pattern = Pattern::from_argument("the pattern", pattern)?;
         let (hosts, unmatched) = self.select(inventory, &pattern)?;
         if hosts.is_empty() {
-            return Err(if unmatched.is_empty() {
-                Failure::said("the pattern selects no host").help("name a group or host of the inventory")
-            } else {
-                unmatched.into()
-            });
+            return Err(self.none(inventory, &pattern, unmatched));
         }
         output::warn(&unmatched);
         Ok(hosts)
+    }
+
+    /// Why no host is selected: a term that matches nothing, or the limit, or the pattern takes away all that it adds.
+    pub fn none(&self, inventory: &Inventory, pattern: &Pattern, unmatched: Problems) -> Failure {
+        if !unmatched.is_empty() {
+            return unmatched.into();
+        }
+        let limited = inventory.select(pattern).is_ok_and(|selection| !selection.hosts.is_empty());
+        match self.limit.as_deref().filter(|_| limited) {
+            Some(limit) => Failure::said(format!("the limit `{limit}` leaves none of the hosts of the pattern"))
+                .help("`dtrctl hosts PATTERN` without `-l` shows them"),
+            None => Failure::said("the pattern selects no host").help("name a group or host of the inventory"),
+        }
     }
 
     /// Reads `-e`, in order; a later one of the same name wins.

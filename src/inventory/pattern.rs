@@ -73,7 +73,8 @@ impl Pattern {
                 problems.push(Problem::new(message, text.place()));
                 continue;
             };
-            for part in split(pattern) {
+            let parts = split(pattern).map_err(|bracket| unclosed(text.part(bracket..bracket + 1)));
+            for part in problems.take(parts).unwrap_or_default() {
                 let at = text.part(part.start..part.end);
                 terms.extend(problems.take(term(&pattern[part.start..part.end], at)));
             }
@@ -99,7 +100,8 @@ impl Pattern {
         let mut problems = Problems::new();
         let mut terms = Vec::new();
         let mut stdin = Some(stdin);
-        for part in split(text) {
+        let parts = split(text).map_err(|bracket| unclosed(source.place(bracket..bracket + 1)));
+        for part in problems.take(parts).unwrap_or_default() {
             let at = source.place(part.start..part.end);
             let Some(file) = at.text().strip_prefix('@') else {
                 terms.extend(problems.take(term(at.text(), at.clone())));
@@ -149,20 +151,21 @@ fn line_terms(source: &std::sync::Arc<Source>, problems: &mut Problems) -> Vec<T
 }
 
 /// Where the terms of a pattern stand. Commas separate them if there is one; otherwise the whole is one term if it is an
-/// address or a name with ranges, and else colons and blanks outside brackets separate them.
-fn split(pattern: &str) -> Vec<Span> {
+/// address or a name with ranges, and else colons and blanks outside brackets separate them. Of a bracket that is not closed
+/// and would take in all terms behind it, exclusions too, the place is the error.
+fn split(pattern: &str) -> Result<Vec<Span>, usize> {
     let commas = pattern.contains(',');
     if !commas && is_address(pattern.trim()) {
-        return vec![trimmed(pattern, 0, pattern.len())];
+        return Ok(vec![trimmed(pattern, 0, pattern.len())]);
     }
-    let (mut spans, mut start, mut bracket) = (Vec::new(), 0, false);
+    let (mut spans, mut start, mut bracket) = (Vec::new(), 0, None);
     for (at, next) in pattern.char_indices() {
         match next {
-            '[' if !commas => bracket = true,
-            ']' => bracket = false,
+            '[' if !commas => bracket = bracket.or(Some(at)),
+            ']' => bracket = None,
             _ => {}
         }
-        let separates = if commas { next == ',' } else { !bracket && (next == ':' || next.is_whitespace()) };
+        let separates = if commas { next == ',' } else { bracket.is_none() && (next == ':' || next.is_whitespace()) };
         if separates {
             spans.push(trimmed(pattern, start, at));
             start = at + next.len_utf8();
@@ -170,7 +173,11 @@ fn split(pattern: &str) -> Vec<Span> {
     }
     spans.push(trimmed(pattern, start, pattern.len()));
     spans.retain(|span| span.start < span.end);
-    spans
+    bracket.map_or(Ok(spans), Err)
+}
+
+fn unclosed(at: Place) -> Problem {
+    Problem::new("`[` is not closed", at).help("write `]` behind the subscript, such as `web[0]` or `web[0:2]`")
 }
 
 fn trimmed(text: &str, start: usize, end: usize) -> Span {

@@ -220,6 +220,17 @@ fn the_controller_exists_unlisted() {
 }
 
 #[test]
+fn a_bracket_that_is_not_closed_takes_no_exclusion_in() {
+    for (pattern, at) in [("all:web[0:!db", 8), ("web[0", 4), ("web[0]:x[", 9), ("a b[1 [2", 4)] {
+        for read in [Pattern::from_argument("hosts", pattern), Pattern::from_limit(pattern, || unreachable!())] {
+            let said = read.unwrap_err().to_string();
+            assert!(said.ends_with(&format!(":1:{at}: `[` is not closed")), "{pattern}: {said}");
+        }
+    }
+    assert!(Pattern::from_argument("hosts", "all:web[0]:!db,web[").is_ok());
+}
+
+#[test]
 fn limits_read_files_and_stop_at_nothing() {
     let files = Files::new(&[("hosts.yml", "all:\n  hosts:\n    web[1:4]:\n"), ("retry", "web1\nweb3\n\n")]);
     let inventory = files.load("hosts.yml").unwrap();
