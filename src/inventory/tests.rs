@@ -275,6 +275,22 @@ fn two_files_for_one_name_are_refused() {
     assert!(files.load("hosts.yml").unwrap_err().to_string().contains("both hold variables of `all`"));
 }
 
+#[test]
+fn a_groups_name_may_be_a_path_that_does_not_lead_out() {
+    let files = Files::new(&[
+        ("in/hosts", "[env/prod]\na\n[../out]\na\n[env/../../out]\na\n[/in]\na\n[e//prod]\na\n[env]\na\n"),
+        ("in/group_vars/env/prod.yml", "prod: 1\n"),
+        ("in/group_vars/e/prod/x.yml", "twice: 1\n"),
+        ("in/group_vars/in", "root: 1\n"),
+        ("in/out", "out: 1\n"),
+        ("out", "out: 1\n"),
+    ]);
+    let inventory = files.load("in/hosts").unwrap();
+    assert_eq!(inventory.vars_json("a").unwrap(), *serde_json::json!({ "prod": 1, "twice": 1 }).as_object().unwrap());
+    let prod = &inventory.vars("a")["prod"];
+    assert_eq!((&*prod.origin.owner, inventory.trace("a", "prod").len()), ("env/prod", 2));
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_readers_panic(ini in "[-a1 :\\[\\]{}(),&*!|'\"é#=.\\\\\n\t]{0,60}", pattern in "[-a1:\\[\\]!&~,*?é.()|\\\\ ]{0,20}") {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -44,10 +44,15 @@ fn of_kind<'a>(
         return found;
     }
     // One listing instead of four look-ups a host; it also means that no name can lead out of the directory.
-    let Some(entries) = problems.take(list(directory)) else { return found };
+    let mut listings = HashMap::new();
     for name in names {
+        let Some((folder, file)) = place(directory, name) else { continue };
+        let entries = listings.entry(folder).or_insert_with_key(|folder| {
+            let listed = folder.is_dir().then(|| problems.take(list(folder)));
+            listed.flatten().unwrap_or_default()
+        });
         let paths: Vec<&PathBuf> =
-            ENDINGS.iter().filter_map(|ending| entries.get(&format!("{name}{ending}"))).collect();
+            ENDINGS.iter().filter_map(|ending| entries.get(&format!("{file}{ending}"))).collect();
         match paths[..] {
             [] => {}
             [path] => {
@@ -59,6 +64,15 @@ fn of_kind<'a>(
         }
     }
     found
+}
+
+/// The folder in which a name's files are, and what they are called there: a group's name may be a path (`env/prod`), but none
+/// that leads out.
+fn place<'n>(directory: &Path, name: &'n str) -> Option<(PathBuf, &'n str)> {
+    let Some((folder, file)) = name.rsplit_once('/') else { return Some((directory.to_path_buf(), name)) };
+    let folder = Path::new(folder);
+    let within = folder.components().all(|part| matches!(part, Component::Normal(_)));
+    (within && !name.starts_with('/') && !file.is_empty()).then(|| (directory.join(folder), file))
 }
 
 fn ambiguous(name: &str, first: &Path, second: &Path) -> Problem {
