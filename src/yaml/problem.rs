@@ -185,11 +185,19 @@ pub(super) fn syntax_help(kind: &ErrorKind, text: &str, offset: usize) -> Option
     })
 }
 
+/// The longest word that is compared, in bytes: nobody mistypes a longer one by hand, and comparing takes the product of both
+/// lengths.
+const MAX_COMPARED: usize = 100;
+
 /// The candidate nearest to a word that is not one of them, if one is near enough to be meant.
 #[must_use]
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > MAX_COMPARED {
+        return None;
+    }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= MAX_COMPARED)
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
@@ -222,5 +230,9 @@ mod tests {
     fn only_near_words_are_suggested() {
         assert_eq!(suggest("regsitry", ["state", "registry"]), Some("registry"));
         assert_eq!(suggest("port", ["state", "registry"]), None);
+        let long = "x".repeat(100);
+        assert_eq!(suggest(&long[1..], [&*long]), Some(&*long));
+        assert_eq!(suggest(&long, [&*format!("{long}x")]), None);
+        assert_eq!(suggest(&format!("{long}x"), [&*long]), None);
     }
 }
