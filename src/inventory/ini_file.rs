@@ -260,6 +260,13 @@ fn child_name(line: &str) -> Option<&str> {
     std::iter::once(end).chain(marks).find(ends).map(|at| &line[..at])
 }
 
+/// Whether a line begins a section.
+pub(super) fn is_header(line: &str) -> bool {
+    header(line).is_some_and(|(name, kind)| {
+        check_group(name).is_ok() && matches!(kind, "" | "hosts" | "children" | "vars")
+    })
+}
+
 /// The name and the kind of a section, if the line is a header.
 fn header(line: &str) -> Option<(&str, &str)> {
     let (inner, rest) = line.strip_prefix('[')?.split_once(']')?;

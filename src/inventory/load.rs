@@ -152,23 +152,45 @@ fn read_file(graph: &mut Graph, path: &Path, problems: &mut Problems) {
         return;
     }
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("yml" | "yaml" | "json") => {
-            if let Some(root) = problems.take(parse(&source)) {
-                read_tree(graph, &root, problems);
-            }
-        }
+        Some("yml" | "yaml" | "json") => read_yaml(graph, &source, problems),
         Some("toml") => {
             let problem =
                 Problem::bare(format!("`{}`: inventories in TOML are not supported", path.display()));
             problems.push(problem.help("write it in YAML"));
         }
-        // Without an ending it may be either: YAML if it is a mapping, INI otherwise.
+        // Without an ending it may be either: YAML if it is a mapping, or was to be one; INI otherwise.
+        None if begins_as_yaml(&source.text) => read_yaml(graph, &source, problems),
         None => match parse(&source) {
             Ok(root) if root.as_map().is_some() => read_tree(graph, &root, problems),
             _ => ini_file::read(graph, &source, problems),
         },
         Some(_) => ini_file::read(graph, &source, problems),
     }
+}
+
+fn read_yaml(graph: &mut Graph, source: &Arc<Source>, problems: &mut Problems) {
+    let mut found = Problems::new();
+    if let Some(root) = found.take(parse(source)) {
+        read_tree(graph, &root, &mut found);
+    }
+    let is_ini = first_line(&source.text).is_some_and(ini_file::is_header);
+    if let Some(first) = found.0.first_mut().filter(|_| is_ini) {
+        first.help = Some("this looks like INI: give the file no ending, or `.ini`".to_owned());
+    }
+    problems.extend(found);
+}
+
+/// Whether the first line is one of YAML only, so that mistakes further down are mistakes in YAML.
+fn begins_as_yaml(text: &str) -> bool {
+    first_line(text).is_some_and(|line| {
+        let line = line.split(" #").next().unwrap_or_default().trim_end();
+        line == "---" || (line.ends_with(':') && !line.starts_with('['))
+    })
+}
+
+/// The first line that is neither blank nor a comment.
+fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// A document of YAML or JSON: an inventory, or the list that `ansible-inventory --list` and inventory programs print.

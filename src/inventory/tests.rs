@@ -276,6 +276,29 @@ fn two_files_for_one_name_are_refused() {
 }
 
 #[test]
+fn a_file_is_judged_as_what_it_begins_as() {
+    let said = |name: &str, text: &str| {
+        let problems = Files::new(&[(name, text)]).load(name).unwrap_err();
+        let help = problems.0[0].help.clone().unwrap_or_default();
+        format!("{} {}; {help}", problems.0.len(), problems.0[0])
+    };
+    for text in ["# c\n\nall: # c\n  hosts:\n    a: {x: 1\n    b:\n", "---\nall:\n\thosts:\n"] {
+        let said = said("hosts", text);
+        assert!(said.starts_with("1 ") && !said.contains("cannot be the name"), "{said}");
+    }
+    assert_eq!(
+        said("hosts", "---\n- a\n"),
+        "1 an inventory is a mapping of groups, and this is a list; begin it with `all:`, and below it `hosts:`"
+    );
+    for text in ["# c\n[web]\na x=1\n", "[web:vars]\nx=1\n", "[web]\n"] {
+        assert!(said("hosts.yml", text).ends_with("; this looks like INI: give the file no ending, or `.ini`"));
+    }
+    assert!(said("hosts.yml", "[a, b]\n").contains("begin it with `all:`"));
+    assert!(said("hosts.yml", "{}\n").contains("of groups, and this is an empty mapping;"));
+    assert_eq!(Files::new(&[("hosts", "web:22\n")]).load("hosts").unwrap().hosts().count(), 1);
+}
+
+#[test]
 fn a_groups_name_may_be_a_path_that_does_not_lead_out() {
     let files = Files::new(&[
         ("in/hosts", "[env/prod]\na\n[../out]\na\n[env/../../out]\na\n[/in]\na\n[e//prod]\na\n[env]\na\n"),

@@ -14,8 +14,11 @@ const SECTIONS: [&str; 3] = ["hosts", "children", "vars"];
 /// Takes over a document.
 pub(super) fn read(graph: &mut Graph, root: &Node, problems: &mut Problems) {
     let Some(groups) = root.as_map().filter(|groups| !groups.is_empty()) else {
-        let what =
-            if root.is_null() { "this file is empty".to_owned() } else { format!("this is {}", root.kind()) };
+        let what = match &root.value {
+            Value::Null => "this file is empty".to_owned(),
+            Value::Map(_) => "this is an empty mapping".to_owned(),
+            _ => format!("this is {}", root.kind()),
+        };
         let problem = Problem::new(format!("an inventory is a mapping of groups, and {what}"), root.place());
         problems.push(problem.help("begin it with `all:`, and below it `hosts:`"));
         return;
