@@ -1,12 +1,15 @@
 //! Inventories that are programs: `PROGRAM --list`, and `PROGRAM --host NAME` where the list holds no variables of hosts.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
+use regex::Regex;
 use serde_json::Value as Json;
 
 use super::{graph::Graph, json_list};
@@ -61,9 +64,9 @@ fn output(path: &Path, arguments: &[&str], limit: Duration) -> Result<Node, Prob
     if text.trim().is_empty() && arguments[0] == "--host" {
         return parse(&Source::new(name, "{}"));
     }
-    // Written anew, because YAML knows no pairs of surrogates and takes a key that is there twice for a mistake.
-    let json: Json = serde_json::from_str(&text).map_err(|error| {
-        let source = Source::new(&*name, text.as_str());
+    let source = Source::new(&*name, text);
+    let json = serde_json::from_str(&source.text).map_err(|error: serde_json::Error| {
+        let text = &source.text;
         let offset =
             text.lines().take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum::<usize>();
         let at = (offset + error.column().saturating_sub(1)).min(text.len());
@@ -73,7 +76,50 @@ fn output(path: &Path, arguments: &[&str], limit: Duration) -> Result<Node, Prob
             if said.is_empty() { String::new() } else { format!("; it says on standard error: {said}") };
         problem.label(error.to_string()).help(format!("run `{name}` to see it{said}"))
     })?;
-    parse(&Source::new(name, format!("{json:#}")))
+    tree(&source, &json)
+}
+
+/// The tree of a text that is JSON, with the places that the program has printed.
+fn tree(source: &Arc<Source>, json: &Json) -> Result<Node, Problems> {
+    if let Some(range) = too_large(&source.text) {
+        let problem = Problem::new("this number does not fit into 64 bits", source.place(range));
+        return Err(problem.help("print it in quotes").into());
+    }
+    // Written anew where YAML is the narrower one: it knows no pairs of surrogates, and takes a key that is there twice for a
+    // mistake.
+    parse(source).or_else(|problems| {
+        let anew = escaped(&format!("{json:#}"));
+        parse(&Source::new(source.path.clone(), anew)).map_err(|_| problems)
+    })
+}
+
+/// JSON in which the characters that YAML refuses are escapes; they stand in strings only.
+fn escaped(json: &str) -> String {
+    let refused = |next: char| {
+        matches!(next, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let mut text = String::with_capacity(json.len());
+    for next in json.chars() {
+        if refused(next) {
+            _ = write!(text, "\\u{:04x}", u32::from(next));
+        } else {
+            text.push(next);
+        }
+    }
+    text
+}
+
+static TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|[-0-9.eE+]+"#).expect("a constant"));
+
+/// Where an integer stands that does not fit into 64 bits: readers of JSON make another number of it.
+fn too_large(json: &str) -> Option<Range<usize>> {
+    let fits = |token: &str| {
+        let value = token.parse::<i128>();
+        value.is_ok_and(|value| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value))
+    };
+    let integers = TOKEN.find_iter(json).filter(|token| !token.as_str().contains(['"', '.', 'e', 'E']));
+    integers.filter(|token| !fits(token.as_str())).map(|token| token.range()).next()
 }
 
 fn last_lines(text: &str) -> String {
@@ -194,6 +240,38 @@ mod tests {
             r#"case $1 in --list) echo '{"g": {"hosts": ["a", "b"]}}';; *) [ "$2" = a ] && echo "{\"x\": \"$*\"}" || :;; esac"#,
         );
         assert_eq!(without.unwrap()["_meta"]["hostvars"], serde_json::json!({"a": {"x": "--host a"}}));
+    }
+
+    /// The variables of a host that a program prints so.
+    fn vars(json: &str) -> Result<Json, Problems> {
+        let text = format!(
+            "cat <<'.'\n{{\"_meta\":{{\"hostvars\":{{\"a\":{json}}}}},\n\t\"g\":{{\"hosts\":[\"a\"]}}}}\n."
+        );
+        Ok(listed(&text)?["_meta"]["hostvars"]["a"].take())
+    }
+
+    /// Values as Python's `json` reads them.
+    #[test]
+    fn what_a_program_prints_is_read_as_it_stands() {
+        let long = "k".repeat(1000);
+        for (json, value) in [
+            (r#"{"x":-0,"y":1e5,"z":1E-7,"s":18446744073709551615}"#, r#"{"x":0,"y":1e5,"z":1e-7,"s":18446744073709551615}"#),
+            (r#"{"x":"\ud83d\ude00 \/ \b\f\u2028\u0085"}"#, r#"{"x":"\ud83d\ude00 / \b\f\u2028\u0085"}"#),
+            ("{\"x\":\"p\u{2028}q\u{85}\u{7f}\"}", "{\"x\":\"p\u{2028}q\u{85}\u{7f}\"}"),
+            (r#"{"x":1,"x":2}"#, r#"{"x":2}"#),
+            ("{\n\t\"x\"\n\t:\n\t[1,\t-2,true,null,\"9999999999999999999999\"]}", r#"{"x":[1,-2,true,null,"9999999999999999999999"]}"#),
+            (&format!(r#"{{"{long}":"<<","<<":"="}}"#), &format!(r#"{{"{long}":"<<","<<":"="}}"#)),
+            (r#"{"x":["\"9","yes","1:30","a # b","- c",""]}"#, r#"{"x":["\"9","yes","1:30","a # b","- c",""]}"#),
+        ] {
+            assert_eq!(vars(json).unwrap(), serde_json::from_str::<Json>(value).unwrap(), "{json}");
+        }
+        for json in [r#"{"x":18446744073709551616}"#, r#"{"x":1,"x":[-9223372036854775809]}"#] {
+            let problem = &vars(json).unwrap_err().0[0];
+            assert_eq!(problem.message, "this number does not fit into 64 bits");
+            assert!(json.contains(problem.at.as_ref().unwrap().text()), "{problem:?}");
+        }
+        let problems = vars(r#"{"ansible_port":  70000}"#).unwrap_err();
+        assert!(problems.to_string().contains(":1:45: `ansible_port` cannot be `70000`"), "{problems}");
     }
 
     #[test]
