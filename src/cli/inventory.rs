@@ -46,7 +46,7 @@ impl Inventory {
         let inventory = self.from.load(self.beside())?;
         let mut listing = Listing {
             only: None,
-            extra: self.from.extra_listed()?,
+            extra: self.from.extra_listed(!self.graph)?,
             export: self.export,
             playbook_groups: self.playbook_dir.is_some(),
         };

@@ -102,9 +102,9 @@ impl InventoryOptions {
         self.extra_nodes()?.iter().map(value).collect()
     }
 
-    /// The same for a listing of the inventory.
-    pub fn extra_listed(&self) -> Result<Vec<(String, Json)>, Failure> {
-        let value = |(key, value): &(Node, Node)| Ok((name(key), value.to_listing(true)?));
+    /// The same for a listing of the inventory, as [`Node::to_listing`].
+    pub fn extra_listed(&self, whole: bool) -> Result<Vec<(String, Json)>, Failure> {
+        let value = |(key, value): &(Node, Node)| Ok((name(key), value.to_listing(whole)?));
         self.extra_nodes()?.iter().map(value).collect()
     }
 

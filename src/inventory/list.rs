@@ -248,6 +248,7 @@ fn python(value: &Json) -> String {
         Json::Null => "None".to_owned(),
         Json::Bool(true) => "True".to_owned(),
         Json::Bool(false) => "False".to_owned(),
+        Json::Number(number) if number.is_f64() => float(number.as_f64().unwrap_or_default()),
         Json::Number(number) => number.to_string(),
         Json::String(text) => quoted(text),
         Json::Array(items) => {
@@ -261,6 +262,14 @@ fn python(value: &Json) -> String {
             format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// A float as Python writes it: with a sign and two digits at least in its exponent.
+fn float(value: f64) -> String {
+    let shown = format!("{value:?}");
+    let Some((digits, exponent)) = shown.split_once('e') else { return shown };
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 fn quoted(text: &str) -> String {

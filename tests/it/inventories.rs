@@ -131,6 +131,20 @@ fn the_tree_shows_variables_as_ansible_inventory_does() {
       |  |--{v = {'k': 1.5}}
       |--{v = {'k': 1.5}}
     "#);
+    let given = "{\"a\": !unsafe \"{{ y }}\", \"c\": [1.0e-6, 1.0e+16, 0.0001, 123456.75], \"v\": 2.5e-7}";
+    let ran = world.dtrctl(&["inventory", "-i", "h.yml", "--graph", "--vars", "g", "-e", given]).run();
+    insta::assert_snapshot!(ran.stdout, @r"
+    @g:
+      |--h
+      |  |--{a = {{ y }}}
+      |  |--{c = [1e-06, 1e+16, 0.0001, 123456.75]}
+      |  |--{v = 2.5e-07}
+      |--i
+      |  |--{a = {{ y }}}
+      |  |--{c = [1e-06, 1e+16, 0.0001, 123456.75]}
+      |  |--{v = 2.5e-07}
+      |--{v = {'k': 1.5}}
+    ");
     let export = world.dtrctl(&["inventory", "-i", "h.yml", "--list", "--export", "-l", "!h"]).run();
     assert!(!export.stdout.contains("it's") && export.stdout.contains("\"v\""), "{}", export.stdout);
 }
