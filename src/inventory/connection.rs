@@ -446,6 +446,12 @@ fn fault(topic: Topic, name: &'static str, node: &Node) -> Option<Problem> {
     let problem = Problem::new(format!("`{name}` cannot be `{shown}`: {why}"), node.place());
     Some(match topic {
         Topic::KeyFile => problem.help("move the key to a path of ASCII letters, digits and `-_./+@,=`"),
+        Topic::User | Topic::BecomeUser if text.contains('\\') => {
+            problem.help("write a user of a domain as `joe@corp.example.com`")
+        }
+        Topic::User | Topic::BecomeUser => {
+            problem.help("allowed are ASCII letters, digits, `-`, `_`, `.`, `+` and `@`")
+        }
         _ => {
             problem.help("allowed are ASCII letters, digits, `-`, `_` and `.`, and for hosts IPv6 addresses")
         }

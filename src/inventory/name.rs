@@ -10,6 +10,8 @@ use crate::yaml::{Place, Problem};
 
 /// The longest name that DNS has.
 const MAX_NAME: usize = 253;
+/// The longest name of a user.
+const MAX_USER: usize = 64;
 
 /// Checks the name of a host in the inventory.
 ///
@@ -49,11 +51,27 @@ pub fn check_address(address: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the name of a user.
+/// Checks the name of a user, by the rule of whoever hands it to ssh and sudo: it may have a domain (`joe@corp.example.com`) and
+/// be a machine's account (`web1$`).
 ///
 /// # Errors
 /// The rule that the name breaks, as the end of a sentence.
 pub fn check_user(name: &str) -> Result<(), String> {
+    let bare = name.strip_suffix('$').unwrap_or(name);
+    if bare.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if name.len() > MAX_USER {
+        return Err(format!("it is longer than {MAX_USER} bytes"));
+    }
+    characters(bare, "-_.@+")
+}
+
+/// Checks the name of a user on a jump host, which ssh hands to a shell.
+///
+/// # Errors
+/// The rule that the name breaks, as the end of a sentence.
+pub(super) fn check_jump_user(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -119,6 +137,13 @@ mod tests {
         for name in ["web01", "web_1.example.com", "10.0.0.1", "::1", "2001:db8::1", "0"] {
             assert!(check_host(name).is_ok(), "{name}");
         }
+        for name in ["root", "joe@corp.example.com", "a+b", "web1$", "_apt", "1user"] {
+            assert!(check_user(name).is_ok(), "{name}");
+        }
+        for name in ["", "-l", "a b", "%u", "a$b", "CORP\\joe", "$", "@a", "a$$", &"u".repeat(65)] {
+            assert!(check_user(name).is_err(), "{name}");
+        }
+        assert!(check_jump_user("joe@corp").is_err() && check_jump_user("web1$").is_err());
         for address in ["0", "127.1", "0x7f000001", "2130706433", "1.2.3.04"] {
             assert!(check_address(address).is_err(), "{address}");
         }

@@ -155,7 +155,7 @@ fn jumps(value: &str) -> Result<(), String> {
     for jump in value.split(',') {
         let (user, rest) = jump.rsplit_once('@').map_or((None, jump), |(user, rest)| (Some(user), rest));
         if let Some(user) = user {
-            name::check_user(user)?;
+            name::check_jump_user(user)?;
         }
         let split = super::range::split_port(rest);
         name::check_address(split.name)?;

@@ -259,7 +259,7 @@ fn an_inventory_that_is_wrong() {
       ·                          ─────
     7 │   childen:
       ╰────
-     help: allowed are ASCII letters, digits, `-`, `_` and `.`, and for hosts IPv6 addresses
+     help: allowed are ASCII letters, digits, `-`, `_`, `.`, `+` and `@`
      × `childen` means nothing within a group
       ╭─[hosts.yml:7:3]
     6 │     web3: {ansible_user: "a b"}
