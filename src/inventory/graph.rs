@@ -55,6 +55,8 @@ pub(super) struct Graph {
     edges: HashMap<(GroupId, GroupId), Place>,
     /// How often a host was put somewhere.
     named: usize,
+    /// Hosts whose variables are their namesakes', and what is wrong with it where such a group has more in it.
+    namesakes: Vec<(HostId, GroupId, Problem)>,
 }
 
 /// Deeper nesting of groups than anyone keeps track of.
@@ -71,6 +73,7 @@ impl Graph {
             host_names: HashMap::new(),
             edges: HashMap::new(),
             named: 0,
+            namesakes: Vec::new(),
         };
         graph.add_group("all");
         graph.add_group("ungrouped");
@@ -145,6 +148,22 @@ impl Graph {
         }
     }
 
+    /// Says that a host's variables went to the group of the same name, as they do in Ansible.
+    pub fn add_namesake(&mut self, host: HostId, group: GroupId, otherwise: Problem) {
+        self.namesakes.push((host, group, otherwise));
+    }
+
+    /// That is what was meant only if the group is the host.
+    fn check_namesakes(&mut self) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        for (host, group, otherwise) in std::mem::take(&mut self.namesakes) {
+            if self[group].hosts != [host] || !self[group].children.is_empty() {
+                problems.push(otherwise);
+            }
+        }
+        problems.or(())
+    }
+
     pub fn put_group(&mut self, parent: GroupId, child: GroupId, at: Place) {
         self.edges.entry((parent, child)).or_insert(at);
         self.link(parent, child);
@@ -166,6 +185,7 @@ impl Graph {
         }
         self.measure_depth()?;
         self.check_ungrouped()?;
+        self.check_namesakes()?;
         let mut misplaced = Vec::new();
         for id in self.host_ids() {
             let groups = &self[id].groups;

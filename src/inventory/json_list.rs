@@ -66,12 +66,15 @@ pub(super) fn host_vars(graph: &mut Graph, host: &str, vars: &Node, problems: &m
         return;
     };
     let Some(id) = graph.host_id(host) else { return };
-    if !entries.is_empty() && graph.group_id(host).is_some() {
-        problems.push(same_name(host, vars));
-        return;
+    let namesake = graph.group_id(host).filter(|_| !entries.is_empty());
+    if let Some(group) = namesake {
+        graph.add_namesake(id, group, same_name(host, vars));
     }
     for (key, value) in entries {
-        define(&mut graph[id].vars, key, value.clone(), problems);
+        match namesake {
+            Some(group) => set_variable(graph, group, key, value, problems),
+            None => define(&mut graph[id].vars, key, value.clone(), problems),
+        }
     }
 }
 

@@ -275,6 +275,24 @@ fn two_files_for_one_name_are_refused() {
     assert!(files.load("hosts.yml").unwrap_err().to_string().contains("both hold variables of `all`"));
 }
 
+/// As in Ansible, the variables are the group's: a deeper or later group overrules them.
+#[test]
+fn a_host_may_be_its_group_where_the_group_is_nothing_else() {
+    let ini = "[localhost]\nlocalhost x=1 y=1\n[zeta]\nlocalhost\n[zeta:vars]\nx=2\n";
+    let json = r#"{"localhost": ["localhost"], "zeta": {"hosts": ["localhost"], "vars": {"x": 2}},
+        "_meta": {"hostvars": {"localhost": {"x": 1, "y": 1}}}}"#;
+    let yaml = "localhost: {hosts: {localhost: {x: 1, y: 1}}}\nzeta: {hosts: {localhost: }, vars: {x: 2}}\n";
+    for (name, text) in [("hosts", ini), ("hosts.json", json), ("hosts.yml", yaml)] {
+        let inventory = Files::new(&[(name, text)]).load(name).unwrap();
+        let vars = inventory.vars_json("localhost").unwrap();
+        assert_eq!((&vars["x"], &vars["y"]), (&2.into(), &1.into()), "{name}");
+    }
+    for more in ["[localhost]\nother\n", "[localhost:children]\nzeta\n"] {
+        let problems = Files::new(&[("hosts", &format!("{ini}{more}"))]).load("hosts").unwrap_err();
+        assert!(problems.to_string().contains("hosts:2:1: the host `localhost` has the name of a group"));
+    }
+}
+
 #[test]
 fn a_file_is_judged_as_what_it_begins_as() {
     let said = |name: &str, text: &str| {

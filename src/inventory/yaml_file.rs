@@ -224,7 +224,8 @@ pub(super) fn add_hosts(
             problems.push(name::refused("the name of a host", &host, &why, at.place()));
             return;
         }
-        if !vars.is_empty() && graph.group_id(&host).is_some() {
+        let namesake = graph.group_id(&host).filter(|_| !vars.is_empty());
+        if namesake.is_some() && vars.contains_key("ansible_group_priority") {
             problems.push(same_name(&host, at));
             return;
         }
@@ -235,9 +236,14 @@ pub(super) fn add_hosts(
         {
             set(graph, id, "ansible_port", port);
         }
-        for (name, definition) in vars {
-            graph[id].vars.insert(Arc::clone(name), Arc::clone(definition));
-        }
+        let own = match namesake {
+            Some(group) => {
+                graph.add_namesake(id, group, same_name(&host, at));
+                &mut graph[group].vars
+            }
+            None => &mut graph[id].vars,
+        };
+        own.extend(vars.iter().map(|(name, definition)| (Arc::clone(name), Arc::clone(definition))));
     }
 }
 
