@@ -68,11 +68,7 @@ impl Eval {
             name: RunName::default(),
             controller: Controller::new(OffsetDateTime::now_utc(), options.limits.connect),
             connections: self.connections()?,
-            renderer: Renderer::with_lookups(
-                directory.to_path_buf(),
-                Some(Arc::clone(&inventory)),
-                false,
-            ),
+            renderer: Renderer::with_lookups(directory.to_path_buf(), Some(Arc::clone(&inventory)), false),
             memory: memory(self.cache.as_deref()),
             options,
             inventory,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::options::InventoryOptions;
 use super::{Done, output};
 use crate::error::Failure;
-use crate::inventory::{Listing, Pattern};
+use crate::inventory::{LOCALHOST, Listing, Pattern};
 
 /// The inventory as `ansible-inventory` prints it.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ impl Inventory {
         let text = if self.graph {
             inventory.to_graph(&self.group, self.vars.then_some(&listing))?
         } else if let Some(host) = &self.host {
-            if !inventory.has_host(host) {
+            if !inventory.has_host(host) && !LOCALHOST.contains(&host.as_str()) {
                 return Err(Failure::said(format!("the inventory has no host `{host}`"))
                     .help("`--graph` shows all hosts"));
             }

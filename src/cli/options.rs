@@ -90,9 +90,13 @@ impl InventoryOptions {
         }
         let limited = inventory.select(pattern).is_ok_and(|selection| !selection.hosts.is_empty());
         match self.limit.as_deref().filter(|_| limited) {
-            Some(limit) => Failure::said(format!("the limit `{limit}` leaves none of the hosts of the pattern"))
-                .help("`dtrctl hosts PATTERN` without `-l` shows them"),
-            None => Failure::said("the pattern selects no host").help("name a group or host of the inventory"),
+            Some(limit) => {
+                Failure::said(format!("the limit `{limit}` leaves none of the hosts of the pattern"))
+                    .help("`dtrctl hosts PATTERN` without `-l` shows them")
+            }
+            None => {
+                Failure::said("the pattern selects no host").help("name a group or host of the inventory")
+            }
         }
     }
 

@@ -201,7 +201,9 @@ impl Reader<'_> {
 
     /// A string of bytes, or several side by side. Beside one of characters they are no literal.
     fn bytes(&mut self) -> Read<Value> {
-        while let Some(quote) = self.rest().find(['\'', '"']).filter(|at| is_prefix_of_bytes(&self.rest()[..*at])) {
+        while let Some(quote) =
+            self.rest().find(['\'', '"']).filter(|at| is_prefix_of_bytes(&self.rest()[..*at]))
+        {
             self.at += quote;
             let mut text = String::new();
             self.string(true, &mut text)?;

@@ -165,7 +165,8 @@ fn split(pattern: &str) -> Result<Vec<Span>, usize> {
             ']' => bracket = None,
             _ => {}
         }
-        let separates = if commas { next == ',' } else { bracket.is_none() && (next == ':' || next.is_whitespace()) };
+        let separates =
+            if commas { next == ',' } else { bracket.is_none() && (next == ':' || next.is_whitespace()) };
         if separates {
             spans.push(trimmed(pattern, start, at));
             start = at + next.len_utf8();
@@ -177,7 +178,8 @@ fn split(pattern: &str) -> Result<Vec<Span>, usize> {
 }
 
 fn unclosed(at: Place) -> Problem {
-    Problem::new("`[` is not closed", at).help("write `]` behind the subscript, such as `web[0]` or `web[0:2]`")
+    Problem::new("`[` is not closed", at)
+        .help("write `]` behind the subscript, such as `web[0]` or `web[0:2]`")
 }
 
 fn trimmed(text: &str, start: usize, end: usize) -> Span {

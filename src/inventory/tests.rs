@@ -222,7 +222,9 @@ fn the_controller_exists_unlisted() {
 #[test]
 fn a_bracket_that_is_not_closed_takes_no_exclusion_in() {
     for (pattern, at) in [("all:web[0:!db", 8), ("web[0", 4), ("web[0]:x[", 9), ("a b[1 [2", 4)] {
-        for read in [Pattern::from_argument("hosts", pattern), Pattern::from_limit(pattern, || unreachable!())] {
+        for read in
+            [Pattern::from_argument("hosts", pattern), Pattern::from_limit(pattern, || unreachable!())]
+        {
             let said = read.unwrap_err().to_string();
             assert!(said.ends_with(&format!(":1:{at}: `[` is not closed")), "{pattern}: {said}");
         }
@@ -309,7 +311,9 @@ fn a_file_is_judged_as_what_it_begins_as() {
         "1 an inventory is a mapping of groups, and this is a list; begin it with `all:`, and below it `hosts:`"
     );
     for text in ["# c\n[web]\na x=1\n", "[web:vars]\nx=1\n", "[web]\n"] {
-        assert!(said("hosts.yml", text).ends_with("; this looks like INI: give the file no ending, or `.ini`"));
+        assert!(
+            said("hosts.yml", text).ends_with("; this looks like INI: give the file no ending, or `.ini`")
+        );
     }
     assert!(said("hosts.yml", "[a, b]\n").contains("begin it with `all:`"));
     assert!(said("hosts.yml", "{}\n").contains("of groups, and this is an empty mapping;"));
@@ -327,7 +331,10 @@ fn a_groups_name_may_be_a_path_that_does_not_lead_out() {
         ("out", "out: 1\n"),
     ]);
     let inventory = files.load("in/hosts").unwrap();
-    assert_eq!(inventory.vars_json("a").unwrap(), *serde_json::json!({ "prod": 1, "twice": 1 }).as_object().unwrap());
+    assert_eq!(
+        inventory.vars_json("a").unwrap(),
+        *serde_json::json!({ "prod": 1, "twice": 1 }).as_object().unwrap()
+    );
     let prod = &inventory.vars("a")["prod"];
     assert_eq!((&*prod.origin.owner, inventory.trace("a", "prod").len()), ("env/prod", 2));
 }

@@ -175,14 +175,18 @@ fn without_a_playbook_the_working_directory_has_variables_too() {
       |  |--{x = 1}
       |--{a = inventory}
     ");
+    let implicit = serde_json::json!({ "ansible_connection": "local" });
+    assert_eq!(json(said(&["inventory", "--host", "localhost"])), implicit);
     assert_eq!(said(&["eval", "a", "--host", "h"]), "\"here\"\n");
     assert!(said(&["vars", "a", "--host", "h"]).contains("group_vars/g.yml:1:1"));
 }
 
 #[test]
 fn a_working_directory_that_is_the_inventorys_is_read_once() {
-    let world =
-        World::new().file("inventory", "h\n").file("host_vars/h.yml", "a: 1\n").file("group_vars/all", "b: 2\n");
+    let world = World::new()
+        .file("inventory", "h\n")
+        .file("host_vars/h.yml", "a: 1\n")
+        .file("group_vars/all", "b: 2\n");
     let said = world.dtrctl(&["vars", "a", "--host", "h", "-i", "inventory"]).run().stdout;
     assert!(!said.contains("over"), "{said}");
     let world = world.file("host_vars/h.json", "{}\n");

@@ -147,7 +147,8 @@ fn hosts_are_listed() {
     let world = World::with(&["web2", "web1", "db1"]).tasks("- {name: greet, debug: {msg: x}, tags: [a, b]}");
     let listed = |args: &[&str]| world.dtrctl(args).run().stdout;
     assert_eq!(listed(&["hosts", "docker:!db1", "-i", "hosts.yml"]), "web2\nweb1\n");
-    let limited = world.dtrctl(&["hosts", "web1", "-l", "web2", "-i", "hosts.yml"]).code(1).any_stderr().run();
+    let limited =
+        world.dtrctl(&["hosts", "web1", "-l", "web2", "-i", "hosts.yml"]).code(1).any_stderr().run();
     assert!(limited.stderr.contains("the limit `web2` leaves none of the hosts"), "{}", limited.stderr);
     let nothing = world.dtrctl(&["hosts", "web1:!web1", "-i", "hosts.yml"]).run();
     assert_eq!(nothing.stdout, "");
