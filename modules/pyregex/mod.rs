@@ -7,6 +7,8 @@ use regex::{Captures, Regex, RegexBuilder};
 
 mod bytes;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub use bytes::{ByteMatch, BytePattern};
 

@@ -76,8 +76,9 @@ impl Walk {
         self.rest.get(self.at + ahead).copied()
     }
 
+    /// A character as itself. `<` and `>` mean nothing to the engine as they are, and with a backslash the edges of a word.
     fn literal(&mut self, c: char) {
-        if c.is_ascii_punctuation() {
+        if c.is_ascii_punctuation() && !matches!(c, '<' | '>') {
             self.out.push('\\');
         }
         self.out.push(c);
@@ -180,6 +181,7 @@ impl Walk {
             self.at += length;
             self.after_quantifier()
         } else {
+            self.traits.consumes = true;
             self.literal('{');
             Ok(())
         }

@@ -1,0 +1,51 @@
+//! Patterns beside the answers of Python's `re`.
+
+use serde_json::{Value, json};
+
+use super::{BytePattern, Flags, Pattern, Unmetered};
+
+fn printable() -> impl Iterator<Item = String> {
+    (' '..='~').map(String::from)
+}
+
+/// `fixtures/punctuation.json` holds patterns with each punctuation character in and out of a class, bare and escaped, and the
+/// printable characters that `re.fullmatch` finds; `null` where `re.compile` refuses the pattern.
+fn recorded() -> Vec<(String, Value)> {
+    serde_json::from_str(include_str!("../tests/fixtures/punctuation.json")).expect("pairs")
+}
+
+#[test]
+fn punctuation_means_what_it_means_to_python() {
+    for (source, expected) in recorded() {
+        let Ok(pattern) = Pattern::new(&source, Flags::default()) else {
+            assert!(
+                expected.is_null() || source.contains("--"),
+                "`{source}` is refused instead of {expected}"
+            );
+            continue;
+        };
+        let whole = |text: &String| {
+            let found = pattern.search(text, &Unmetered).expect("no bound");
+            found.is_some_and(|groups| groups[0] == Some(text))
+        };
+        let found: String = printable().filter(whole).collect();
+        assert_eq!(json!(found), expected, "`{source}`");
+    }
+}
+
+#[test]
+fn punctuation_means_the_same_to_patterns_over_bytes() {
+    for (source, expected) in recorded() {
+        let Ok(pattern) = BytePattern::new(&source) else {
+            assert!(
+                expected.is_null() || source.contains("--"),
+                "`{source}` is refused instead of {expected}"
+            );
+            continue;
+        };
+        let whole =
+            |text: &String| pattern.search(text.as_bytes()).is_some_and(|found| found.range() == (0..1));
+        let found: String = printable().filter(whole).collect();
+        assert_eq!(json!(found), expected, "`{source}`");
+    }
+}
