@@ -65,6 +65,15 @@ struct Traits {
     consumes: bool,
 }
 
+/// What stands before a hyphen in a class.
+enum Item {
+    /// Its start, or a range.
+    Nothing,
+    Character,
+    /// A kind of characters, such as `\d`.
+    Kind,
+}
+
 impl Walk {
     fn next(&mut self) -> Option<char> {
         let c = self.rest.get(self.at).copied();
@@ -240,11 +249,13 @@ impl Walk {
     fn escape(&mut self, in_class: bool) -> Result<(), RegexError> {
         let Some(c) = self.next() else { return Err(refuse("the pattern ends in a backslash")) };
         match c {
-            'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => self.out.extend(['\\', c]),
-            's' | 'S' if self.bytes => self.out.extend(['\\', c]),
-            's' => self.out.push_str(if in_class { "\\s\\x1c-\\x1f" } else { "[\\s\\x1c-\\x1f]" }),
-            'S' if !in_class => self.out.push_str("[^\\s\\x1c-\\x1f]"),
-            'S' => self.out.push_str("\\S"),
+            'd' | 'D' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => self.out.extend(['\\', c]),
+            'w' | 'W' | 's' | 'S' if self.bytes => self.out.extend(['\\', c]),
+            // `str.isalnum` has no combining marks, which the engine takes for parts of a word.
+            'w' => self.out.push_str("[\\p{L}\\p{N}_]"),
+            'W' => self.out.push_str("[^\\p{L}\\p{N}_]"),
+            's' => self.out.push_str("[\\s\\x1c-\\x1f]"),
+            'S' => self.out.push_str("[^\\s\\x1c-\\x1f]"),
             'b' if in_class => self.out.push_str("\\x08"),
             'b' | 'B' | 'A' if !in_class => return self.place(&format!("\\{c}")),
             'Z' if !in_class => return self.place("\\z"),
@@ -281,26 +292,56 @@ impl Walk {
             self.out.push('^');
         }
         let mut first = true;
+        let mut before = Item::Nothing;
         loop {
             let Some(c) = self.next() else { return Err(refuse("a class of characters is not closed")) };
-            match c {
+            before = match c {
                 ']' if !first => break,
-                '\\' => self.escape(true)?,
-                '-' if !first && self.peek(0) == Some('-') => {
-                    return Err(refuse("`--` in a class of characters is not supported; escape the hyphens"));
-                }
-                '-' if !first && self.peek(0) != Some(']') => self.out.push('-'),
-                c if self.bytes && !c.is_ascii() => {
-                    return Err(refuse(format!(
-                        "`{c}` is several bytes, each of which a class takes for one"
-                    )));
-                }
-                c => self.literal(c),
-            }
+                '-' if !first && self.peek(0) != Some(']') => self.hyphen(before)?,
+                c => self.item(c)?,
+            };
             first = false;
         }
         self.out.push(']');
         self.traits.consumes = true;
         Ok(())
+    }
+
+    /// One item of a class.
+    fn item(&mut self, c: char) -> Result<Item, RegexError> {
+        match c {
+            '\\' => {
+                let item = if self.at_kind() { Item::Kind } else { Item::Character };
+                self.escape(true)?;
+                return Ok(item);
+            }
+            c if self.bytes && !c.is_ascii() => {
+                return Err(refuse(format!("`{c}` is several bytes, each of which a class takes for one")));
+            }
+            c => self.literal(c),
+        }
+        Ok(Item::Character)
+    }
+
+    /// A hyphen in a class, and the end of the range if it makes one.
+    fn hyphen(&mut self, before: Item) -> Result<Item, RegexError> {
+        if self.peek(0) == Some('-') {
+            return Err(refuse("`--` in a class of characters is not supported; escape the hyphens"));
+        }
+        if matches!(before, Item::Nothing) {
+            self.literal('-');
+            return Ok(Item::Character);
+        }
+        self.out.push('-');
+        let Some(c) = self.next() else { return Err(refuse("a class of characters is not closed")) };
+        match (before, self.item(c)?) {
+            (Item::Character, Item::Character) => Ok(Item::Nothing),
+            _ => Err(refuse("a range in a class of characters goes from one character to another")),
+        }
+    }
+
+    /// Whether a kind of characters follows, after its backslash.
+    fn at_kind(&self) -> bool {
+        matches!(self.peek(0), Some('d' | 'D' | 'w' | 'W' | 's' | 'S'))
     }
 }

@@ -49,3 +49,36 @@ fn punctuation_means_the_same_to_patterns_over_bytes() {
         assert_eq!(json!(found), expected, "`{source}`");
     }
 }
+
+#[test]
+fn words_and_spaces_are_those_of_python() {
+    let text = "aZ_9 e\u{301}é²½Ⅷª٣中ⓐ\u{200d}‿\u{903}-\u{1c}\u{85}";
+    for (source, expected) in [
+        (r"\w", Some("aZ_9eé²½Ⅷª٣中")),
+        (r"\W", Some(" \u{301}ⓐ\u{200d}‿\u{903}-\u{1c}\u{85}")),
+        (r"[\w]", Some("aZ_9eé²½Ⅷª٣中")),
+        (r"[\W]", Some(" \u{301}ⓐ\u{200d}‿\u{903}-\u{1c}\u{85}")),
+        (r"[^\w]", Some(" \u{301}ⓐ\u{200d}‿\u{903}-\u{1c}\u{85}")),
+        (r"[^\W]", Some("aZ_9eé²½Ⅷª٣中")),
+        (r"[\w-]", Some("aZ_9eé²½Ⅷª٣中-")),
+        (r"[\W9]", Some("9 \u{301}ⓐ\u{200d}‿\u{903}-\u{1c}\u{85}")),
+        (r"[^\w\s]", Some("\u{301}ⓐ\u{200d}‿\u{903}-")),
+        (r"\s", Some(" \u{1c}\u{85}")),
+        (r"\S", Some("aZ_9e\u{301}é²½Ⅷª٣中ⓐ\u{200d}‿\u{903}-")),
+        (r"[\s]", Some(" \u{1c}\u{85}")),
+        (r"[\S]", Some("aZ_9e\u{301}é²½Ⅷª٣中ⓐ\u{200d}‿\u{903}-")),
+        (r"[^\S]", Some(" \u{1c}\u{85}")),
+        (r"[a-\w]", None),
+        (r"[\w-z]", None),
+        (r"[\s-z]", None),
+        (r"[a-c-\w]", Some("aZ_9eé²½Ⅷª٣中-")),
+        (r"[8-9-e]", Some("9e-")),
+    ] {
+        let pattern = Pattern::new(source, Flags::default());
+        let found = pattern.ok().map(|pattern| {
+            let found = pattern.find_all(text, &Unmetered).expect("no bound");
+            found.iter().filter_map(|groups| groups[0]).collect::<String>()
+        });
+        assert_eq!(found.as_deref(), expected, "`{source}`");
+    }
+}
