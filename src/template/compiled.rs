@@ -123,7 +123,9 @@ impl Node {
                 key.visit(visit)?;
                 value.visit(visit)
             }),
-            Expr::Attr(inner, _) | Expr::Not(inner) | Expr::Neg(inner) => inner.visit(visit),
+            Expr::Attr(inner, _) | Expr::Not(inner) | Expr::Neg(inner) | Expr::Pos(inner) => {
+                inner.visit(visit)
+            }
             Expr::Item(left, right)
             | Expr::And(left, right)
             | Expr::Or(left, right)

@@ -122,6 +122,7 @@ impl<'c, 'a> Interpreter<'c, 'a> {
             Expr::Slice(owner, bounds) => self.slice(owner, bounds)?,
             Expr::Not(inner) => Val::Bool(!self.truth(inner)?),
             Expr::Neg(inner) => ops::negate(&self.usable(inner)?)?,
+            Expr::Pos(inner) => ops::positive(&self.usable(inner)?)?,
             Expr::And(left, right) => self.shortcut(left, right, false)?,
             Expr::Or(left, right) => self.shortcut(left, right, true)?,
             Expr::Binary(op, left, right) => {

@@ -230,6 +230,15 @@ pub(super) fn negate(value: &Val) -> Eval<Val> {
     }
 }
 
+/// `+value`.
+pub(super) fn positive(value: &Val) -> Eval<Val> {
+    match Num::of(value) {
+        Some(Num::Int(i)) => Ok(Val::Int(i)),
+        Some(Num::Float(f)) => Ok(Val::Float(f)),
+        None => Err(type_error(format!("`+` does not work on a value of type `{}`", value.type_name()))),
+    }
+}
+
 /// A comparison.
 pub(super) fn compare(relation: Relation, left: &Val, right: &Val, budget: &Budget) -> Eval<bool> {
     let order = |accept: fn(Ordering) -> bool, sign| {

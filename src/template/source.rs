@@ -135,6 +135,7 @@ impl Scan {
     /// Walks through code up to its closing delimiter.
     fn code(&mut self, end: Option<&[u8]>, keep_backslashes: bool) -> Eval<()> {
         let (mut brackets, mut operators) = (0_usize, 0_usize);
+        let start = self.at;
         while self.at < self.bytes.len() {
             if let Some(end) = end
                 && brackets == 0
@@ -150,6 +151,11 @@ impl Scan {
                     operators += usize::from(self.after_value());
                 }
                 b')' | b']' | b'}' => brackets = brackets.saturating_sub(1),
+                b'+' if self.is_sign(start, end) => {
+                    operators += 1;
+                    // The parser takes a minus for a sign, and no plus; the tree looks up which was written.
+                    self.bytes[self.at] = b'-';
+                }
                 b'+' | b'-' | b'*' | b'/' | b'~' | b'%' | b'|' | b'.' | b'<' | b'>' | b'=' => operators += 1,
                 byte if MARKS.contains(&byte) => return Err(self.control_character()),
                 b'0' if self.leading_zero() => {
@@ -170,6 +176,19 @@ impl Scan {
     fn after_value(&self) -> bool {
         let before = self.bytes[..self.at].iter().rev().find(|byte| !byte.is_ascii_whitespace());
         before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_)]}'\"".contains(byte))
+    }
+
+    /// Whether the plus here is the sign of a value, and neither adds something nor belongs to the delimiters.
+    fn is_sign(&self, start: usize, end: Option<&[u8]>) -> bool {
+        let at_delimiter =
+            end.is_some_and(|end| self.at == start || self.bytes[self.at + 1..].starts_with(end));
+        let before = self.bytes[start..self.at].trim_ascii_end();
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
+        let word = before.iter().rposition(|byte| !part(byte)).map_or(before, |at| &before[at + 1..]);
+        let operator = [&b"and"[..], b"or", b"not", b"in", b"if", b"elif", b"else"].contains(&word)
+            && !before[..before.len() - word.len()].ends_with(b".");
+        let ends_value = before.last().is_some_and(|byte| part(byte) || b")]}'\"".contains(byte));
+        !at_delimiter && (operator || !ends_value)
     }
 
     fn word_operator(&self) -> bool {

@@ -37,6 +37,8 @@ pub(super) enum Expr {
     Slice(Box<Node>, [Option<Box<Node>>; 3]),
     Not(Box<Node>),
     Neg(Box<Node>),
+    /// `+x`.
+    Pos(Box<Node>),
     And(Box<Node>, Box<Node>),
     Or(Box<Node>, Box<Node>),
     Binary(Op, Box<Node>, Box<Node>),
@@ -202,6 +204,11 @@ struct Tree<'t> {
 impl Tree<'_> {
     fn range(self, span: Span) -> Range<usize> {
         self.whole.offset + span.start_offset as usize..self.whole.offset + span.end_offset as usize
+    }
+
+    /// What the text as it was written has where something begins.
+    fn written(self, span: Span) -> Option<u8> {
+        self.whole.text.as_bytes().get(self.range(span).start).copied()
     }
 
     fn deeper(self) -> Eval<Self> {
@@ -391,6 +398,10 @@ impl Tree<'_> {
             }
             ast::Expr::UnaryOp(unary) => match unary.op {
                 ast::UnaryOpKind::Not => Expr::Not(self.boxed(&unary.expr)?),
+                // The parser knows no `+x`: it has been given a minus in its place.
+                ast::UnaryOpKind::Neg if self.written(unary.span()) == Some(b'+') => {
+                    Expr::Pos(self.boxed(&unary.expr)?)
+                }
                 ast::UnaryOpKind::Neg => Expr::Neg(self.boxed(&unary.expr)?),
             },
             ast::Expr::BinOp(binary) => self.binary(binary)?,
