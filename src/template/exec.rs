@@ -252,7 +252,7 @@ pub(super) fn join_nodes(nodes: Vec<Val>, context: &Context<'_>) -> Eval<Val> {
         1 => Ok(nodes.swap_remove(0)),
         _ => {
             let mut joined = Text::new(&context.budget);
-            for node in nodes {
+            for node in nodes.into_iter().filter(|node| !matches!(node, Val::Omit)) {
                 let node = finalize(&context.deep(node)?, &context.budget)?;
                 text::write_str(&node, &mut joined)?;
             }

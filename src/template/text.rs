@@ -22,7 +22,7 @@ pub(super) fn to_repr(value: &Val, budget: &Budget) -> Eval<String> {
 pub(super) fn write_str(value: &Val, out: &mut Text<'_>) -> Eval<()> {
     match value {
         Val::Str(s) => out.push(s),
-        Val::Absent | Val::Omit => Ok(()),
+        Val::Absent => Ok(()),
         other => write_repr(other, out),
     }
 }
@@ -61,7 +61,8 @@ fn write_repr(value: &Val, out: &mut Text<'_>) -> Eval<()> {
         }
         Val::Absent => out.push("Undefined"),
         Val::Marker(error) => Err((**error).clone()),
-        Val::Omit | Val::Deferred(_) | Val::Object(_) => Err(unprintable(value)),
+        Val::Omit => out.push("<<Omit>>"),
+        Val::Deferred(_) | Val::Object(_) => Err(unprintable(value)),
     }
 }
 
