@@ -106,9 +106,9 @@ const CHECKS: &[Check] = &[
     check("is_link", &[], |c, v, _| local(c, v, Local::IsLink)),
     check("mount", &[], |c, v, _| local(c, v, Local::IsMount)),
     check("is_mount", &[], |c, v, _| local(c, v, Local::IsMount)),
-    check("finished", &[], |_, v, _| field(v, "finished")),
-    check("started", &[], |_, v, _| field(v, "started")),
-    check("timedout", &[], |_, v, _| field(v, "timedout")),
+    check("finished", &[], |_, v, _| field_or(v, "finished", true)),
+    check("started", &[], |_, v, _| field_or(v, "started", true)),
+    check("timedout", &[], |_, v, _| timed_out(v)),
     check("vault_encrypted", &[], |_, _, _| Ok(false)),
     check("failed", &[], |_, v, _| field(v, "failed")),
     check("failure", &[], |_, v, _| field(v, "failed")),
@@ -291,13 +291,28 @@ fn has_place(value: &Val) -> bool {
     url.is_some_and(|url| !url.netloc.is_empty() || url.scheme == "file")
 }
 
-/// A field of a task's result.
+/// A field of a task's result, which is false where it is missing.
 fn field(value: &Val, name: &str) -> Eval<bool> {
+    field_or(value, name, false)
+}
+
+/// A field of a task's result. A task that is not asynchronous has no `started` or `finished`, and counts as both.
+fn field_or(value: &Val, name: &str, missing: bool) -> Eval<bool> {
     match value {
-        Val::Dict(dict) => dict.get_str(name).map_or(Ok(false), truth),
+        Val::Dict(dict) => dict.get_str(name).map_or(Ok(missing), truth),
         other => {
             Err(type_error(format!("it needs a task's result, not a value of type `{}`", other.type_name())))
         }
+    }
+}
+
+/// Whether a result says after how many seconds its time was over.
+fn timed_out(value: &Val) -> Eval<bool> {
+    match value {
+        Val::Dict(dict) if field(value, "timedout")? => {
+            field(dict.get_str("timedout").unwrap_or(value), "period")
+        }
+        _ => field(value, "timedout"),
     }
 }
 
