@@ -24,8 +24,7 @@ pub struct ControllerLookups {
 
 impl Lookups for ControllerLookups {
     fn lookup(&self, request: &Request<'_>) -> Result<Vec<Json>, String> {
-        let own = [self.directory.clone()];
-        let places = if request.directories.is_empty() { &own } else { request.directories };
+        let places = self.places(request.directories);
         let mut values = Vec::new();
         if request.plugin == "first_found" {
             return first_found(request, places);
@@ -47,7 +46,7 @@ impl Lookups for ControllerLookups {
     }
 
     fn local(&self, question: Local, path: &str) -> Result<Json, String> {
-        local_paths::answer(question, &self.directory, path)
+        local_paths::answer(question, path)
     }
 
     fn template(
@@ -56,22 +55,26 @@ impl Lookups for ControllerLookups {
         directories: &[PathBuf],
         beside: Option<&Path>,
     ) -> Result<Option<TemplateFile>, String> {
-        let own = [self.directory.clone()];
-        let places = if directories.is_empty() { &own } else { directories };
-        let beside = beside.map(Path::to_path_buf);
-        let mut places: Vec<PathBuf> = places.iter().cloned().chain(beside).collect();
         // The name is one below a directory, as Jinja takes it.
         if name.split('/').any(|part| part == "..") {
-            places.clear();
+            return Ok(None);
         }
-        let name = name.trim_start_matches('/');
-        let Some(path) = found(&places, "templates", name) else { return Ok(None) };
-        let directory = path.parent().map(Path::to_path_buf);
-        Ok(Some(TemplateFile { text: read(&path)?, directory }))
+        let beside = beside.map(Path::to_path_buf);
+        let places: Vec<PathBuf> = self.places(directories).iter().cloned().chain(beside).collect();
+        found(&places, "templates", name.trim_start_matches('/')).map(template_file).transpose()
+    }
+
+    fn template_at(&self, path: &str, directories: &[PathBuf]) -> Result<Option<TemplateFile>, String> {
+        found(self.places(directories), "templates", path).map(template_file).transpose()
     }
 }
 
 impl ControllerLookups {
+    /// Where a request's relative paths begin.
+    fn places<'p>(&'p self, directories: &'p [PathBuf]) -> &'p [PathBuf] {
+        if directories.is_empty() { std::slice::from_ref(&self.directory) } else { directories }
+    }
+
     /// The hosts that a pattern selects.
     fn hosts(&self, pattern: &str) -> Result<Vec<Json>, String> {
         let inventory = self.inventory.as_ref().ok_or("there is no inventory here")?;
@@ -104,6 +107,10 @@ impl ControllerLookups {
 fn found(places: &[PathBuf], folder: &str, path: &str) -> Option<PathBuf> {
     let candidates = places.iter().flat_map(|place| [place.join(folder).join(path), place.join(path)]);
     candidates.into_iter().find(|candidate| candidate.exists())
+}
+
+fn template_file(path: PathBuf) -> Result<TemplateFile, String> {
+    Ok(TemplateFile { text: read(&path)?, directory: path.parent().map(Path::to_path_buf) })
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -289,6 +296,7 @@ mod tests {
         let here = folder.path().to_string_lossy().into_owned();
         let mut scope = Scope::new();
         scope.set_literal("x", &json!("it's; id"));
+        scope.set_literal("here", &json!(here));
         let scope = Arc::new(scope);
         for (template, expected) in [
             ("{{ lookup('file', 'a.txt') }}", json!("  below files {{ 1 + 1 }}")),
@@ -302,7 +310,10 @@ mod tests {
             ("{{ lookup('env', 'DTRCTL_NO_SUCH', default='d') }}", json!("d")),
             ("{{ lookup('pipe', 'printf %s ' ~ (x | quote)) }}", json!("it's; id")),
             ("{{ query('lines', 'printf \"a\\nb\\n\"') }}", json!(["a", "b"])),
-            ("{{ 'b.txt' is file and 'files' is directory and 'none' is not exists }}", json!(true)),
+            ("{{ lookup('template', here ~ '/templates/inner.j2') }}", json!("inner it's; id\n")),
+            ("{{ lookup('template', '../templates/inner.j2') }}", json!("inner it's; id\n")),
+            ("{{ (here ~ '/b.txt') is file and (here ~ '/files') is directory }}", json!(true)),
+            ("{{ 'b.txt' is not exists and (here ~ '/none') is not exists }}", json!(true)),
         ] {
             let value = templater(&folder).render_value(&json!(template), &scope);
             assert_eq!(value.map_err(|error| error.to_string()), Ok(expected), "{template}");

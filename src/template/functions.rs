@@ -177,7 +177,7 @@ fn template(context: &Context<'_>, scope: &Arc<Scope>, term: &Val, options: &Opt
             _ => return Err(refuse(format!("it has no option `{option}` of that type"))),
         }
     }
-    let found = context.templater.lookups().template(name, scope.directories(), None).map_err(refuse)?;
+    let found = context.templater.lookups().template_at(name, scope.directories()).map_err(refuse)?;
     let file = found.ok_or_else(|| call_error("template", format!("the file `{name}` is not found")))?;
     context.budget.text(file.text.len())?;
     let home = Home { directory: file.directory, reading: Arc::new(reading) };

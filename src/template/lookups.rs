@@ -115,6 +115,14 @@ pub trait Lookups: Send + Sync {
     ) -> Result<Option<TemplateFile>, String> {
         Err(format!("the template `{name}` cannot be used here"))
     }
+
+    /// The template file that `lookup('template', …)` names: a path, which may be absolute or have `..`; none if there is none.
+    ///
+    /// # Errors
+    /// The reason why it cannot be read, as a lowercase fragment.
+    fn template_at(&self, path: &str, directories: &[PathBuf]) -> Result<Option<TemplateFile>, String> {
+        self.template(path, directories, None)
+    }
 }
 
 /// Refuses every lookup: for places where nothing outside may be asked.
