@@ -1,20 +1,98 @@
-//! The order in which Python's sets give back integers.
+//! The order in which Python's sets give back numbers.
 //!
-//! It follows from the hash table: integers hash to themselves, so the order is the same in every run, and
+//! It follows from the hash table: numbers hash to the same in every run, so the order is the same, too, and
 //! playbooks may rely on it. (Text hashes differently in every run.)
+
+use super::value::Val;
 
 /// How far a probe looks ahead of its slot.
 const LINEAR_PROBES: usize = 9;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Numbers hash to their remainder by this prime.
+const MODULUS: u128 = (1 << 61) - 1;
+
+/// A number in a set: equal ones are the same key, whatever their types.
+#[derive(Clone, Copy)]
+pub(super) enum Number {
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+}
+
+impl Number {
+    /// The number that a value is; none for what is not a number, which every run hashes to something else.
+    pub(super) fn of(value: &Val) -> Option<Self> {
+        match value {
+            Val::Bool(flag) => Some(Self::Bool(*flag)),
+            Val::Int(i) => Some(Self::Int(*i)),
+            Val::Float(f) if !f.is_nan() => Some(Self::Float(*f)),
+            _ => None,
+        }
+    }
+
+    /// The value again.
+    pub(super) const fn value(self) -> Val {
+        match self {
+            Self::Bool(flag) => Val::Bool(flag),
+            Self::Int(i) => Val::Int(i),
+            Self::Float(f) => Val::Float(f),
+        }
+    }
+
+    /// `hash(number)`.
+    fn hash(self) -> i64 {
+        let (negative, remainder) = match self {
+            Self::Bool(flag) => (false, u128::from(flag)),
+            Self::Int(i) => (i < 0, i.unsigned_abs() % MODULUS),
+            Self::Float(f) if f.is_infinite() => (f < 0.0, 314_159),
+            Self::Float(f) => (f < 0.0, remainder(f)),
+        };
+        let hash = i64::try_from(remainder).unwrap_or(0);
+        match if negative { -hash } else { hash } {
+            // Python keeps -1 for errors.
+            -1 => -2,
+            hash => hash,
+        }
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Bool(flag), other) => Self::Int(flag.into()) == other,
+            (number, Self::Bool(flag)) => number == Self::Int(flag.into()),
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b).is_some_and(std::cmp::Ordering::is_eq),
+            (Self::Int(i), Self::Float(f)) | (Self::Float(f), Self::Int(i)) => whole(f) == Some(i),
+        }
+    }
+}
+
+/// The integer that a float is.
+#[expect(clippy::cast_possible_truncation, reason = "checked against the range of the integers")]
+fn whole(f: f64) -> Option<i128> {
+    (f.is_finite() && f.abs() < 1e38 && f.fract().abs() == 0.0).then_some(f as i128)
+}
+
+/// The remainder of a float without its sign, by the prime: a power of two repeats after 61.
+fn remainder(f: f64) -> u128 {
+    let bits = f.abs().to_bits();
+    let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
+    let digits = if exponent == 0 { fraction << 1 } else { fraction | 1 << 52 };
+    // The exponent counts from -1075, and 1098 are 18 times 61.
+    let power = (exponent + 1098 - 1075) % 61;
+    (u128::from(digits) << power) % MODULUS
+}
+
+#[derive(Clone, Copy, PartialEq)]
 enum Slot {
     Empty,
     /// Held a key that has been removed.
     Dummy,
-    Key(i64),
+    Key(Number),
 }
 
-/// A set of integers.
+/// A set of numbers.
 #[derive(Clone)]
 pub(super) struct PySet {
     table: Vec<Slot>,
@@ -28,22 +106,21 @@ impl PySet {
     }
 
     /// `set(keys)`.
-    pub(super) fn new(keys: impl IntoIterator<Item = i64>) -> Self {
+    pub(super) fn new(keys: impl IntoIterator<Item = Number>) -> Self {
         let mut set = Self::empty();
         keys.into_iter().for_each(|key| set.add(key));
         set
     }
 
     /// The keys in Python's order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = i64> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = Number> {
         self.table.iter().filter_map(|slot| if let Slot::Key(key) = slot { Some(*key) } else { None })
     }
 
     /// The slots that a key may be in, in the order in which they are tried.
-    fn probes(&self, key: i64) -> impl Iterator<Item = usize> {
+    fn probes(&self, key: Number) -> impl Iterator<Item = usize> {
         let mask = self.table.len() - 1;
-        // Python keeps -1 for errors.
-        let mut perturb = if key == -1 { -2_i64 } else { key }.cast_unsigned();
+        let mut perturb = key.hash().cast_unsigned();
         let mut slot = low_bits(perturb) & mask;
         std::iter::from_fn(move || {
             let ahead = if slot + LINEAR_PROBES <= mask { LINEAR_PROBES } else { 0 };
@@ -56,18 +133,25 @@ impl PySet {
     }
 
     /// The slot that holds the key, or else the one to put it into.
-    fn find(&self, key: i64) -> usize {
+    fn find(&self, key: Number) -> usize {
         let wanted = |slot: &usize| self.table[*slot] == Slot::Empty || self.table[*slot] == Slot::Key(key);
         self.probes(key).find(wanted).unwrap_or(0)
     }
 
-    fn contains(&self, key: i64) -> bool {
+    fn contains(&self, key: Number) -> bool {
         self.table[self.find(key)] == Slot::Key(key)
     }
 
-    fn add(&mut self, key: i64) {
+    fn add(&mut self, key: Number) {
         let slot = self.find(key);
         if self.table[slot] == Slot::Key(key) {
+            return;
+        }
+        // The last slot on the way that has held another key is taken first; it counts as filled already.
+        let way = self.probes(key).take_while(|probe| *probe != slot);
+        if let Some(dummy) = way.filter(|probe| self.table[*probe] == Slot::Dummy).last() {
+            self.table[dummy] = Slot::Key(key);
+            self.used += 1;
             return;
         }
         self.table[slot] = Slot::Key(key);
@@ -93,7 +177,7 @@ impl PySet {
         }
     }
 
-    fn discard(&mut self, key: i64) -> bool {
+    fn discard(&mut self, key: Number) -> bool {
         let slot = self.find(key);
         let found = self.table[slot] == Slot::Key(key);
         if found {

@@ -1,7 +1,7 @@
 //! Filters that treat lists as sets.
 //!
-//! The order of Ansible's results is that of Python's hash table: fixed for integers, different in every run
-//! for text. Here integers come in Python's order; other items keep the order of their lists, in a union
+//! The order of Ansible's results is that of Python's hash table: fixed for numbers, different in every run
+//! for text. Here numbers come in Python's order; other items keep the order of their lists, in a union
 //! those that only the second list has first.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use super::super::call::Bound;
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
 use super::super::ops::equal;
-use super::super::pyset::PySet;
+use super::super::pyset::{Number, PySet};
 use super::super::value::{Key, Val};
 use super::select::Getter;
 use super::sequences::folded;
@@ -81,7 +81,7 @@ fn within(context: &Context<'_>, item: &Val, list: &[Val]) -> Eval<bool> {
 fn combine(context: &Context<'_>, value: &Val, args: &Bound, mode: Mode) -> Eval<Val> {
     let (a, b) = (context.usable_items(value)?, context.usable_items(args.need("b")?)?);
     let keys = |items: &[Val]| items.iter().map(Key::of).collect::<Eval<Vec<Key>>>().ok();
-    if let (Some(a), Some(b)) = (integers(&a), integers(&b)) {
+    if let (Some(a), Some(b)) = (numbers(&a), numbers(&b)) {
         let (a, b) = (PySet::new(a), PySet::new(b));
         let result = match mode {
             Mode::Union => a.union(&b),
@@ -89,7 +89,7 @@ fn combine(context: &Context<'_>, value: &Val, args: &Bound, mode: Mode) -> Eval
             Mode::Difference => a.difference(&b),
             Mode::Symmetric => a.symmetric_difference(&b),
         };
-        return Ok(Val::list(result.keys().map(|key| Val::Int(key.into())).collect()));
+        return Ok(Val::list(result.keys().map(Number::value).collect()));
     }
     match (keys(&a), keys(&b)) {
         (Some(a_keys), Some(b_keys)) => Ok(Val::list(hashed(&(a, a_keys), &(b, b_keys), mode))),
@@ -97,13 +97,9 @@ fn combine(context: &Context<'_>, value: &Val, args: &Bound, mode: Mode) -> Eval
     }
 }
 
-/// The items, if all are integers that hash to themselves.
-fn integers(items: &[Val]) -> Option<Vec<i64>> {
-    let integer = |item: &Val| match item {
-        Val::Int(i) => i64::try_from(*i).ok().filter(|i| i.abs() < (1 << 61) - 1),
-        _ => None,
-    };
-    items.iter().map(integer).collect()
+/// The items, if all are numbers.
+fn numbers(items: &[Val]) -> Option<Vec<Number>> {
+    items.iter().map(Number::of).collect()
 }
 
 /// Items and their hash keys.
