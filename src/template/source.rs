@@ -205,7 +205,22 @@ impl Scan {
         let digits: Vec<u8> =
             self.bytes[self.at..].iter().copied().take_while(|b| b.is_ascii_digit() || *b == b'_').collect();
         let number = self.bytes.get(self.at + digits.len()).is_some_and(|b| matches!(b, b'.' | b'e' | b'E'));
-        !inside && !number && digits.iter().any(|b| (b'1'..=b'9').contains(b))
+        !inside && !number && !self.in_exponent() && digits.iter().any(|b| (b'1'..=b'9').contains(b))
+    }
+
+    /// Whether the sign before here belongs to a number such as `1e-07`.
+    fn in_exponent(&self) -> bool {
+        let before = &self.bytes[..self.at];
+        let Some(before) = before.strip_suffix(b"-").or_else(|| before.strip_suffix(b"+")) else {
+            return false;
+        };
+        let Some(mantissa) = before.strip_suffix(b"e").or_else(|| before.strip_suffix(b"E")) else {
+            return false;
+        };
+        let start = mantissa.iter().rposition(|byte| !(byte.is_ascii_digit() || matches!(byte, b'.' | b'_')));
+        let digits = start.map_or(mantissa, |at| &mantissa[at + 1..]);
+        let name = start.is_some_and(|at| mantissa[at].is_ascii_alphanumeric() || !mantissa[at].is_ascii());
+        !name && digits.first().is_some_and(u8::is_ascii_digit)
     }
 
     fn control_character(&self) -> TemplateError {
