@@ -1,7 +1,7 @@
 //! `debug`: says something.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::arguments::Whole;
@@ -14,7 +14,7 @@ use crate::contract::{Evaluated, Host, Module, Plan, PlanError, Probe, Touches};
 #[serde(deny_unknown_fields)]
 pub struct Debug {
     /// What to print: text, or any value. Default: `Hello world!`, as Ansible has it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     msg: Option<Value>,
     /// An expression, written as in `when`, whose value is printed. Give this or `msg`.
     #[serde(default)]
@@ -22,6 +22,11 @@ pub struct Debug {
     /// How often `-v` has to be given for it to be printed; it is skipped else. Default: 0.
     #[serde(default)]
     verbosity: Option<Whole>,
+}
+
+/// A message that is there, even where it is `null`: only a missing one is `Hello world!`.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
 }
 
 impl Module for Debug {
@@ -74,6 +79,7 @@ mod tests {
         let var = json!({"expression": "x.y", "value": [1]});
         let plain = |text: &str, result: Value| Ok((Some(text.to_owned()), result));
         assert_eq!(said(&mut world, json!({})), plain("Hello world!", json!({"msg": "Hello world!"})));
+        assert_eq!(said(&mut world, json!({"msg": null})), plain("null", json!({"msg": null})));
         assert_eq!(said(&mut world, json!({"msg": {"a": 1}})), plain("{\"a\":1}", json!({"msg": {"a": 1}})));
         assert_eq!(said(&mut world, json!({"var": var})), plain("[1]", json!({"x.y": [1]})));
         assert!(said(&mut world, json!({"var": var, "msg": "m"})).is_err());

@@ -10,6 +10,7 @@ use super::{Filter, filter};
 pub(super) const FILTERS: &[Filter] = &[
     filter("int", &["default", "base"], int),
     filter("float", &["default"], |_, v, args| {
+        ascii_digits("float", v)?;
         Ok(to_float(v).map_or_else(|| args.or("default", Val::Float(0.0)), Val::Float))
     }),
     filter("abs", &[], |_, v, _| match Num::of(v) {
@@ -51,6 +52,16 @@ pub(super) fn to_float(value: &Val) -> Option<f64> {
     match value {
         Val::Str(text) => parse_float(text),
         other => Num::of(other).map(Num::float),
+    }
+}
+
+/// Refuses the digits of other scripts, which Python reads, too.
+fn ascii_digits(filter: &str, value: &Val) -> Eval<()> {
+    match value {
+        Val::Str(text) if text.chars().any(|c| c.is_numeric() && !c.is_ascii()) => {
+            Err(call_error(filter, "only ASCII digits are read"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -108,9 +119,7 @@ fn int(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let base = base.ok_or_else(|| call_error("int", "the base must be 2 to 36"))?;
     let found = match value {
         Val::Str(text) => {
-            if text.chars().any(|c| c.is_numeric() && !c.is_ascii()) {
-                return Err(call_error("int", "only ASCII digits are read"));
-            }
+            ascii_digits("int", value)?;
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
             if digits > 38 && text.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(call_error("int", "the number has more than 38 digits"));

@@ -155,17 +155,19 @@ fn filesizeformat(_: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
         return Ok(Val::str("1 Byte"));
     }
     if bytes < base {
-        return Ok(Val::str(format!("{} Bytes", bytes.trunc())));
+        // A fraction below zero is no minus zero.
+        return Ok(Val::str(format!("{} Bytes", bytes.trunc() + 0.0)));
     }
     let mut scaled = bytes / base;
     let mut units = ["k", "M", "G", "T", "P", "E", "Z", "Y"].into_iter().peekable();
     let mut unit = units.next().unwrap_or_default();
-    while scaled >= base && units.peek().is_some() {
+    while (scaled >= base || scaled.is_nan()) && units.peek().is_some() {
         scaled /= base;
         unit = units.next().unwrap_or_default();
     }
     let unit = if binary { unit.to_uppercase() } else { unit.to_owned() };
-    Ok(Val::str(format!("{scaled:.1} {unit}{mark}")))
+    let number = format!("{scaled:.1}").to_lowercase();
+    Ok(Val::str(format!("{number} {unit}{mark}")))
 }
 
 fn comment(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
