@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::budget::Budget;
 use super::call::{Args, Bound};
 use super::context::Context;
-use super::error::{Eval, call_error, type_error};
+use super::error::{Eval, call_error};
 use super::methods::{missing, text_argument};
+use super::ops::truth;
 use super::slice;
-use super::strings::{capitalize, centered, is_space, lines, title, words, words_from_end};
+use super::strings::{capitalize, centered, is_space, lines, title, whole_lines, words, words_from_end};
 use super::value::Val;
 
 /// Calls a method of text.
@@ -34,10 +35,9 @@ pub(super) fn call(context: &Context<'_>, text: &Arc<str>, name: &str, args: Arg
         "strip" | "lstrip" | "rstrip" => strip(text, name, args),
         "split" | "rsplit" => split(text, name, args, budget),
         "splitlines" => {
-            if args.bind("splitlines", &["keepends"], false)?.flag("keepends", false)? {
-                return Err(type_error("`splitlines(true)` is not supported; add the line ends again"));
-            }
-            list(lines(text), budget)
+            let keep =
+                args.bind("splitlines", &["keepends"], false)?.get("keepends").map_or(Ok(false), truth)?;
+            list(if keep { whole_lines(text) } else { lines(text) }, budget)
         }
         "startswith" | "endswith" => affix(text, name, args, budget),
         "replace" => {

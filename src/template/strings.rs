@@ -5,21 +5,32 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
+fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// `text.splitlines()`.
 pub(super) fn lines(text: &str) -> Vec<&str> {
-    let ends = |c: char| {
-        matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
-    };
+    whole_lines(text).into_iter().map(without_end).collect()
+}
+
+fn without_end(line: &str) -> &str {
+    line.strip_suffix("\r\n").or_else(|| line.strip_suffix(ends_line)).unwrap_or(line)
+}
+
+/// `text.splitlines(True)`: the lines with their ends.
+pub(super) fn whole_lines(text: &str) -> Vec<&str> {
     let mut out = Vec::new();
     let mut rest = text;
-    while let Some(at) = rest.find(ends) {
-        out.push(&rest[..at]);
+    while let Some(at) = rest.find(ends_line) {
         let end = if rest[at..].starts_with("\r\n") {
             2
         } else {
             rest[at..].chars().next().map_or(1, char::len_utf8)
         };
-        rest = &rest[at + end..];
+        let (line, tail) = rest.split_at(at + end);
+        out.push(line);
+        rest = tail;
     }
     if !rest.is_empty() {
         out.push(rest);

@@ -1,10 +1,12 @@
 //! Filters that Jinja has for HTML. What they mark as safe escapes whatever it is joined with, so their result is taken only
 //! as it is (`Filter::markup`).
 
+use std::collections::VecDeque;
+
 use super::super::call::{Bound, hard_text, soft_text};
 use super::super::context::Context;
 use super::super::error::{Eval, call_error};
-use super::super::strings::{is_space, words};
+use super::super::strings::is_space;
 use super::super::value::Val;
 use super::{Filter, filter};
 
@@ -36,55 +38,92 @@ fn escape(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
     Ok(Val::str(escaped))
 }
 
-/// Python's own layout for a value that fits a line of 80; longer ones it breaks in ways of its own.
+/// The value as Python writes it. Ansible's own lists and mappings are never laid out; a text or a tuple is, if a line of 80 is too short.
 fn pprint(context: &Context<'_>, value: &Val, _: &Bound) -> Eval<Val> {
-    if matches!(value, Val::Dict(_)) || value.depth() > 1 {
-        return Err(call_error("pprint", "only flat values are laid out; use `to_nice_json`"));
-    }
     let text = super::super::text::to_repr(value, &context.budget)?;
-    if text.chars().count() > 79 {
-        return Err(call_error("pprint", "only short values are laid out; use `to_nice_json`"));
+    if matches!(value, Val::Str(_) | Val::Tuple(_)) && text.chars().count() > 79 {
+        return Err(call_error("pprint", "a long text or tuple is not broken into lines; print it as it is"));
     }
     Ok(Val::str(text))
 }
 
-/// Lines of so many characters, broken at spaces.
+/// Lines of so many characters, broken at spaces, and within words that are longer.
 fn wordwrap(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let text = hard_text(value)?;
     context.budget.text(text.len().saturating_mul(4))?;
     let width = args.count("width", 79)?;
     let newline = args.text("wrapstring")?.unwrap_or_else(|| "\n".into());
-    let odd = |line: &str| line.contains("  ") || line.chars().any(|c| is_space(c) && c != ' ');
-    if width == 0 || text.contains('-') || super::super::strings::lines(&text).into_iter().any(odd) {
-        return Err(call_error("wordwrap", "hyphens, tabs and doubled spaces are not broken at"));
+    if width == 0 {
+        return Err(call_error("wordwrap", "the width must be 1 at least"));
     }
-    let mut out = Vec::new();
-    for line in super::super::strings::lines(&text) {
-        if line.starts_with(' ') || line.ends_with(' ') {
-            return Err(call_error("wordwrap", "spaces at an end of a line are not broken at"));
-        }
-        out.extend(wrapped(line, width)?);
+    if text.contains('-') && args.flag("break_on_hyphens", true)? {
+        return Err(call_error("wordwrap", "hyphens are not broken at; write `break_on_hyphens=false`"));
     }
+    let lines = super::super::strings::lines(&text);
+    let odd = |c: char| is_space(c) && c != ' ';
+    if lines.iter().any(|line| line.contains(odd)) {
+        return Err(call_error("wordwrap", "white space but spaces is not broken at"));
+    }
+    let breaks_words = args.flag("break_long_words", true)?;
+    let out: Vec<String> = lines.into_iter().flat_map(|line| wrapped(line, width, breaks_words)).collect();
+    context.budget.text(out.len().saturating_mul(newline.len()))?;
     Ok(Val::str(out.join(&newline)))
 }
 
-fn wrapped(line: &str, width: usize) -> Eval<Vec<String>> {
-    let mut lines = vec![String::new()];
-    for word in words(line, None) {
-        let length = word.chars().count();
-        if length > width {
-            return Err(call_error("wordwrap", "a word is longer than the width"));
+/// `textwrap.wrap` of one line, which makes one line at least.
+fn wrapped(line: &str, width: usize, breaks_words: bool) -> Vec<String> {
+    let mut chunks = chunks(line);
+    let mut rows: Vec<String> = Vec::new();
+    while !chunks.is_empty() {
+        if !rows.is_empty() && chunks.front().is_some_and(|chunk| chunk.starts_with(' ')) {
+            chunks.pop_front();
         }
-        let current = lines.len() - 1;
-        let used = lines[current].chars().count();
-        if used > 0 && used + 1 + length > width {
-            lines.push(word.to_owned());
-        } else {
-            if used > 0 {
-                lines[current].push(' ');
-            }
-            lines[current].push_str(word);
+        let row = row(&mut chunks, width, breaks_words);
+        if !row.is_empty() {
+            rows.push(row);
         }
     }
-    Ok(lines)
+    if rows.is_empty() { vec![String::new()] } else { rows }
+}
+
+/// The words of a line and the spaces between them.
+fn chunks(line: &str) -> VecDeque<&str> {
+    let mut out = VecDeque::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c: char| (c == ' ') != (first == ' ')).unwrap_or(rest.len());
+        out.push_back(&rest[..end]);
+        rest = &rest[end..];
+    }
+    out
+}
+
+/// The chunks that fit one line, without spaces at its end.
+fn row(chunks: &mut VecDeque<&str>, width: usize, breaks_words: bool) -> String {
+    let (mut row, mut used) = (Vec::new(), 0);
+    let mut long = None;
+    while let Some(chunk) = chunks.pop_front() {
+        let length = chunk.chars().count();
+        if used + length > width {
+            chunks.push_front(chunk);
+            long = (length > width).then_some(chunk);
+            break;
+        }
+        used += length;
+        row.push(chunk);
+    }
+    match long {
+        Some(word) if breaks_words => {
+            let end = word.char_indices().nth(width - used).map_or(word.len(), |(at, _)| at);
+            row.push(&word[..end]);
+            chunks[0] = &word[end..];
+        }
+        Some(_) if row.is_empty() => row.extend(chunks.pop_front()),
+        _ => {}
+    }
+    // Python drops the last chunk only: where no room is left for a part of a word, that is nothing, and the space before stays.
+    if row.last().is_some_and(|last| last.trim_matches(' ').is_empty()) {
+        row.pop();
+    }
+    row.concat()
 }
