@@ -47,7 +47,8 @@ pub(super) fn normal(path: &Path) -> String {
     out.to_string_lossy().into_owned()
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, String> {
+/// The path from the root, with `..` as it is.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, String> {
     let here = std::env::current_dir();
     Ok(here.map_err(|error| format!("the working directory is not known: {error}"))?.join(path))
 }

@@ -61,11 +61,11 @@ impl Lookups for ControllerLookups {
         }
         let beside = beside.map(Path::to_path_buf);
         let places: Vec<PathBuf> = self.places(directories).iter().cloned().chain(beside).collect();
-        found(&places, "templates", name.trim_start_matches('/')).map(template_file).transpose()
+        found(&places, "templates", name.trim_start_matches('/')).as_deref().map(template_file).transpose()
     }
 
     fn template_at(&self, path: &str, directories: &[PathBuf]) -> Result<Option<TemplateFile>, String> {
-        found(self.places(directories), "templates", path).map(template_file).transpose()
+        found(self.places(directories), "templates", path).as_deref().map(template_file).transpose()
     }
 }
 
@@ -109,8 +109,8 @@ fn found(places: &[PathBuf], folder: &str, path: &str) -> Option<PathBuf> {
     candidates.into_iter().find(|candidate| candidate.exists())
 }
 
-fn template_file(path: PathBuf) -> Result<TemplateFile, String> {
-    Ok(TemplateFile { text: read(&path)?, directory: path.parent().map(Path::to_path_buf) })
+fn template_file(path: &Path) -> Result<TemplateFile, String> {
+    Ok(TemplateFile { text: read(path)?, directory: path.parent().map(Path::to_path_buf) })
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -179,11 +179,15 @@ fn fileglob(places: &[PathBuf], term: &str) -> Result<Vec<String>, String> {
     let (directory, pattern) = term.rsplit_once('/').map_or((None, term), |(d, p)| (Some(d), p));
     let searched: Vec<PathBuf> = match directory {
         Some("") => vec![PathBuf::from("/")],
+        // Of a whole path Ansible takes the `..` out, and of one below a place it does not.
+        Some(directory) if directory.starts_with('/') => {
+            vec![local_paths::normal(Path::new(directory)).into()]
+        }
         Some(directory) => found(places, "files", directory).into_iter().collect(),
         None => places.iter().flat_map(|place| [place.join("files"), place.clone()]).collect(),
     };
     for place in searched {
-        let files = local_paths::files_matching(&place, pattern)?;
+        let files = local_paths::files_matching(&local_paths::absolute(&place)?, pattern)?;
         if !files.is_empty() {
             return Ok(files);
         }
@@ -203,7 +207,7 @@ fn first_found(request: &Request<'_>, places: &[PathBuf]) -> Result<Vec<Json>, S
         // Outside of the old loops Ansible looks in no folder of its own here.
         let found = places.iter().map(|place| place.join(name)).find(|path| path.exists());
         if let Some(path) = found {
-            let path = local_paths::normal(&path);
+            let path = local_paths::normal(&local_paths::absolute(&path)?);
             return Ok(vec![path.into()]);
         }
     }
@@ -316,6 +320,22 @@ mod tests {
             ("{{ 'b.txt' is not exists and (here ~ '/none') is not exists }}", json!(true)),
         ] {
             let value = templater(&folder).render_value(&json!(template), &scope);
+            assert_eq!(value.map_err(|error| error.to_string()), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_found_are_named_from_the_root() {
+        let directory = std::path::PathBuf::from("src");
+        let lookups = Arc::new(ControllerLookups { directory, inventory: None });
+        let templater = Templater::new(lookups, |_| Err("no YAML".to_owned()));
+        let here = std::env::current_dir().expect("a working directory").to_string_lossy().into_owned();
+        for (template, expected) in [
+            ("{{ query('fileglob', 'lib.r*') }}", json!([format!("{here}/src/lib.rs")])),
+            ("{{ query('fileglob', 'yaml/../lib.r*') }}", json!([format!("{here}/src/yaml/../lib.rs")])),
+            ("{{ lookup('first_found', ['none', '../Cargo.toml']) }}", json!(format!("{here}/Cargo.toml"))),
+        ] {
+            let value = templater.render_value(&json!(template), &Arc::default());
             assert_eq!(value.map_err(|error| error.to_string()), Ok(expected), "{template}");
         }
     }
