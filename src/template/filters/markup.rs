@@ -65,17 +65,27 @@ fn wordwrap(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
         return Err(call_error("wordwrap", "white space but spaces is not broken at"));
     }
     let breaks_words = args.flag("break_long_words", true)?;
-    let out: Vec<String> = lines.into_iter().flat_map(|line| wrapped(line, width, breaks_words)).collect();
+    let mut out = Vec::new();
+    for line in lines {
+        wrap(line, width, breaks_words, context, &mut out)?;
+    }
     context.budget.text(out.len().saturating_mul(newline.len()))?;
     Ok(Val::str(out.join(&newline)))
 }
 
-/// `textwrap.wrap` of one line, which makes one line at least.
-fn wrapped(line: &str, width: usize, breaks_words: bool) -> Vec<String> {
+/// Appends the rows of `textwrap.wrap`, and one at least.
+fn wrap(
+    line: &str,
+    width: usize,
+    breaks_words: bool,
+    context: &Context<'_>,
+    rows: &mut Vec<String>,
+) -> Eval<()> {
+    let first = rows.len();
     let mut chunks = chunks(line);
-    let mut rows: Vec<String> = Vec::new();
     while !chunks.is_empty() {
-        if !rows.is_empty() && chunks.front().is_some_and(|chunk| chunk.starts_with(' ')) {
+        context.budget.items(1)?;
+        if rows.len() > first && chunks.front().is_some_and(|chunk| chunk.starts_with(' ')) {
             chunks.pop_front();
         }
         let row = row(&mut chunks, width, breaks_words);
@@ -83,7 +93,10 @@ fn wrapped(line: &str, width: usize, breaks_words: bool) -> Vec<String> {
             rows.push(row);
         }
     }
-    if rows.is_empty() { vec![String::new()] } else { rows }
+    if rows.len() == first {
+        rows.push(String::new());
+    }
+    Ok(())
 }
 
 /// The words of a line and the spaces between them.
@@ -103,7 +116,8 @@ fn row(chunks: &mut VecDeque<&str>, width: usize, breaks_words: bool) -> String 
     let (mut row, mut used) = (Vec::new(), 0);
     let mut long = None;
     while let Some(chunk) = chunks.pop_front() {
-        let length = chunk.chars().count();
+        // More than the width is long, however much: a word of a million characters is not counted for each row.
+        let length = chunk.chars().take(width.saturating_add(1)).count();
         if used + length > width {
             chunks.push_front(chunk);
             long = (length > width).then_some(chunk);
