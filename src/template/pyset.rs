@@ -20,11 +20,12 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// The number that a value is; none for what is not a number, which every run hashes to something else.
+    /// The number that a value is. None for what is not a number, which every run hashes to something else, and for integers
+    /// of more than 64 bits, of which as many as one likes hash alike.
     pub(super) fn of(value: &Val) -> Option<Self> {
         match value {
             Val::Bool(flag) => Some(Self::Bool(*flag)),
-            Val::Int(i) => Some(Self::Int(*i)),
+            Val::Int(i) if u64::try_from(i.unsigned_abs()).is_ok() => Some(Self::Int(*i)),
             Val::Float(f) if !f.is_nan() => Some(Self::Float(*f)),
             _ => None,
         }
