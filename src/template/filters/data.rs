@@ -42,7 +42,10 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("checksum", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
     filter("sha1", &[], |c, v, _| digest::hex("sha1", &soft_text(v, &c.budget)?).map(Val::str)),
     filter("md5", &[], |c, v, _| digest::hex("md5", &soft_text(v, &c.budget)?).map(Val::str)),
-    filter("to_uuid", &[], |_, v, _| Ok(Val::str(digest::uuid(&hard_text(v)?)))),
+    filter("to_uuid", &["namespace"], |_, v, args| {
+        let space = args.text("namespace")?;
+        digest::uuid(space.as_deref(), &hard_text(v)?).map(Val::str)
+    }),
 ];
 
 fn indent(args: &Bound, default: Option<usize>) -> Eval<Option<String>> {
@@ -57,7 +60,8 @@ fn indent(args: &Bound, default: Option<usize>) -> Eval<Option<String>> {
 fn to_json(context: &Context<'_>, value: &Val, args: &Bound, width: Option<usize>, sort: bool) -> Eval<Val> {
     let indent = indent(args, width)?;
     let mut style = Style {
-        item: if indent.is_some() { "," } else { ", " }.to_owned(),
+        // `to_nice_json` keeps its own, also where it is told not to indent.
+        item: if indent.is_some() || width.is_some() { "," } else { ", " }.to_owned(),
         key: ": ".to_owned(),
         sort_keys: args.flag("sort_keys", sort)?,
         ascii: args.flag("ensure_ascii", true)?,
@@ -122,22 +126,60 @@ fn engine(url_safe: bool) -> GeneralPurpose {
     GeneralPurpose::new(&alphabet, config)
 }
 
-fn utf8_only(args: &Bound) -> Eval<()> {
-    match args.text("encoding")?.as_deref().map(str::to_lowercase).as_deref() {
-        None | Some("utf-8" | "utf8") => Ok(()),
-        Some(other) => Err(call_error("b64", format!("the encoding `{other}` is not supported; use utf-8"))),
+/// How the bytes between base64 and a text are made.
+#[derive(Clone, Copy)]
+enum Encoding {
+    Utf8,
+    /// As `PowerShell` takes it after `-EncodedCommand`.
+    Utf16Le,
+    Utf16Be,
+}
+
+impl Encoding {
+    fn of(args: &Bound) -> Eval<Self> {
+        let Some(name) = args.text("encoding")? else { return Ok(Self::Utf8) };
+        match name.to_lowercase().replace('_', "-").as_str() {
+            "utf-8" | "utf8" => Ok(Self::Utf8),
+            "utf-16-le" | "utf-16le" => Ok(Self::Utf16Le),
+            "utf-16-be" | "utf-16be" => Ok(Self::Utf16Be),
+            other => {
+                let message = format!("the encoding `{other}` is not supported; use utf-8 or utf-16-le");
+                Err(call_error("b64", message))
+            }
+        }
+    }
+
+    fn bytes(self, text: &str) -> Vec<u8> {
+        match self {
+            Self::Utf8 => text.as_bytes().to_vec(),
+            Self::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Self::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        }
+    }
+
+    fn text(self, bytes: Vec<u8>) -> Option<String> {
+        let units = |of: fn([u8; 2]) -> u16| {
+            let (units, rest) = bytes.as_chunks::<2>();
+            let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
+            String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+        };
+        match self {
+            Self::Utf16Le => units(u16::from_le_bytes),
+            Self::Utf16Be => units(u16::from_be_bytes),
+            Self::Utf8 => String::from_utf8(bytes).ok(),
+        }
     }
 }
 
 fn b64encode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
-    utf8_only(args)?;
+    let encoding = Encoding::of(args)?;
     let text = soft_text(value, &context.budget)?;
-    context.budget.text(text.len().saturating_mul(2))?;
-    Ok(Val::str(engine(args.flag("urlsafe", false)?).encode(text.as_bytes())))
+    context.budget.text(text.len().saturating_mul(4))?;
+    Ok(Val::str(engine(args.flag("urlsafe", false)?).encode(encoding.bytes(&text))))
 }
 
 fn b64decode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
-    utf8_only(args)?;
+    let encoding = Encoding::of(args)?;
     let text = soft_text(value, &context.budget)?;
     let url_safe = args.get("urlsafe").map_or(Ok(false), truth)?;
     // Python skips what is not of the alphabet, line ends for instance.
@@ -147,7 +189,6 @@ fn b64decode(context: &Context<'_>, value: &Val, args: &Bound) -> Eval<Val> {
     let digits: String = text.chars().filter(wanted).collect();
     let bytes =
         engine(url_safe).decode(digits).map_err(|error| call_error("b64decode", error.to_string()))?;
-    String::from_utf8(bytes)
-        .map(Val::str)
-        .map_err(|_| call_error("b64decode", "what is encoded is not text; keep it encoded"))
+    let text = encoding.text(bytes);
+    text.map(Val::str).ok_or_else(|| call_error("b64decode", "what is encoded is not text; keep it encoded"))
 }

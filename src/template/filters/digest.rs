@@ -34,14 +34,28 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
 }
 
-/// The name-based UUID in Ansible's name space.
-pub(super) fn uuid(text: &str) -> String {
-    const SPACE: [u8; 16] =
-        [0x36, 0x1e, 0x6d, 0x51, 0xfa, 0xec, 0x44, 0x4a, 0x90, 0x79, 0x34, 0x13, 0x86, 0xda, 0x8e, 0x2e];
-    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &[&SPACE, text.as_bytes()].concat());
+/// Ansible's own name space.
+const SPACE: &str = "361e6d51-faec-444a-9079-341386da8e2e";
+
+/// The name-based UUID in a name space, which is Ansible's where none is given.
+pub(super) fn uuid(space: Option<&str>, text: &str) -> Eval<String> {
+    let space = space.unwrap_or(SPACE);
+    let space = uuid_bytes(space)
+        .ok_or_else(|| call_error("to_uuid", format!("the namespace `{space}` is no UUID")))?;
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &[&space, text.as_bytes()].concat());
     let mut bytes = digest.as_ref()[..16].to_vec();
     bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hexadecimal(&bytes);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+}
+
+/// A UUID as Python reads it: its digits, whatever hyphens, braces or `urn:uuid:` stand around them.
+fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
+    let text = text.replace("urn:", "").replace("uuid:", "");
+    let digits = text.trim_matches(['{', '}']).replace('-', "");
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..16).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()).collect()
 }
