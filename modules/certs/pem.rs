@@ -15,6 +15,8 @@ use super::request::Request;
 
 const LABEL: &str = "CERTIFICATE";
 const COLUMNS: usize = 64;
+/// Bytes of the longest label; those in use have 30 at most.
+const LONGEST_LABEL: usize = 64;
 
 /// Why a text holds no certificates, or more than certificates.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +70,26 @@ pub enum PemError {
         /// Where.
         line: usize,
     },
+    /// The line ends inside a block are lost: the base64 is part of the line, and must not be repeated.
+    #[error(
+        "line {line}: a PEM block stands on one line, and no program reads it so: `-----BEGIN`, the base64 and `-----END` have lines of their own (in YAML `|` keeps line ends, and `>` folds them)"
+    )]
+    OneLine {
+        /// Where.
+        line: usize,
+    },
+    /// Line ends of another age, by which no reader goes.
+    #[error(
+        "line {line}: the lines of a PEM block end with a lone CR, and no program reads it so: convert the file with `tr '\\r' '\\n' <FILE >NEW`"
+    )]
+    LoneReturns {
+        /// Where.
+        line: usize,
+    },
     /// The end is missing.
-    #[error("line {line}: this block has no `-----END {label}-----` line of its own")]
+    #[error(
+        "line {line}: the block `{label}` that begins here has no `-----END` line of its own: it is cut short, or damaged"
+    )]
     Unclosed {
         /// Where it begins.
         line: usize,
@@ -156,11 +176,21 @@ fn refuse_keys(input: &[u8]) -> Result<(), PemError> {
 }
 
 fn refuse_odd_text(line: usize, bytes: &[u8]) -> Result<(), PemError> {
+    refuse_lost_ends(line, bytes)?;
     if contains(bytes, b"-----BEGIN") || contains(bytes, b"-----END") {
         return Err(PemError::Boundary { line });
     }
     // Other control characters do occur: `openssl x509 -text` prints what a certificate holds.
     if bytes.contains(&0) { Err(PemError::Binary { line }) } else { Ok(()) }
+}
+
+/// A whole block on what is one line here, and to every other reader.
+fn refuse_lost_ends(line: usize, bytes: &[u8]) -> Result<(), PemError> {
+    match contains(bytes, b"-----BEGIN") {
+        true if bytes.contains(&b'\r') => Err(PemError::LoneReturns { line }),
+        true if contains(bytes, b"-----END") => Err(PemError::OneLine { line }),
+        _ => Ok(()),
+    }
 }
 
 fn read_der(input: &[u8]) -> Result<Certificate, PemError> {
@@ -207,7 +237,7 @@ impl Labelled {
 pub(super) fn blocks(input: &[u8]) -> Result<Vec<Labelled>, PemError> {
     refuse_encodings(input)?;
     let block = |piece| match piece {
-        Piece::Text { .. } => None,
+        Piece::Text { line, bytes } => refuse_lost_ends(line, bytes).err().map(Err),
         Piece::Broken(error) => Some(Err(error)),
         Piece::Block(Block { line, label, body, headers }) => {
             Some(Ok(Labelled { line, label: label.into_owned(), headers, body }))
@@ -241,7 +271,8 @@ pub fn read_bundle(input: &[u8]) -> Bundle {
     for piece in pieces(input) {
         let (line, read) = match piece {
             Piece::Text { line, bytes } if contains(bytes, b"-----BEGIN") => {
-                (line, Err(PemError::Boundary { line }.to_string()))
+                let error = refuse_odd_text(line, bytes).err().unwrap_or(PemError::Boundary { line });
+                (line, Err(error.to_string()))
             }
             Piece::Text { .. } => continue,
             Piece::Broken(error) => (error.line(), Err(error.to_string())),
@@ -302,7 +333,7 @@ pub fn inspect(input: &[u8]) -> Vec<Found> {
         };
         return vec![Found { line: 1, held }];
     }
-    let mut found: Vec<Found> = pieces(input).into_iter().filter_map(found).collect();
+    let mut found: Vec<Found> = pieces(input).into_iter().flat_map(found).collect();
     // One that is cut short is a key all the same.
     if let Err(PemError::PrivateKey { line }) = refuse_keys(input)
         && !found.iter().any(|item| matches!(item.held, Held::PrivateKey(_)))
@@ -316,23 +347,28 @@ pub fn inspect(input: &[u8]) -> Vec<Found> {
     }
 }
 
-fn found(piece: Piece<'_>) -> Option<Found> {
+fn found(piece: Piece<'_>) -> Vec<Found> {
+    let at = |line, held| Found { line, held };
     let other = |error: &PemError| Held::Other(error.to_string());
-    let (line, held) = match piece {
-        Piece::Text { line, bytes } if contains(bytes, b"PRIVATE KEY-----") => {
-            (line, Held::PrivateKey("PRIVATE KEY, beside its PEM form".to_owned()))
-        }
-        Piece::Text { line, bytes } => (line, other(&refuse_odd_text(line, bytes).err()?)),
-        Piece::Broken(error) => (error.line(), other(&error)),
+    match piece {
+        Piece::Text { line, bytes } => beside_blocks(line, bytes),
+        Piece::Broken(error) => vec![at(error.line(), other(&error))],
         Piece::Block(block) if block.label.contains("PRIVATE KEY") => {
-            (block.line, Held::PrivateKey(block.label.into_owned()))
+            vec![at(block.line, Held::PrivateKey(block.label.into_owned()))]
         }
-        Piece::Block(block) => match block.strict() {
-            Ok(certificate) => (block.line, Held::Certificate(certificate)),
-            Err(error) => (block.line, other(&error)),
-        },
-    };
-    Some(Found { line, held })
+        Piece::Block(block) => {
+            vec![at(block.line, block.strict().map_or_else(|error| other(&error), Held::Certificate))]
+        }
+    }
+}
+
+/// What a line outside all blocks holds: a key in whatever form, or what is wrong with it, or both.
+fn beside_blocks(line: usize, bytes: &[u8]) -> Vec<Found> {
+    let key = contains(bytes, b"PRIVATE KEY-----");
+    let wrong = if key { refuse_lost_ends(line, bytes) } else { refuse_odd_text(line, bytes) }.err();
+    let key = key.then(|| Held::PrivateKey("PRIVATE KEY, beside its PEM form".to_owned()));
+    let wrong = wrong.map(|error| Held::Other(error.to_string()));
+    [key, wrong].into_iter().flatten().map(|held| Found { line, held }).collect()
 }
 
 /// One certificate as every reader takes it: LF, 64 columns, nothing around it.
@@ -367,6 +403,8 @@ impl PemError {
             | Self::Binary { line }
             | Self::Label { line, .. }
             | Self::Boundary { line }
+            | Self::OneLine { line }
+            | Self::LoneReturns { line }
             | Self::Unclosed { line, .. }
             | Self::Base64 { line }
             | Self::Headers { line }
@@ -458,7 +496,13 @@ fn boundary(line: &[u8]) -> Option<(&'static str, Cow<'_, str>)> {
         (_, Some(label)) => ("END", label),
         _ => return None,
     };
-    Some((kind, String::from_utf8_lossy(label)))
+    is_label(label).then(|| (kind, String::from_utf8_lossy(label)))
+}
+
+/// Messages repeat a label, so nothing that may hold more than one is taken for it: a block on one line, key and all,
+/// begins and ends as a boundary does.
+fn is_label(text: &[u8]) -> bool {
+    text.len() <= LONGEST_LABEL && !contains(text, b"--") && !text.iter().any(u8::is_ascii_control)
 }
 
 /// Lines from 1, without their ends and trailing blanks.

@@ -23,7 +23,7 @@ pub struct PrivateKey {
 #[non_exhaustive]
 pub enum PrivateKeyError {
     /// No key there.
-    #[error("there is no private key: no line is `-----BEGIN PRIVATE KEY-----`")]
+    #[error("there is no private key: no line is a `-----BEGIN` that names one")]
     None,
     /// DER.
     #[error("the file is binary (DER), and a private key is read as PEM")]

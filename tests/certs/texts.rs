@@ -1,6 +1,6 @@
 //! PEM as it comes: read, or refused with what to do about it.
 
-use modules::certs::{CertError, Pem, PemError, encode, read, read_bundle};
+use modules::certs::{CertError, Held, Pem, PemError, PrivateKey, encode, inspect, read, read_bundle};
 
 use crate::pki::Spec;
 
@@ -48,6 +48,31 @@ fn keys_are_refused_loudly_and_never_shown() {
     assert!(matches!(error(b"-----BEGIN PRIVATE KEY-----"), PemError::PrivateKey { line: 1 }));
     let key = rcgen::KeyPair::generate().unwrap().serialize_der();
     assert!(error(&key).to_string().contains("private key or a PKCS#12"), "{}", error(&key));
+}
+
+#[test]
+fn what_has_lost_its_line_ends_is_named_and_not_repeated() {
+    let pem = pem();
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let body = key.lines().nth(1).unwrap();
+    let long = format!("-----BEGIN {}-----\n", body.repeat(2));
+    for (ends, whole) in
+        [(" ", "on one line"), ("\t", "on one line"), ("\\n", "on one line"), ("\r", "a lone CR")]
+    {
+        let (one, secret) = (pem.replace('\n', ends), key.replace('\n', ends));
+        assert!(error(one.as_bytes()).to_string().contains(whole), "{one}");
+        assert!(matches!(error(format!("{pem}{secret}").as_bytes()), PemError::PrivateKey { .. }));
+        let text = format!("{pem}{secret}\n{long}{one}\n");
+        let bundle = read_bundle(text.as_bytes());
+        assert_eq!(bundle.certificates.len(), 1);
+        assert!(bundle.skipped.iter().any(|bad| bad.reason.contains(whole)), "{:?}", bundle.skipped);
+        let found = inspect(text.as_bytes());
+        assert!(found.iter().any(|item| matches!(item.held, Held::PrivateKey(_))), "{found:?}");
+        let said = format!("{:?} {:?}", bundle.skipped, found);
+        assert!(said.contains(whole) && !said.contains(body), "{said}");
+        let unread = PrivateKey::read(secret.as_bytes()).unwrap_err().to_string();
+        assert!(unread.contains(whole) && !unread.contains(body), "{unread}");
+    }
 }
 
 #[test]

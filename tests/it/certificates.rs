@@ -464,3 +464,32 @@ fn inspect_shows_all_but_a_key() {
         assert!(!ran.stdout.contains("c2Vj") && !ran.stdout.contains('\x1b'), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn a_key_that_has_lost_its_line_ends_is_not_repeated() {
+    let world = World::new();
+    world.dtrctl(&["cert", "generate", "--for", "dtr.corp", "--self-signed"]).any_stderr().run();
+    let file = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let (leaf, key) = (file("dtr.corp.pem"), file("dtr.corp.key"));
+    let body = key.lines().nth(1).unwrap();
+    for (ends, why) in [(" ", "stands on one line"), ("\r", "a lone CR")] {
+        for held in [format!("{leaf}{}", key.replace('\n', ends)), format!("{leaf}{key}").replace('\n', ends)]
+        {
+            fs::write(world.path("c.pem"), &held).unwrap();
+            let code = if held.starts_with(&leaf) { 0 } else { 3 };
+            for format in ["human", "json"] {
+                let ran = world
+                    .dtrctl(&["cert", "inspect", "c.pem", "--format", format])
+                    .code(code)
+                    .any_stderr()
+                    .run();
+                let said = ran.stdout + &ran.stderr;
+                assert!(said.contains(why) && said.contains("private key stands at line"), "{said}");
+                assert!(!said.contains(body), "{said}");
+            }
+            let check = ["cert", "check", "c.pem", "--for", "dtr.corp"];
+            let ran = world.dtrctl(&check).code(1).any_stderr().run();
+            assert!(ran.stderr.contains("a PRIVATE KEY stands here") && !ran.stderr.contains(body));
+        }
+    }
+}

@@ -60,6 +60,31 @@ fn a_key_that_stands_in_the_playbook_itself_is_not_shown_with_the_mistake() {
 }
 
 #[test]
+fn a_key_whose_line_ends_are_lost_is_refused_with_the_cause() {
+    let made = self_signed(&["localhost"]);
+    let task =
+        "- registry_tls: {registry: localhost, certificate_file: new.pem, key_file: new.key, service: r}\n";
+    for (key, why) in [
+        (made.key.replace('\n', " "), "a PEM block stands on one line"),
+        (made.key.replace('\n', "\r"), "end with a lone CR"),
+        (
+            made.key[..made.key.len() - 30].to_owned(),
+            "the block `PRIVATE KEY` that begins here has no `-----END` line",
+        ),
+    ] {
+        let world = World::new()
+            .host_file("web1", "/etc/docker/registry/config.yml", CONFIG)
+            .file("new.pem", &made.certificate)
+            .file("new.key", key)
+            .tasks(task);
+        let ran = world.apply(&[]).code(3).any_stderr().run();
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains(why), "{said}");
+        assert!(lines(&made.key).all(|line| !said.contains(line)), "{said}");
+    }
+}
+
+#[test]
 fn a_key_that_is_given_in_the_place_of_its_file_is_not_repeated() {
     let made = self_signed(&["localhost"]);
     let (certificate, key) = (made.certificate, made.key);
