@@ -84,6 +84,10 @@ pub enum Fault {
     DuplicateKey { key: String, first: Place },
     #[error("the file holds {0}, and dockerd wants a mapping; put `{{` and `}}` round its keys")]
     Root(&'static str),
+    #[error(
+        "the file holds `null` alone, which dockerd takes for `{{}}`; write `{{}}` there, or remove the file"
+    )]
+    NullRoot,
     #[error("dockerd refuses the key `{key}` because of its case; write `{known}`")]
     WrongCase { key: String, known: String },
     #[error("`{path}` holds {found}, and {wanted} is needed; correct it by hand first")]

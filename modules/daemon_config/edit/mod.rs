@@ -74,8 +74,28 @@ fn at(text: &[u8], wrong: Wrong) -> EditError {
 /// # Errors
 /// With the place of what is not JSON.
 pub fn strict_json(text: &[u8]) -> Result<Value, EditError> {
-    let (text, _) = syntax::parse(text).map_err(|wrong| at(text, wrong))?;
-    serde_json::from_str(text).map_err(|error| EditError::CrossCheck(error.to_string()))
+    let (text, root) = syntax::parse(text).map_err(|wrong| at(text, wrong))?;
+    let mut value = serde_json::from_str(text).map_err(|error| EditError::CrossCheck(error.to_string()))?;
+    whole_zeros(&mut value, &root, text);
+    Ok(value)
+}
+
+/// `-0` is a whole number to dockerd, and `-0.0` is none; `serde_json` reads both as the second.
+fn whole_zeros(value: &mut Value, node: &syntax::Node, text: &str) {
+    match (&node.kind, value) {
+        (syntax::Kind::Scalar, value) if &text[node.span.clone()] == "-0" => *value = 0.into(),
+        (syntax::Kind::List(items), Value::Array(values)) => {
+            items.iter().zip(values).for_each(|(item, value)| whole_zeros(value, item, text));
+        }
+        (syntax::Kind::Mapping(members), Value::Object(values)) => {
+            for member in members {
+                if let Some(value) = values.get_mut(&member.key) {
+                    whole_zeros(value, &member.value, text);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Reads a daemon.json as [`apply`] does, with all that it refuses whatever the edit.
@@ -91,7 +111,7 @@ impl<'a> Document<'a> {
         let value = strict_json(bytes)?;
         let (text, root) = syntax::parse(bytes).map_err(|wrong| at(bytes, wrong))?;
         let Value::Object(value) = value else {
-            let fault = Fault::Root(value::noun(&value));
+            let fault = if value.is_null() { Fault::NullRoot } else { Fault::Root(value::noun(&value)) };
             return Err(at(bytes, Wrong { at: root.span.start, fault }));
         };
         match syntax::duplicate(bytes, &root).or_else(|| wrong_case(&root)) {

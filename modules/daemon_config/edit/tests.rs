@@ -200,6 +200,15 @@ fn edits_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_negative_zero_is_a_whole_number_where_no_fraction_is_written() {
+    let read = |text: &str| read(text.as_bytes()).expect("JSON");
+    assert_eq!(read("{\"mtu\": -0, \"a\": [{\"b\": -0}]}"), json!({"mtu": 0, "a": [{"b": 0}]}));
+    assert!(read("{\"mtu\": -0.0}")["mtu"].is_f64());
+    let kept = apply(Some(b"{\"mtu\": -0}"), &union(json!({"mtu": 0}))).expect("an edit");
+    assert!(!kept.changed);
+}
+
+#[test]
 fn texts_that_dockerd_would_not_read_so_are_refused() {
     for (text, message) in [
         (
@@ -212,7 +221,7 @@ fn texts_that_dockerd_would_not_read_so_are_refused() {
         ),
         (
             "\nnull",
-            "line 2, column 1: the file holds null, and dockerd wants a mapping; put `{` and `}` round its keys",
+            "line 2, column 1: the file holds `null` alone, which dockerd takes for `{}`; write `{}` there, or remove the file",
         ),
         (
             "{\n  \"Debug\": true\n}",

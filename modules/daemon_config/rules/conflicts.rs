@@ -174,6 +174,13 @@ mod tests {
         }
         assert!(found("dockerd --add-runtime a=b --label x=y", &config).is_empty());
         assert_eq!(found("dockerd -Dl info", &config).len(), 2);
+        // The file's own name is no exception; without the flag it does no harm there.
+        let config = json!({"config-file": "/x"});
+        assert_eq!(
+            found("dockerd --config-file /f", &config),
+            ["config-file: (from flag: /f, from file: /x)"]
+        );
+        assert!(found("dockerd", &config).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::keys::{self, FLAGS_ONLY, KEYS, Platform};
 use super::kind::Mistyped;
 use super::logging::{BadLogOption, log_options};
 use super::registry::{self, BadInsecure, BadMirror};
+use super::resources;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +68,24 @@ pub enum Trouble {
     Label(String),
     #[error("the label `{0}` has two values; keep one")]
     LabelTwice(String),
+    #[error(
+        "the label `{0}` is in a namespace that is Docker's own (`com.docker.*`, `io.docker.*`, `org.dockerproject.*`); choose another"
+    )]
+    LabelReserved(String),
     #[error("`{0}` is no domain name; correct it")]
     Domain(String),
     #[error("a resource is written `kind=value`; correct `{0}`")]
     Resource(String),
+    #[error(
+        "the resource `{0}` has a number and another value, and dockerd takes one number or several names; keep one"
+    )]
+    ResourceMixed(String),
+    #[error("the number of the resource `{0}` is negative; correct it")]
+    ResourceNegative(String),
+    #[error(
+        "a filter is written `name=value`, and dockerd before 25.0 crashes on one without `=`; correct `{0}`"
+    )]
+    Filter(String),
     #[error("`{found}` is none of {allowed}; correct it")]
     Choice { found: String, allowed: &'static str },
     #[error("`{found}` is less than {least}; correct it")]
@@ -79,6 +94,8 @@ pub enum Trouble {
     ReservedRuntime,
     #[error("no runtime `{0}` is defined under `runtimes`; define it")]
     NoRuntime(String),
+    #[error("`graph` is the old name of `data-root`, and dockerd takes only one of them; keep `data-root`")]
+    DataRootTwice,
     #[error("`host-gateway-ip` and `host-gateway-ips` exclude each other; keep the second")]
     HostGatewayTwice,
 }
@@ -145,6 +162,8 @@ impl Judge {
         self.choices(config);
         self.least(config);
         self.runtimes(config);
+        self.filters(config);
+        self.data_root(config);
         for (option, bad) in log_options(config, self.engine) {
             self.error(&["log-opts", &option], Trouble::LogOption(bad));
         }
@@ -243,6 +262,12 @@ impl Judge {
                 self.error(&path, Trouble::Label(label.to_owned()));
                 continue;
             };
+            if is_reserved(label) {
+                // Deprecated since 18.06, refused since 20.10.
+                let strict = self.engine.is_none_or(|engine| engine >= Version::new(20, 10, 0));
+                let severity = if strict { Severity::Error } else { Severity::Warning };
+                self.say(severity, &path, Trouble::LabelReserved(name.to_owned()));
+            }
             if seen.iter().any(|&(other, earlier)| other == name && earlier != value) {
                 self.error(&path, Trouble::LabelTwice(name.to_owned()));
             }
@@ -256,11 +281,40 @@ impl Judge {
                 self.error(&["dns-search", &i.to_string()], Trouble::Domain(domain.to_owned()));
             }
         }
-        for (i, resource) in texts(config, "node-generic-resources") {
-            if resource.split_once('=').is_none_or(|(kind, value)| kind.is_empty() || value.is_empty()) {
-                let trouble = Trouble::Resource(resource.to_owned());
-                self.error(&["node-generic-resources", &i.to_string()], trouble);
+        for (i, trouble) in resources::judge(texts(config, "node-generic-resources")) {
+            self.error(&["node-generic-resources", &i.to_string()], trouble);
+        }
+    }
+
+    /// The filters of the builder's garbage collection. dockerd from 25.0 on takes an empty value where there is none.
+    fn filters(&mut self, config: &Map<String, Value>) {
+        if self.engine.is_some_and(|engine| engine >= Version::new(25, 0, 0)) {
+            return;
+        }
+        let found = config.get("builder").and_then(|builder| field(builder, "gc"));
+        let Some((gc, (policy, Value::Array(rules)))) =
+            found.and_then(|(gc, value)| Some((gc, field(value, "policy")?)))
+        else {
+            return;
+        };
+        for (i, rule) in rules.iter().enumerate() {
+            let Some((filter, Value::Array(items))) = field(rule, "filter") else { continue };
+            for (j, item) in items.iter().enumerate() {
+                let text = item.as_str().or_else(|| item.is_null().then_some(""));
+                if let Some(text) = text.filter(|text| !text.contains('=')) {
+                    let path = ["builder", gc, policy, &i.to_string(), filter, &j.to_string()];
+                    self.error(&path, Trouble::Filter(text.to_owned()));
+                }
             }
+        }
+    }
+
+    fn data_root(&mut self, config: &Map<String, Value>) {
+        // From 23.0 on `graph` is refused by itself.
+        let old = self.engine.is_none_or(|engine| engine < Version::new(23, 0, 0));
+        let given = |name| config.get(name).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
+        if old && given("graph") && given("data-root") {
+            self.error(&["graph"], Trouble::DataRootTwice);
         }
     }
 
@@ -336,13 +390,21 @@ fn is_search_domain(text: &str) -> bool {
     text == "." || (domain.contains(|c: char| c.is_ascii_alphabetic()) && registry::is_domain(domain))
 }
 
+/// Go lowers the dotted I to a plain one, and this language to two characters.
+fn is_reserved(label: &str) -> bool {
+    let lower = label.replace('\u{130}', "i").to_lowercase();
+    ["com.docker.", "io.docker.", "org.dockerproject."].iter().any(|space| lower.starts_with(space))
+}
+
+/// A field of a structure, which Go reads without regard to case, with its name as it stands there.
+fn field<'a>(value: &'a Value, name: &str) -> Option<(&'a str, &'a Value)> {
+    let (key, value) = value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    Some((key, value))
+}
+
 fn suggestion(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase().replace('_', "-");
-    let near = |key: &&keys::Key| strsim::damerau_levenshtein(key.name, &lower) <= 2;
-    KEYS.iter()
-        .filter(near)
-        .min_by_key(|key| strsim::damerau_levenshtein(key.name, &lower))
-        .map(|key| key.name)
+    keys::nearest(&lower, KEYS.iter().map(|key| key.name))
 }
 
 #[cfg(test)]
@@ -382,6 +444,70 @@ mod tests {
             verdict(&json!({"nested": {"what": 1}}), OLD)[0].1,
             "`nested.what`: dockerd knows no such key; remove it, or correct its name"
         );
+    }
+
+    #[test]
+    fn a_short_name_is_no_misspelling_of_another_short_name() {
+        for name in ["H", "a", "", "x", "xy"] {
+            assert_eq!(judge(&json!({name: 1}), OLD)[0].trouble, Trouble::UnknownKey, "{name}");
+        }
+        for (name, meant) in [
+            ("dsn", "dns"),
+            ("bib", "bip"),
+            ("Mtu", "mtu"),
+            ("host", "hosts"),
+            ("registry-mirorr", "registry-mirrors"),
+        ] {
+            let said = &judge(&json!({name: null}), OLD)[0].to_string();
+            assert!(said.contains(&format!("`{meant}`")), "{said}");
+        }
+    }
+
+    /// Each of these is what dockerd 20.10.24 itself says.
+    #[test]
+    fn values_that_dockerd_reads_further_than_their_type() {
+        let filter = |filter: Value| json!({"builder": {"GC": {"policy": [{"Filter": filter}]}}});
+        for config in [
+            json!({"labels": ["com.docker.x=1"]}),
+            json!({"labels": ["IO.docker.x=1"]}),
+            json!({"labels": ["\u{130}o.docker.=1"]}),
+            json!({"labels": ["org.dockerproject.x=1"]}),
+            json!({"node-generic-resources": ["gpu=1", "gpu=b"]}),
+            json!({"graph": "/x", "data-root": "/x"}),
+            filter(json!(["a"])),
+            filter(json!(["until=1h", null])),
+            filter(json!([1])),
+            filter(json!("a=b")),
+            filter(json!({"a": ["b"]})),
+            filter(json!({"a": {"b": 1}})),
+            json!({"": 1}),
+            json!({"": null}),
+            json!({"proxies": {"": 1}}),
+            json!({"x": {"": 1}}),
+            json!({"mtu": -0.0}),
+        ] {
+            for engine in [OLD, None] {
+                let found = judge(&config, engine);
+                assert!(
+                    found.iter().any(|problem| problem.severity == Severity::Error),
+                    "{config}: {found:?}"
+                );
+            }
+        }
+        for config in [
+            json!({"labels": ["com.docker=1", "com.dockerx.y=1", " io.docker.a=1", "=1", "a="]}),
+            json!({"node-generic-resources": ["=1", "a="]}),
+            json!({"graph": "", "data-root": "/x"}),
+            json!({"graph": "/x", "data-root": null}),
+            filter(json!(["a=b", "=", "a=b=c"])),
+            filter(json!({"a": {"b": true}, "c": null})),
+            filter(json!(null)),
+        ] {
+            assert_eq!(judge(&config, OLD), [], "{config}");
+        }
+        assert_eq!(judge(&filter(json!(["a"])), NEW), []);
+        let old = judge(&json!({"labels": ["com.docker.x=1"]}), Some(Version::new(19, 3, 0)));
+        assert_eq!(old[0].severity, Severity::Warning);
     }
 
     #[test]

@@ -256,7 +256,9 @@ pub(super) fn is_field(name: &str) -> bool {
 
 /// Whether a release lets a name stand in the file, be it a key of the file or only a flag.
 pub(super) fn takes(name: &str, engine: Option<Version>) -> bool {
-    let key = |key: &Key| (key.name == name || key.flag == name) && key.known_to(engine);
+    // What has no flag has an empty one, and an empty name is none of dockerd's.
+    let flag_of = |key: &Key| !name.is_empty() && key.flag == name;
+    let key = |key: &Key| (key.name == name || flag_of(key)) && key.known_to(engine);
     let flag = |flag: &(&str, Kind, Version)| flag.0 == name && engine.is_none_or(|engine| flag.2 <= engine);
     KEYS.iter().any(key) || FLAGS_ONLY.iter().any(flag)
 }
@@ -265,8 +267,14 @@ pub(super) fn takes(name: &str, engine: Option<Version>) -> bool {
 #[must_use]
 pub fn known_flag(name: &str) -> Option<&'static str> {
     let names = KEYS.iter().map(|key| key.flag).chain(FLAGS_ONLY.iter().map(|flag| flag.0));
+    nearest(name, names)
+}
+
+/// The name that this one may have been meant for: one letter in three may be wrong, and two at most.
+pub(super) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let most = (name.chars().count() / 3).min(2);
     let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
-    names.filter(|known| distance(known) <= 2).min_by_key(distance)
+    names.filter(|known| !known.is_empty() && distance(known) <= most).min_by_key(distance)
 }
 
 /// A name that dockerd knows and that differs from this one by its case alone.

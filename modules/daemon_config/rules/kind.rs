@@ -41,6 +41,8 @@ pub enum Kind {
     Mapping,
     /// A list of garbage-collection rules within `builder`.
     Policies,
+    /// What such a rule spares: a list of `name=value`, or values by name, each with a boolean.
+    Filter,
 }
 
 /// A value, or one within it, of another type than dockerd wants.
@@ -67,6 +69,7 @@ const GC: Fields = &[("enabled", Kind::Bool), ("policy", Kind::Policies), ("defa
 const ENTITLEMENTS: Fields = &[("network-host", Kind::Bool), ("security-insecure", Kind::Bool)];
 const POLICY: Fields = &[
     ("all", Kind::Bool),
+    ("filter", Kind::Filter),
     ("keepstorage", Kind::Text),
     ("reservedspace", Kind::Text),
     ("maxusedspace", Kind::Text),
@@ -84,7 +87,7 @@ impl Kind {
             Self::Size => "a size in a string, such as `\"64M\"`",
             Self::Bool => "`true` or `false`",
             Self::Int => "a whole number",
-            Self::Texts => "a list of strings",
+            Self::Texts | Self::Filter => "a list of strings",
             Self::Addresses => "a list of IP addresses",
             Self::TextMap => "a mapping of strings",
             Self::BoolMap => "a mapping of booleans",
@@ -108,6 +111,7 @@ impl Kind {
             Self::Bool => value.is_boolean(),
             Self::Int => value.is_i64(),
             Self::Texts | Self::Addresses | Self::Pools | Self::Policies => value.is_array(),
+            Self::Filter => value.is_array() || value.is_object(),
             _ => value.is_object(),
         }
     }
@@ -127,7 +131,7 @@ impl Kind {
                 Value::Null => address("", Self::Address, path, out),
                 other => Self::Text.check(other, path, out),
             }),
-            (Self::Texts, Value::Array(_)) | (Self::TextMap, Value::Object(_)) => {
+            (Self::Texts | Self::Filter, Value::Array(_)) | (Self::TextMap, Value::Object(_)) => {
                 each(value, path, |value, path| Self::Text.check(value, path, out));
             }
             (Self::BoolMap, Value::Object(_)) => {
@@ -135,6 +139,9 @@ impl Kind {
             }
             (Self::TextMaps, Value::Object(_)) => {
                 each(value, path, |value, path| Self::TextMap.check(value, path, out));
+            }
+            (Self::Filter, Value::Object(_)) => {
+                each(value, path, |value, path| Self::BoolMap.check(value, path, out));
             }
             (Self::Ulimits, Value::Object(_)) => structures(value, ULIMIT, path, out),
             (Self::Runtimes, Value::Object(_)) => structures(value, RUNTIME, path, out),

@@ -9,6 +9,7 @@ pub mod keys;
 mod kind;
 mod logging;
 pub mod registry;
+mod resources;
 mod running;
 
 pub use conflicts::{Conflict, conflicts, sentence, with_flags};
