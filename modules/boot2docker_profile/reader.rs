@@ -149,7 +149,7 @@ impl Reading {
         let value = self.value_of(word.parts);
         if word.name != NAME {
             self.note_uses(word.parts);
-            let known = value.ok().filter(|_| sure && !vague);
+            let known = value.ok().filter(|_| sure && !vague && !is_computed(&word.name));
             self.others.insert(word.name.clone(), known);
             return Ok(());
         }
@@ -245,7 +245,8 @@ impl Reading {
                 let what = "`unset` of `EXTRA_ARGS`, or of something that is not followed";
                 return Err(Refusal::new(word.start, what, "remove it"));
             };
-            self.others.insert(name, sure.then(Vec::new));
+            let known = (sure && !is_computed(&name)).then(Vec::new);
+            self.others.insert(name, known);
         }
         Ok(())
     }
@@ -412,6 +413,11 @@ fn is_special(name: &[u8]) -> bool {
     matches!(name, b"IFS" | b"OPTIND")
 }
 
+/// Variables that BusyBox computes at each use, whatever was assigned.
+fn is_computed(name: &[u8]) -> bool {
+    matches!(name, b"RANDOM" | b"EPOCHSECONDS" | b"EPOCHREALTIME" | b"LINENO")
+}
+
 const fn is_pattern(byte: u8) -> bool {
     matches!(byte, b'*' | b'?' | b'[')
 }
@@ -432,6 +438,8 @@ fn looks_at(parts: &[Part], wanted: &[u8]) -> bool {
 fn unknown(name: &[u8], at: usize) -> Refusal {
     let what = if name.is_empty() {
         "`EXTRA_ARGS` holds what is known only when the shell runs".to_owned()
+    } else if is_computed(name) {
+        format!("`EXTRA_ARGS` holds `${}`, which the shell itself computes", String::from_utf8_lossy(name))
     } else {
         format!("`EXTRA_ARGS` holds `${}`, which this file does not set", String::from_utf8_lossy(name))
     };
