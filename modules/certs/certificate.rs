@@ -210,7 +210,7 @@ fn facts(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Facts {
         sha256: hex(&Sha256::digest(der)),
         spki_sha256: STANDARD.encode(Sha256::digest(&parts.spki)),
         self_issued,
-        go_refuses: go_parse::refusal(parsed, parts),
+        go_refuses: go_parse::refusal(der, parsed, parts),
     }
 }
 

@@ -8,7 +8,9 @@ use x509_parser::der_parser::asn1_rs::{Any, FromDer as _, Oid, Tag};
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, PolicyMapping, X509Extension};
 use x509_parser::x509::X509Version;
 
-use super::constraints::{NameConstraints, is_domain};
+use super::constraints::NameConstraints;
+use super::der::sequence;
+use super::go_uri;
 use super::names;
 use super::policies::Policies;
 
@@ -69,6 +71,12 @@ impl Extensions {
         self.take_policies(extension.parsed_extension());
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(basic) => {
+                // The parser takes any byte for true.
+                let first = sequence(extension.value).and_then(|fields| fields.first().copied());
+                let flag = matches!(first, Some((1, flag)) if !matches!(flag, [0 | 0xff]));
+                if flag || extension.value.first() != Some(&0x30) {
+                    self.malformed.push("invalid basic constraints".to_owned());
+                }
                 self.basic = Some((basic.ca, basic.path_len_constraint));
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(usage.flags & 0x1ff),
@@ -103,6 +111,9 @@ impl Extensions {
             }
             ParsedExtension::SubjectKeyIdentifier(id) => {
                 self.never_critical(extension, "subject key identifier");
+                if extension.value.first() != Some(&4) {
+                    self.malformed.push("invalid subject key identifier".to_owned());
+                }
                 self.subject_key = Some(id.0.to_vec());
             }
             ParsedExtension::AuthorityInfoAccess(_) => {
@@ -110,6 +121,9 @@ impl Extensions {
             }
             ParsedExtension::AuthorityKeyIdentifier(id) => {
                 self.never_critical(extension, "authority key identifier");
+                if extension.value.first() != Some(&0x30) {
+                    self.malformed.push("invalid authority key identifier".to_owned());
+                }
                 self.authority_key = id.key_identifier.as_ref().map(|key| key.0.to_vec());
             }
             ParsedExtension::ParseError { .. } if is_judged(oid) || is_read(oid) => {
@@ -220,7 +234,7 @@ pub(super) fn alt_name(name: &GeneralName<'_>) -> AltName {
     match name {
         GeneralName::DNSName(text) => ascii("DNS", text, AltName::Dns),
         GeneralName::RFC822Name(text) => ascii("email", text, AltName::Email),
-        GeneralName::URI(text) if !go_parses_uri(text) => AltName::Malformed(format!("URI:{text}")),
+        GeneralName::URI(text) if !go_uri::parses(text) => AltName::Malformed(format!("URI:{text}")),
         GeneralName::URI(text) => ascii("URI", text, AltName::Uri),
         GeneralName::IPAddress(bytes) => match address(bytes) {
             Some(address) => AltName::Ip(address),
@@ -232,18 +246,6 @@ pub(super) fn alt_name(name: &GeneralName<'_>) -> AltName {
         }
         other => AltName::Other(other.to_string()),
     }
-}
-
-/// Go parses every URI: no control characters, no broken escapes, and a host, where there is one, of whole labels.
-fn go_parses_uri(text: &str) -> bool {
-    let escapes = text
-        .split('%')
-        .skip(1)
-        .all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit()));
-    let authority =
-        text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let host = authority.map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
-    escapes && !text.chars().any(char::is_control) && host.is_none_or(is_domain)
 }
 
 /// What Go 1.27 and later refuse to read.

@@ -8,17 +8,17 @@ use x509_parser::x509::X509Name;
 use super::certificate::Parts;
 use super::extensions::AltName;
 use super::key::PublicKey;
-use super::signature;
+use super::{go_structure, signature};
 
 /// Go's sentence, or one like it, when its parser refuses the certificate.
-pub(super) fn refusal(parsed: &X509Certificate<'_>, parts: &Parts) -> Option<String> {
+pub(super) fn refusal(der: &[u8], parsed: &X509Certificate<'_>, parts: &Parts) -> Option<String> {
     let tbs = &parsed.tbs_certificate;
     let fault = if tbs.version.0 > 2 {
         "x509: invalid version".to_owned()
-    } else if parsed.signature_algorithm != tbs.signature {
-        "x509: inner and outer signature algorithm identifiers don't match".to_owned()
     } else {
-        return times(parsed)
+        return go_structure::fault(der)
+            .map(str::to_owned)
+            .or_else(|| times(parsed))
             .or_else(|| name(&tbs.issuer))
             .or_else(|| name(&tbs.subject))
             .or_else(|| key(parsed, &parts.key))

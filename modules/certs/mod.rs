@@ -6,9 +6,12 @@
 mod certificate;
 mod choose;
 mod constraints;
+mod der;
 mod extensions;
 mod facts;
 mod go_parse;
+mod go_structure;
+mod go_uri;
 mod host;
 mod hostname;
 mod judge;

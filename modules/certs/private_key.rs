@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{
 use x509_parser::num_bigint::BigUint;
 
 use super::certificate::Certificate;
+use super::der::{items, sequence};
 use super::key::{Curve, PublicKey};
 use super::pem::{self, Labelled, PemError};
 
@@ -270,37 +271,4 @@ fn ec(der: &[u8], curve: Option<&[u8]>, line: usize) -> Result<PublicKey, Privat
     let pair =
         EcdsaKeyPair::from_private_key_der(algorithm, der).map_err(|_| PrivateKeyError::Damaged { line })?;
     Ok(PublicKey::Ec { curve, point: pair.public_key().as_ref().to_vec() })
-}
-
-/// The elements of a DER sequence that is all there is: tag and content of each.
-fn sequence(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    match items(der)?[..] {
-        [(0x30, content)] => items(content),
-        _ => None,
-    }
-}
-
-fn items(mut der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    let mut found = Vec::new();
-    while !der.is_empty() {
-        let (tag, content, rest) = item(der)?;
-        found.push((tag, content));
-        der = rest;
-    }
-    Some(found)
-}
-
-fn item(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
-        }
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
 }

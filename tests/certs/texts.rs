@@ -2,7 +2,8 @@
 
 use modules::certs::{CertError, Held, Pem, PemError, PrivateKey, encode, inspect, read, read_bundle};
 
-use crate::pki::Spec;
+use crate::forge::{Forged, all, common_name, der, extension};
+use crate::pki::{self, Spec};
 
 fn pem() -> String {
     encode(&Spec::server(&["dtr.example.com"]).self_signed().certificate)
@@ -118,6 +119,47 @@ fn other_things_are_refused_with_their_name() {
     assert!(matches!(error(short), PemError::Certificate { line: 1, source: CertError::Structure(_) }));
     let der = [read(pem.as_bytes()).unwrap()[0].der(), b"x"].concat();
     assert_eq!(error(&der), PemError::Der("1 bytes follow the certificate".to_owned()));
+}
+
+/// Each is what Go 1.19 itself says.
+#[test]
+fn what_go_cannot_parse_is_said_to_be_so() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = |uri: &[u8]| all(0x30, &[der(0x82, b"dtr.example.com"), der(0x86, uri)]);
+    let uri = |uri: &str| {
+        let mut forged = Forged::new(&common_name("a"), &key);
+        forged.extensions = vec![extension(&[2, 5, 29, 17], false, &names(uri.as_bytes()))];
+        forged
+    };
+    let with = |change: fn(&mut Forged)| {
+        let mut forged = uri("http://a.example/");
+        change(&mut forged);
+        forged
+    };
+    assert_eq!(pki::read(&with(|_| ()).sign(&key)).facts().go_refuses, None);
+    for (forged, says) in [
+        (uri("http://[bad"), "malformed"),
+        (uri("http://1.2.3.4:x/"), "malformed"),
+        // A class of its own, a number that never ends, what is no set, what is no sequence, and what is cut short.
+        (with(|it| it.extensions[0][2] |= 0x80), "malformed extension OID field"),
+        (with(|it| it.extensions[0][6] |= 0x80), "malformed extension OID field"),
+        (with(|it| it.subject[2] = 0x71), "invalid RDNSequence"),
+        (with(|it| it.subject[4] = 0x7a), "invalid RDNSequence: invalid attribute"),
+        (with(|it| it.issuer[5] = 0x7f), "invalid RDNSequence: invalid attribute"),
+        (with(|it| it.key[13] = 0x6f), "invalid ECDSA parameters"),
+        (with(|it| it.outer_algorithm[2] |= 0x40), "algorithm identifiers don't match"),
+        (
+            with(|it| it.extensions.push(extension(&[2, 5, 29, 19], true, &[0x30, 3, 1, 1, 0x6d]))),
+            "invalid basic constraints",
+        ),
+    ] {
+        let der = forged.sign(&key);
+        let refused = modules::certs::Certificate::from_der(&der).map(|read| read.facts().go_refuses.clone());
+        match refused {
+            Ok(said) => assert!(said.as_ref().is_some_and(|said| said.contains(says)), "{says}: {said:?}"),
+            Err(error) => panic!("{says}: {error}"),
+        }
+    }
 }
 
 #[test]
