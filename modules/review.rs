@@ -12,6 +12,8 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: String,
+    /// Whether it is certain; where not, an engine may accept the chain all the same.
+    pub certain: bool,
 }
 
 /// The judgement.
@@ -53,7 +55,28 @@ impl Review {
     }
 
     fn fault(&mut self, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Finding { message: message.into(), help: help.into() });
+        self.faults.push(Finding { message: message.into(), help: help.into(), certain: true });
+    }
+
+    /// One that is the issuer by its name, and whose signature is not checked here.
+    fn unchecked(&mut self, above: usize, chain: &[Certificate], below: usize) {
+        let (parent, child) = (&chain[above], &chain[below]);
+        let Some(found) = certs::unchecked(parent, child) else { return };
+        let (whose, engines) = if found.engines_can {
+            ("cannot be checked here", "whether engines accept the chain is not known: ask one")
+        } else {
+            ("is checked by no engine", "engines refuse the chain")
+        };
+        let (subject, signed) = (&parent.facts().subject, &child.facts().subject);
+        self.faults.push(Finding {
+            message: format!(
+                "certificate {}, `{subject}`, is by its name the issuer of `{signed}`, but the signature there, {}, {whose}",
+                above + 1,
+                found.what
+            ),
+            help: format!("{engines}, or have it issued by a CA with a key of RSA, ECDSA P-256, P-384, P-521 or Ed25519"),
+            certain: !found.engines_can,
+        });
     }
 
     /// The registry's own certificate first, then certificates that each sign one before it.
@@ -92,6 +115,7 @@ impl Review {
                     format!("the order is wrong: `{}` stands before one that it signs", subject(at)),
                     right_order(chain, 0),
                 ),
+                Misplaced::Unchecked(at, below) => self.unchecked(at, chain, below),
                 Misplaced::Stranger(at) => self.fault(
                     format!("certificate {}, `{}`, signs none of those before it", at + 1, subject(at)),
                     "take it out; an intermediate that is missing belongs in its place",

@@ -26,7 +26,7 @@ struct Inner {
     der: Vec<u8>,
     facts: Facts,
     parts: Parts,
-    is_self_signed: OnceLock<bool>,
+    own_signature: OnceLock<Result<(), SignatureError>>,
 }
 
 /// What only the judge needs.
@@ -69,7 +69,7 @@ impl Certificate {
         }
         let parts = parts(&parsed);
         let facts = facts(der, &parsed, &parts);
-        Ok(Self(Arc::new(Inner { der: der.to_vec(), facts, parts, is_self_signed: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { der: der.to_vec(), facts, parts, own_signature: OnceLock::new() })))
     }
 
     /// The certificate's bytes.
@@ -84,12 +84,23 @@ impl Certificate {
         &self.0.facts
     }
 
-    /// Whether it is self-issued, and the signature is its own key's. A bundle holds hundreds, of which few are asked.
+    /// Whether it is self-issued, and the signature is its own key's.
     #[must_use]
     pub fn is_self_signed(&self) -> bool {
+        self.facts().self_issued && self.own_signature().is_ok()
+    }
+
+    /// Whether it is self-issued, and it cannot be checked here whose the signature is.
+    #[must_use]
+    pub fn is_unchecked_root(&self) -> bool {
+        self.facts().self_issued && self.own_signature() == Err(SignatureError::Unsupported)
+    }
+
+    /// Whether the signature is its own key's. A bundle holds hundreds, of which few are asked.
+    fn own_signature(&self) -> Result<(), SignatureError> {
         let parts = self.parts();
-        let own_work = || parts.scheme.verify(&parts.key, &parts.signed, &parts.signature).is_ok();
-        *self.0.is_self_signed.get_or_init(|| self.facts().self_issued && own_work())
+        let verify = || parts.scheme.verify(&parts.key, &parts.signed, &parts.signature);
+        *self.0.own_signature.get_or_init(verify)
     }
 
     /// Its public key.

@@ -410,6 +410,9 @@ impl Seen<'_> {
             let subject = || facts.subject.clone();
             if anchor == self.leaf {
                 found.push(Warning::LeafAsAnchor);
+            } else if anchor.is_unchecked_root() {
+                let algorithm = facts.signature_algorithm.clone();
+                found.push(Warning::UncheckedRoot { subject: subject(), algorithm });
             } else if !anchor.is_self_signed() && anchors.len() == 1 {
                 found.push(Warning::IntermediateAsAnchor { subject: subject() });
             }

@@ -8,7 +8,7 @@ use super::host::RegistryHost;
 use super::hostname;
 use super::key::PublicKey;
 use super::policies;
-use super::signature::SignatureError;
+use super::signature::{SignatureError, SignatureScheme};
 use super::verdict::{Fault, Hint, Verdict};
 
 /// Go's bound against chains made to be expensive.
@@ -79,6 +79,29 @@ pub fn verify_name(leaf: &Certificate, host: &RegistryHost) -> Result<(), Verdic
 #[must_use]
 pub fn signs(parent: &Certificate, child: &Certificate) -> bool {
     parent.parts().subject == child.parts().issuer && signed_by(child, parent).is_ok()
+}
+
+/// A signature that cannot be checked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    /// Of what kind it is, and of what kind the key.
+    pub what: String,
+    /// Whether dockerd can: then it is not known whether it accepts the chain.
+    pub engines_can: bool,
+}
+
+/// Where one certificate is the other's issuer by its name, and the signature cannot be checked here: why.
+#[must_use]
+pub fn unchecked(parent: &Certificate, child: &Certificate) -> Option<Unchecked> {
+    let scheme = &child.parts().scheme;
+    let named = parent.parts().subject == child.parts().issuer;
+    let unsupported = || {
+        matches!(signed_by(child, parent), Err(Fault::Signature { error: SignatureError::Unsupported, .. }))
+    };
+    (named && unsupported()).then(|| Unchecked {
+        what: format!("{} with a key of {}", scheme.name(), parent.key().kind()),
+        engines_can: parent.key().go_knows() && !matches!(scheme, SignatureScheme::Unknown(_)),
+    })
 }
 
 /// Go reads every certificate that was sent before it judges any.

@@ -78,6 +78,7 @@ const RSA: &str = "1.2.840.113549.1.1.1";
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 const EC: &str = "1.2.840.10045.2.1";
 const ED25519: &str = "1.3.101.112";
+const ED448: &str = "1.3.101.113";
 const DSA: &str = "1.2.840.10040.4.1";
 
 impl PublicKey {
@@ -131,6 +132,7 @@ impl PublicKey {
             Self::Ed25519(_) => "Ed25519".to_owned(),
             Self::Other { oid, .. } if oid == DSA => "DSA".to_owned(),
             Self::Other { oid, .. } if oid == EC => "ECDSA on an unnamed curve".to_owned(),
+            Self::Other { oid, .. } if oid == ED448 => "Ed448".to_owned(),
             Self::Other { oid, .. } => oid.clone(),
         }
     }

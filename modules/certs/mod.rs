@@ -33,7 +33,7 @@ pub use certificate::{CertError, Certificate};
 pub use choose::{Choice, ChooseError, Proof, Proven, Scope, Served, choose};
 pub use facts::{BasicConstraints, Facts};
 pub use host::{HostError, RegistryHost};
-pub use judge::{Path, paths, signs, verify, verify_name};
+pub use judge::{Path, Unchecked, paths, signs, unchecked, verify, verify_name};
 pub use key::{Curve, PublicKey};
 pub use order::{Misplaced, misplaced, right_order};
 pub use pem::{

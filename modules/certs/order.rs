@@ -1,7 +1,7 @@
 //! The order of a server's chain: what a registry is given first it serves first, and clients follow it from there.
 
 use super::certificate::Certificate;
-use super::judge::signs;
+use super::judge::{signs, unchecked};
 
 /// What stands where a server's chain has no place for it. Certificates are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Misplaced {
     Twice(usize),
     /// One that it signs comes only after it.
     Early(usize),
+    /// By its name it is the issuer of this one before it, and the signature cannot be checked here.
+    Unchecked(usize, usize),
     /// It signs none of those before it.
     Stranger(usize),
 }
@@ -25,7 +27,10 @@ pub fn misplaced(chain: &[Certificate]) -> Vec<Misplaced> {
             () if before.contains(one) => Some(Misplaced::Twice(at)),
             () if signs_one_of(before) => None,
             () if signs_one_of(after) => Some(Misplaced::Early(at)),
-            () => Some(Misplaced::Stranger(at)),
+            () => {
+                let below = before.iter().position(|other| unchecked(one, other).is_some());
+                Some(below.map_or(Misplaced::Stranger(at), |below| Misplaced::Unchecked(at, below)))
+            }
         }
     };
     (1..chain.len()).filter_map(judge).collect()

@@ -27,6 +27,16 @@ pub enum Warning {
         /// The anchor.
         subject: String,
     },
+    /// It has the names of a root, and a signature that is not checked here.
+    #[error(
+        "`{subject}` is issued by itself by its names; its signature, {algorithm}, cannot be checked here"
+    )]
+    UncheckedRoot {
+        /// The anchor.
+        subject: String,
+        /// The signature's algorithm.
+        algorithm: String,
+    },
     /// The server's configuration is not complete.
     #[error(
         "the server does not send `{subject}`, the issuer of its certificate: append it to the server's certificate file; until then it is installed along with the anchor"

@@ -243,6 +243,14 @@ fn order(
             subject(at)
         ))
         .help(right_order(chain, 0)),
+        Misplaced::Unchecked(at, below) => PlanError::new(format!(
+            "certificate {} of {certificate}, `{}`, is by its name the issuer of `{}`, and the signature there, {}, cannot be checked here",
+            at + 1,
+            subject(at),
+            subject(below),
+            certs::unchecked(&chain[at], &chain[below]).map(|found| found.what).unwrap_or_default()
+        ))
+        .help("have it issued by a CA with a key of RSA, ECDSA P-256, P-384, P-521 or Ed25519"),
         Misplaced::Stranger(at) => PlanError::new(format!(
             "certificate {} of {certificate}, `{}`, signs none of those before it",
             at + 1,

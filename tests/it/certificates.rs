@@ -493,3 +493,48 @@ fn a_key_that_has_lost_its_line_ends_is_not_repeated() {
         }
     }
 }
+
+/// A root whose key is of a kind that is not checked here, and a certificate of its.
+fn unchecked_root(world: &World, algorithm: &str) -> bool {
+    let script = format!(
+        "set -e; openssl genpkey {algorithm} -out r.key; \
+         openssl req -x509 -key r.key -out r.pem -days 300 -subj '/CN=Odd root' -addext basicConstraints=critical,CA:TRUE; \
+         openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout l.key -out l.csr -subj /CN=l; \
+         echo subjectAltName=DNS:dtr.corp >l.ext; \
+         openssl x509 -req -in l.csr -CA r.pem -CAkey r.key -CAcreateserial -days 200 -extfile l.ext -out l.pem; \
+         cat l.pem r.pem >chain.pem"
+    );
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", &script]).current_dir(world.path(""));
+    let made = sh.output().is_ok_and(|output| output.status.success());
+    if !made {
+        eprintln!("skipped: openssl makes no root of {algorithm}");
+    }
+    made
+}
+
+#[test]
+fn a_signature_that_cannot_be_checked_is_called_that() {
+    for (algorithm, kind, label) in [
+        ("-algorithm EC -pkeyopt ec_paramgen_curve:P-224", "ECDSA P-224", "unknown: "),
+        ("-algorithm ED448", "Ed448", "wrong: "),
+    ] {
+        let world = World::new();
+        if !unchecked_root(&world, algorithm) {
+            continue;
+        }
+        let ran = world.dtrctl(&["cert", "check", "chain.pem", "--for", "dtr.corp"]).code(2).run();
+        let said = format!("{label}certificate 2, `CN=Odd root`, is by its name the issuer of `CN=l`");
+        assert!(ran.stdout.contains(&said) && ran.stdout.contains(kind), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("take it out"), "{}", ran.stdout);
+        let ran = world.dtrctl(&["cert", "inspect", "r.pem"]).run();
+        assert!(ran.stdout.contains("issued by itself by its names"), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("an intermediate"), "{}", ran.stdout);
+        assert_eq!(
+            ran.stdout.contains("verifies nothing that a key of Ed448"),
+            kind == "Ed448",
+            "{}",
+            ran.stdout
+        );
+    }
+}

@@ -83,7 +83,8 @@ impl Check {
         for fault in &review.faults {
             _ = writeln!(
                 text,
-                "wrong: {}\n  help: {}",
+                "{}: {}\n  help: {}",
+                if fault.certain { "wrong" } else { "unknown" },
                 visible::line(&fault.message),
                 visible::line(&fault.help)
             );
@@ -106,6 +107,7 @@ impl Check {
         let meaning = match code {
             0 => "it would do",
             _ if review.faults.is_empty() => "it ends soon",
+            _ if review.faults.iter().all(|fault| !fault.certain) => "whether it would do is not known",
             _ => "it would not do",
         };
         _ = writeln!(text, "\nexit status {code}: {meaning}");
@@ -113,7 +115,10 @@ impl Check {
     }
 
     fn document(&self, name: &str, chain: &[Certificate], review: &Review, code: u8) -> Json {
-        let faults = review.faults.iter().map(|fault| json!({"message": fault.message, "help": fault.help}));
+        let faults = review
+            .faults
+            .iter()
+            .map(|fault| json!({"message": fault.message, "help": fault.help, "certain": fault.certain}));
         json!({
             "version": 1,
             "registry": self.registry.to_string(),

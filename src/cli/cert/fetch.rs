@@ -159,7 +159,10 @@ impl Fetch {
 const fn is_about_anchors(warning: &Warning) -> bool {
     matches!(
         warning,
-        Warning::LeafAsAnchor | Warning::IntermediateAsAnchor { .. } | Warning::NotForP11Kit { .. }
+        Warning::LeafAsAnchor
+            | Warning::IntermediateAsAnchor { .. }
+            | Warning::UncheckedRoot { .. }
+            | Warning::NotForP11Kit { .. }
     )
 }
 

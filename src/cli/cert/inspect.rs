@@ -84,6 +84,15 @@ fn notes(certificate: &Certificate, now: OffsetDateTime) -> Vec<String> {
     if certs::weak_key(certificate).is_some() {
         say("its RSA key has fewer than 2048 bits: replace it".to_owned());
     }
+    if certificate.is_unchecked_root() {
+        say(format!(
+            "issued by itself by its names; the signature, {} with a key of {}, cannot be checked here",
+            facts.signature_algorithm, facts.key_type
+        ));
+    }
+    if !certificate.key().go_knows() {
+        say(format!("dockerd (Go) verifies nothing that a key of {} has signed", facts.key_type));
+    }
     say(anchor(certificate));
     notes
 }
@@ -95,7 +104,10 @@ fn certificate_is_weak(algorithm: &str) -> bool {
 /// Where it can be trusted.
 fn anchor(certificate: &Certificate) -> String {
     let facts = certificate.facts();
-    let kind = match (certificate.is_self_signed(), facts.is_ca) {
+    let own = certificate.is_self_signed() || certificate.is_unchecked_root();
+    let kind = match (own, facts.is_ca) {
+        (true, true) if certificate.is_unchecked_root() => "a root by its names",
+        (true, false) if certificate.is_unchecked_root() => "issued by itself by its names, and no CA",
         (true, true) => "a root",
         (false, true) => {
             "an intermediate: dockerd and curl accept it as an anchor, plain OpenSSL and Python do not"
@@ -179,7 +191,8 @@ fn describe(text: &mut String, line: usize, certificate: &Certificate, now: Offs
     };
     _ = writeln!(text, "line {line}: {}", visible::line(&facts.subject));
     let mut row = |label: &str, value: &str| _ = writeln!(text, "  {label:<12} {}", visible::line(value));
-    row("issuer", if certificate.is_self_signed() { "itself" } else { &facts.issuer });
+    let itself = certificate.is_self_signed() || certificate.is_unchecked_root();
+    row("issuer", if itself { "itself" } else { &facts.issuer });
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     row("names", &names);
     row("valid", &format!("{} to {}, {left}", facts.not_before.date(), facts.not_after.date()));
