@@ -413,7 +413,7 @@ fn is_special(name: &[u8]) -> bool {
     matches!(name, b"IFS" | b"OPTIND")
 }
 
-/// Variables that BusyBox computes at each use, whatever was assigned.
+/// Variables that `BusyBox` computes at each use, whatever was assigned.
 fn is_computed(name: &[u8]) -> bool {
     matches!(name, b"RANDOM" | b"EPOCHSECONDS" | b"EPOCHREALTIME" | b"LINENO")
 }

@@ -16,7 +16,7 @@ use super::facts::{BasicConstraints, Facts};
 use super::key::PublicKey;
 use super::san::San;
 use super::signature::{SignatureError, SignatureScheme};
-use super::{go_parse, names};
+use super::{go_parse, names, not_one};
 
 /// A certificate that was read. Cheap to clone; equal when the bytes are.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ pub enum CertError {
     #[error("this is no X.509 certificate: {0}")]
     Structure(String),
     /// More follows.
-    #[error("{0} bytes follow the certificate")]
+    #[error("{} the certificate", if *.0 == 1 { "1 byte follows".to_owned() } else { format!("{} bytes follow", .0) })]
     Trailing(usize),
 }
 
@@ -58,8 +58,8 @@ impl Certificate {
     /// # Errors
     /// When the bytes are not exactly one certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, CertError> {
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|error| CertError::Structure(structure(&error)))?;
+        let (rest, parsed) = X509Certificate::from_der(der)
+            .map_err(|error| CertError::Structure(not_one::reason(der, &error)))?;
         if !rest.is_empty() {
             return Err(CertError::Trailing(rest.len()));
         }
@@ -165,13 +165,6 @@ impl Eq for Certificate {}
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({}, sha256:{})", self.facts().subject, self.facts().sha256)
-    }
-}
-
-fn structure(error: &x509_parser::nom::Err<x509_parser::error::X509Error>) -> String {
-    match error {
-        x509_parser::nom::Err::Incomplete(_) => "it ends too early".to_owned(),
-        x509_parser::nom::Err::Error(error) | x509_parser::nom::Err::Failure(error) => error.to_string(),
     }
 }
 

@@ -17,6 +17,7 @@ mod hostname;
 mod judge;
 mod key;
 mod names;
+mod not_one;
 mod order;
 mod pem;
 mod pin;

@@ -2,7 +2,9 @@
 
 use modules::certs::{CertError, Held, Pem, PemError, PrivateKey, encode, inspect, read, read_bundle};
 
-use crate::forge::{Forged, all, common_name, der, extension};
+use base64::Engine as _;
+
+use crate::forge::{ECDSA_SHA256, Forged, all, common_name, der, extension, oid, time};
 use crate::pki::{self, Spec};
 
 fn pem() -> String {
@@ -118,7 +120,37 @@ fn other_things_are_refused_with_their_name() {
     let short = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     assert!(matches!(error(short), PemError::Certificate { line: 1, source: CertError::Structure(_) }));
     let der = [read(pem.as_bytes()).unwrap()[0].der(), b"x"].concat();
-    assert_eq!(error(&der), PemError::Der("1 bytes follow the certificate".to_owned()));
+    assert_eq!(error(&der), PemError::Der("1 byte follows the certificate".to_owned()));
+}
+
+#[test]
+fn what_is_no_certificate_is_called_what_it_is() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let signed = |parts: &[Vec<u8>]| {
+        let algorithm = all(0x30, &[oid(ECDSA_SHA256)]);
+        all(0x30, &[all(0x30, parts), algorithm, der(3, &[0, 1])])
+    };
+    let (number, list) = (der(2, &[0]), all(0x30, &[]));
+    let whole = Forged::new(&common_name("a"), &key).sign(&key);
+    for (bytes, says) in [
+        (key.serialize_der(), "it is a private key"),
+        (signed(&[number.clone(), list.clone(), list.clone(), der(0xa0, &[])]), "it is the request for one"),
+        (
+            signed(&[der(2, &[1]), list.clone(), list, time("20260101000000Z")]),
+            "a list of revoked certificates",
+        ),
+        (rcgen::PublicKeyData::subject_public_key_info(&key), "a bare public key"),
+        (whole[..whole.len() - 48].to_vec(), "it ends too early, 48 bytes are missing"),
+        (all(0x30, &[number]), "damaged"),
+        (vec![0x30, 0x80, 0, 0], "damaged"),
+    ] {
+        let text = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            base64::engine::general_purpose::STANDARD.encode(&bytes)
+        );
+        let said = error(text.as_bytes()).to_string();
+        assert!(said.contains(says) && !said.contains("rror"), "{says}: {said}");
+    }
 }
 
 /// Each is what Go 1.19 itself says.

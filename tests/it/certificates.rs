@@ -538,3 +538,19 @@ fn a_signature_that_cannot_be_checked_is_called_that() {
         );
     }
 }
+
+#[test]
+fn inspect_is_brief_about_what_is_there_many_times() {
+    let world = World::new();
+    world.dtrctl(&["cert", "generate", "--for", "dtr.corp", "--self-signed"]).any_stderr().run();
+    let leaf = fs::read(world.path("dtr.corp.pem")).unwrap();
+    let junk = b"\0junk\n".repeat(1000);
+    fs::write(world.path("many.pem"), [leaf.repeat(200), junk].concat()).unwrap();
+    let ran = world.dtrctl(&["cert", "inspect", "many.pem"]).run();
+    assert!(ran.stdout.lines().count() < 50, "{}", ran.stdout);
+    assert!(ran.stdout.contains("stands here more than once: 200 times"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("992 more lines and blocks are no certificates"), "{}", ran.stdout);
+    let ran = world.dtrctl(&["cert", "inspect", "many.pem", "--format", "json"]).run();
+    let json: Json = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["other"].as_array().map(Vec::len), Some(1000));
+}

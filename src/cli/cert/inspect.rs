@@ -1,5 +1,6 @@
 //! `dtrctl cert inspect`
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub struct Inspect {
     format: Format,
 }
 
+/// Things beside certificates that are described one by one.
+const MOST_OTHERS: usize = 8;
 /// A file that holds no certificate at all.
 const NOTHING: u8 = 3;
 
@@ -139,17 +142,47 @@ fn remarks(found: &[Found], bytes: &[u8]) -> Vec<String> {
         };
         remarks.push(format!("{} certificates, {order}", certificates.len()));
     }
-    for (at, certificate) in certificates.iter().enumerate() {
-        if certificates[..at].contains(certificate) {
-            remarks.push(format!("{} stands here more than once", Pin::of(certificate)));
+    for (certificate, times) in distinct(&certificates) {
+        if times > 1 {
+            remarks.push(format!("{} stands here more than once: {times} times", Pin::of(certificate)));
         }
     }
     remarks
 }
 
+/// Each certificate once, in the file's order, and how often it stands there.
+fn distinct<'a>(certificates: &[&'a Certificate]) -> Vec<(&'a Certificate, usize)> {
+    let mut found: Vec<(&Certificate, usize)> = Vec::new();
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    for certificate in certificates {
+        let place = *places.entry(certificate.der()).or_insert(found.len());
+        match found.get_mut(place) {
+            Some((_, times)) => *times += 1,
+            None => found.push((certificate, 1)),
+        }
+    }
+    found
+}
+
+/// The items that are shown, and how many more there are: a certificate once, and no more than the first of other things.
+fn shown(found: &[Found]) -> (Vec<&Found>, usize) {
+    let (mut seen, mut others, mut shown) = (HashSet::new(), 0, Vec::new());
+    for item in found {
+        let first = if let Some(certificate) = item.certificate() {
+            seen.insert(certificate.der())
+        } else {
+            others += 1;
+            others <= MOST_OTHERS
+        };
+        shown.extend(first.then_some(item));
+    }
+    (shown, others.saturating_sub(MOST_OTHERS))
+}
+
 fn text(found: &[Found], remarks: &[String], now: OffsetDateTime) -> String {
     let mut text = String::new();
-    for item in found {
+    let (shown, more) = shown(found);
+    for item in shown {
         match &item.held {
             Held::Certificate(certificate) => describe(&mut text, item.line, certificate, now),
             Held::PrivateKey(label) => {
@@ -157,6 +190,12 @@ fn text(found: &[Found], remarks: &[String], now: OffsetDateTime) -> String {
             }
             Held::Other(why) => _ = writeln!(text, "{}\n", visible::line(why)),
         }
+    }
+    if more > 0 {
+        _ = writeln!(
+            text,
+            "{more} more lines and blocks are no certificates (`--format json` has all of them)\n"
+        );
     }
     for remark in remarks {
         _ = writeln!(text, "{}", visible::line(remark));
