@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::TbsCertificate;
-use x509_parser::der_parser::asn1_rs::{Any, FromDer as _, Oid, Tag};
+use x509_parser::der_parser::asn1_rs::Oid;
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, PolicyMapping, X509Extension};
 use x509_parser::x509::X509Version;
 
 use super::constraints::NameConstraints;
-use super::der::sequence;
+use super::der::{is_oid, sequence};
 use super::go_uri;
 use super::names;
 use super::policies::Policies;
@@ -191,15 +191,7 @@ fn is_read(oid: &str) -> bool {
 }
 
 fn holds_only_oids(value: &[u8]) -> bool {
-    let Ok((_, sequence)) = Any::from_der(value) else { return false };
-    let mut left = sequence.data;
-    while !left.is_empty() {
-        match Any::from_der(left) {
-            Ok((after, one)) if one.tag() == Tag::Oid => left = after,
-            _ => return false,
-        }
-    }
-    true
+    sequence(value).is_some_and(|list| list.iter().all(|(tag, content)| *tag == 6 && is_oid(content)))
 }
 
 /// Extensions that every Go in question accepts as critical. Policy constraints and mappings are

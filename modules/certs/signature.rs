@@ -2,6 +2,7 @@
 
 use aws_lc_rs::signature as lc;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use x509_parser::num_bigint::BigUint;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::AlgorithmIdentifier;
 
@@ -201,11 +202,27 @@ fn rsa_algorithm(scheme: &SignatureScheme, bits: u64) -> Option<&'static dyn lc:
     })
 }
 
-/// Whether a point is one of its curve; of a curve that is not known here, nothing is said.
+/// Whether a point is one of its curve.
 pub(super) fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
+    if curve == Curve::P224 {
+        return is_on_p224(point);
+    }
     let algorithm = [Hash::Sha256, Hash::Sha384, Hash::Sha512].map(|hash| ecdsa_algorithm(curve, hash));
     let known = algorithm.into_iter().flatten().next();
     known.is_none_or(|algorithm| lc::ParsedPublicKey::new(algorithm, point).is_ok())
+}
+
+/// The library does not know this curve: y² = x³ - 3x + b.
+fn is_on_p224(point: &[u8]) -> bool {
+    const B: [u32; 7] =
+        [0x2355_ffb4, 0x270b_3943, 0xd7bf_d8ba, 0x5044_b0b7, 0xf541_3256, 0x0c04_b3ab, 0xb405_0a85];
+    let [4, coordinates @ ..] = point else { return false };
+    let (x, y) = coordinates.split_at(coordinates.len() / 2);
+    let [x, y] = [x, y].map(BigUint::from_bytes_be);
+    let one = || BigUint::from(1_u8);
+    let p = (one() << 224_u8) - (one() << 96_u8) + one();
+    let right = x.pow(3) + (&p - &x % &p) * 3_u8 + BigUint::from_slice(&B);
+    x < p && y < p && (&y * &y) % &p == right % &p
 }
 
 fn ecdsa_algorithm(curve: Curve, hash: Hash) -> Option<&'static dyn lc::VerificationAlgorithm> {
@@ -223,4 +240,20 @@ fn ecdsa_algorithm(curve: Curve, hash: Hash) -> Option<&'static dyn lc::Verifica
         (Curve::P521, Hash::Sha512) => &lc::ECDSA_P521_SHA512_ASN1,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_point_of_p224_is_on_its_curve_and_its_neighbour_is_not() {
+        let hex = "04b70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21\
+                   bd376388b5f723fb4c22dfe6cd4375a05a07476444d5819985007e34";
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits");
+        let mut point: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        assert!(is_on_curve(Curve::P224, &point));
+        point[56] ^= 1;
+        assert!(!is_on_curve(Curve::P224, &point));
+    }
 }
