@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::scope::template_problem;
 use crate::playbook::{Playbook, Task};
-use crate::template::{NoLookups, TemplateError, Templater};
+use crate::template::{ErrorKind, NoLookups, TemplateError, Templater};
 use crate::yaml::{Node, Problems};
 
 /// Finds every template and condition of a playbook that cannot be read.
@@ -38,7 +38,7 @@ impl Check<'_> {
         task.keywords.vars.iter().chain(params).for_each(|(_, node)| self.value(node));
         let conditions = [&task.keywords.when, &task.changed_when, &task.failed_when, &task.until];
         for conditions in conditions.into_iter().chain([&loop_control.break_when]) {
-            conditions.iter().for_each(|node| self.expression(node));
+            conditions.iter().for_each(|node| self.condition(node));
         }
         for (key, value) in task.arguments.as_ref().and_then(Node::as_map).unwrap_or_default() {
             if task
@@ -60,6 +60,14 @@ impl Check<'_> {
         if let Ok(json) = node.to_source() {
             let read = self.templater.variables_of(&json);
             self.note(node, read);
+        }
+    }
+
+    fn condition(&mut self, node: &Node) {
+        if node.is_null() {
+            self.note::<()>(node, Err(ErrorKind::EmptyCondition.into()));
+        } else {
+            self.expression(node);
         }
     }
 

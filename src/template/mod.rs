@@ -200,6 +200,9 @@ impl Templater {
     /// # Errors
     /// The text that cannot be parsed.
     pub fn variables_of_expression(&self, expression: &str) -> Result<BTreeSet<String>, TemplateError> {
+        if expression.trim().is_empty() {
+            return Err(ErrorKind::EmptyCondition.into());
+        }
         let expression = Expression::parse(&Arc::from(expression.trim()), Strings::Condition)?;
         let mut names = BTreeSet::new();
         expression.root.names(&mut names);

@@ -40,13 +40,24 @@ const TEN: &str = "- name: ten mistakes
 #[test]
 fn a_module_of_ansible_names_what_does_its_work_here() {
     let play = "- hosts: docker\n  tasks:\n    - community.crypto.get_certificate: {host: dtr.example.com}\n";
-    let ran = World::new().playbook(play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
+    let ran = World::new().playbook(&play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
     assert!(
         ran.stderr.contains("`get_certificate` of the collection `community.crypto` is not in dtrctl"),
         "{}",
         ran.stderr
     );
     assert!(ran.stderr.contains("help: use `fetch_cert`"), "{}", ran.stderr);
+}
+
+/// Ansible runs a task whose `when` has no value, and fails one whose `when` is an empty text when it comes to it.
+#[test]
+fn an_empty_condition_is_told_before_a_host_is_asked() {
+    for written in ["when:", "when: \"\"", "when: [true, ' ']", "failed_when:"] {
+        let play = format!("- hosts: docker\n  tasks:\n    - debug: {{msg: x}}\n      {written}\n");
+        let ran = World::new().playbook(&play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
+        assert!(ran.stderr.contains("the condition is empty; write an expression"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("site.yml:4:"), "{}", ran.stderr);
+    }
 }
 
 #[test]
