@@ -14,7 +14,9 @@ use crate::sessions::Real;
 use crate::sshd::{below, eventually};
 
 pub const FILES: usize = 6;
-pub const PERSIST: [&str; 2] = ["--ssh-persist", "3"];
+/// A script that was sent whole is done though its run has ended, and may take the host after it has been looked at: the next
+/// run waits for it.
+pub const PERSIST: [&str; 4] = ["--ssh-persist", "3", "--lock-timeout", "60"];
 
 pub fn real(test: &str) -> Option<Real> {
     let tasks = (0..FILES).map(|i| format!("- copy: {{dest: TARGET/f{i}, src: new}}\n")).collect::<String>();
@@ -89,7 +91,7 @@ fn killed_at_any_time_no_file_is_torn() {
         let when = whole * point / points;
         kill_after(&real.call(&PERSIST), when);
         // What the host had got whole it does to its end, and then puts all back.
-        let settled = || real.is_free() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
+        let settled = || real.is_at_rest() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
         assert!(eventually(60, settled), "left over: {:?}, killed after {when:?}", names(&folder));
         let new = news(&folder, when);
         assert!(new == 0 || new == FILES, "{new} files are new: neither put back nor confirmed");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::figure::figure;
 use crate::harness::{Ran, World};
-use crate::sshd::{COUNTING, Sshd};
+use crate::sshd::{COUNTING, Sshd, is};
 
 /// A world whose one host, `real`, is this machine through an sshd of its own. Tasks may write below `target`.
 pub struct Real {
@@ -77,6 +77,11 @@ impl Real {
     /// Whether no run has the host, and none is being put back.
     pub fn is_free(&self) -> bool {
         !self.sshd.path("run/guard").is_symlink()
+    }
+
+    /// The same, and no script is there that might still take it: one that was sent whole is done though its run has ended.
+    pub fn is_at_rest(&self) -> bool {
+        self.sshd.below().into_iter().all(|pid| is(pid, "sshd")) && self.is_free()
     }
 
     /// Runs, and gives the scripts that were counted at the host; the recap has to say the same, and one session has read

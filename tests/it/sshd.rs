@@ -170,6 +170,12 @@ impl Drop for Sshd {
     }
 }
 
+/// Whether a process is this program, or a part of it such as `sshd-session`.
+pub fn is(pid: i32, name: &str) -> bool {
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    comm.trim() == name || comm.starts_with(&format!("{name}-"))
+}
+
 /// The processes that a process has started, and those that they have.
 pub fn below(pid: i32) -> Vec<i32> {
     let mut found = Vec::new();

@@ -12,13 +12,13 @@ use crate::form::times;
 use crate::harness::Ran;
 use crate::killed::{self, FILES, PERSIST, names, news, old, real};
 use crate::sessions::Real;
-use crate::sshd::{below, eventually};
+use crate::sshd::{below, eventually, is};
 
 /// The longest that a run may take once something has happened to it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(real: &Real) -> Child {
-    killed::start(&real.call(&["-T", "5", "--task-timeout", "10", PERSIST[0], PERSIST[1]]))
+    killed::start(&real.call(&["-T", "5", "--task-timeout", "10"]).args(&PERSIST))
 }
 
 fn end(child: Child) -> (ExitStatus, Ran, Duration) {
@@ -26,11 +26,6 @@ fn end(child: Child) -> (ExitStatus, Ran, Duration) {
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status, Ran { stdout: text(output.stdout), stderr: text(output.stderr) }, begin.elapsed())
-}
-
-fn is(pid: i32, name: &str) -> bool {
-    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    comm.trim() == name || comm.starts_with(&format!("{name}-"))
 }
 
 fn kill(pids: impl Iterator<Item = i32>) -> usize {
@@ -91,13 +86,12 @@ fn killed(test: &str, whom: Whom) {
         let (status, ran, took) = end(child);
         let when = format!("{whom:?} killed after {when:?}: {status}\n{}", ran.stdout);
         assert!(took < PATIENCE, "it took {took:?}, {when}");
-        let at_rest = || real.sshd.below().into_iter().all(|pid| is(pid, "sshd")) && real.is_free();
-        assert!(eventually(20, at_rest), "the host comes to rest, {when}");
+        assert!(eventually(20, || real.is_at_rest()), "the host comes to rest, {when}");
         let done = news(&folder, Duration::ZERO);
         true_to(&ran, done, &when);
         partly += usize::from((1..FILES).contains(&done));
         left += names(&folder).iter().filter(|name| name.starts_with(".dtrctl")).count();
-        real.call(&PERSIST).args(&["--lock-timeout", "60"]).run();
+        real.call(&PERSIST).run();
         assert_eq!(news(&folder, Duration::ZERO), FILES, "the next run brings the rest, {when}");
     }
     assert_eq!(left, 0, "temporary files go with what is put back");
@@ -133,7 +127,7 @@ fn interrupted(real: &Real, when: Duration, signal: Signal, twice: bool) -> bool
     let (status, ran, took) = end(child);
     let when = format!("{signal:?} after {when:?}, twice: {twice}: {status}\n{}\n{}", ran.stdout, ran.stderr);
     assert!(took < PATIENCE, "it took {took:?}, {when}");
-    let settled = || real.is_free() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
+    let settled = || real.is_at_rest() && names(&folder).iter().all(|name| !name.starts_with(".dtrctl"));
     assert!(eventually(60, settled), "left over: {:?}, {when}", names(&folder));
     let done = news(&folder, Duration::ZERO);
     let reported = ran.stdout.lines().last().is_some_and(|line| line.contains("run_finished"));
