@@ -83,7 +83,8 @@ fn cut_at_any_point_nothing_is_half_done() {
     assert!(unreachable > 0 && lost > 0, "cuts fell on both sides of the login");
     let port = real.sshd.port;
     let real = real.on_port(port);
-    real.call(&[]).run();
+    // A script that was sent whole before the last cut may still be at work.
+    real.call(&["--lock-timeout", "60"]).run();
     assert_eq!(fs::read_to_string(&file).unwrap(), new);
     let left: Vec<_> = fs::read_dir(real.target()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "left over: {left:?}");
