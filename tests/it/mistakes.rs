@@ -40,7 +40,7 @@ const TEN: &str = "- name: ten mistakes
 #[test]
 fn a_module_of_ansible_names_what_does_its_work_here() {
     let play = "- hosts: docker\n  tasks:\n    - community.crypto.get_certificate: {host: dtr.example.com}\n";
-    let ran = World::new().playbook(&play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
+    let ran = World::new().playbook(play).dtrctl(&["validate", "site.yml"]).code(1).any_stderr().run();
     assert!(
         ran.stderr.contains("`get_certificate` of the collection `community.crypto` is not in dtrctl"),
         "{}",
