@@ -69,45 +69,49 @@ impl<'t> Key<'t> {
 ///
 /// # Errors
 /// The key that is there twice once it is text.
-pub fn plain(value: Json) -> Result<Json, String> {
+pub fn plain(mut value: Json) -> Result<Json, String> {
     let mut twice = None;
-    let value = unmarked(value, &mut twice);
+    unmark(&mut value, &mut twice);
     twice.map_or(Ok(value), Err)
 }
 
 /// The same to be looked at: of keys that are one as text, the last counts.
 #[must_use]
-pub fn shown(value: Json) -> Json {
-    unmarked(value, &mut None)
+pub fn shown(mut value: Json) -> Json {
+    unmark(&mut value, &mut None);
+    value
 }
 
 /// The same of a mapping.
 #[must_use]
-pub fn shown_entries(entries: Map<String, Json>) -> Map<String, Json> {
-    entries_unmarked(entries, &mut None)
+pub fn shown_entries(mut entries: Map<String, Json>) -> Map<String, Json> {
+    unmark_entries(&mut entries, &mut None);
+    entries
 }
 
-fn unmarked(value: Json, twice: &mut Option<String>) -> Json {
+fn unmark(value: &mut Json, twice: &mut Option<String>) {
     match value {
-        Json::Array(items) => items.into_iter().map(|item| unmarked(item, twice)).collect(),
-        Json::Object(entries) => Json::Object(entries_unmarked(entries, twice)),
-        other => other,
+        Json::Array(items) => items.iter_mut().for_each(|item| unmark(item, twice)),
+        Json::Object(entries) => unmark_entries(entries, twice),
+        _ => {}
     }
 }
 
-fn entries_unmarked(entries: Map<String, Json>, twice: &mut Option<String>) -> Map<String, Json> {
-    let mut all = Map::with_capacity(entries.len());
-    for (key, value) in entries {
+fn unmark_entries(entries: &mut Map<String, Json>, twice: &mut Option<String>) {
+    entries.values_mut().for_each(|value| unmark(value, twice));
+    // Each argument and result comes by here, and hardly any has a mark: what has none is not made anew.
+    if !entries.keys().any(|key| key.starts_with(mark())) {
+        return;
+    }
+    for (key, value) in std::mem::take(entries) {
         // Behind the mark stands the kind, one letter.
         let plain = key.strip_prefix(mark()).and_then(|marked| marked.get(1..)).map(str::to_owned);
         let key = plain.unwrap_or(key);
-        let value = unmarked(value, twice);
-        if all.contains_key(&key) {
+        if entries.contains_key(&key) {
             twice.get_or_insert_with(|| key.clone());
         }
-        all.insert(key, value);
+        entries.insert(key, value);
     }
-    all
 }
 
 #[cfg(test)]

@@ -43,9 +43,7 @@ impl Node {
     /// # Errors
     /// It holds a vault value that no password opens, an infinite number, or two keys that are the same as text.
     pub fn to_json(&self) -> Result<Json, Problems> {
-        let mut problems = Problems::new();
-        let json = self.convert(Form::Plain, &mut problems);
-        problems.or(json)
+        self.in_form(Form::Plain)
     }
 
     /// The value for templates, which tell a key that is not text from one that is ([`crate::keys`]).
@@ -53,9 +51,7 @@ impl Node {
     /// # Errors
     /// It holds a vault value that no password opens, or an infinite number.
     pub fn to_data(&self) -> Result<Json, Problems> {
-        let mut problems = Problems::new();
-        let json = self.convert(Form::Data, &mut problems);
-        problems.or(json)
+        self.in_form(Form::Data)
     }
 
     /// The same, with vault values still encrypted.
@@ -63,9 +59,7 @@ impl Node {
     /// # Errors
     /// It holds an infinite number.
     pub fn to_foreign_data(&self) -> Result<Json, Problems> {
-        let mut problems = Problems::new();
-        let json = self.convert(Form::Foreign, &mut problems);
-        problems.or(json)
+        self.in_form(Form::Foreign)
     }
 
     /// The value for whoever reads templates in it: `!unsafe` text that looks like one is written as a template that gives
@@ -74,9 +68,7 @@ impl Node {
     /// # Errors
     /// As [`Node::to_data`].
     pub fn to_source(&self) -> Result<Json, Problems> {
-        let mut problems = Problems::new();
-        let json = self.convert(Form::Source, &mut problems);
-        problems.or(json)
+        self.in_form(Form::Source)
     }
 
     /// The same for a listing of the inventory: vault values stay encrypted. `whole` marks `!unsafe` texts, too.
@@ -84,8 +76,12 @@ impl Node {
     /// # Errors
     /// As [`Node::to_json`], but for vault values.
     pub fn to_listing(&self, whole: bool) -> Result<Json, Problems> {
+        self.in_form(if whole { Form::Listed } else { Form::HostListed })
+    }
+
+    fn in_form(&self, form: Form) -> Result<Json, Problems> {
         let mut problems = Problems::new();
-        let json = self.convert(if whole { Form::Listed } else { Form::HostListed }, &mut problems);
+        let json = self.convert(form, &mut problems);
         problems.or(json)
     }
 
